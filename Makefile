@@ -1,0 +1,27 @@
+# Two commands for a newcomer: make demo, make test.
+PYTHON ?= python3.11
+BIN := .venv/bin
+DEMO := harbour-review-2026-10-01
+
+.PHONY: install demo test lint clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: install
+	$(BIN)/pelcro-pipeline dry-run $(DEMO)
+
+test: install
+	$(BIN)/pytest -n auto
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/dagster definitions validate -w workspace.yaml
+
+clean:
+	rm -rf .venv

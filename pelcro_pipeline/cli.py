@@ -1,0 +1,194 @@
+"""The same jobs from a shell, recorded in the same Dagster instance."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from pelcro_pipeline import instance, templates, workspace, writing
+from pelcro_pipeline.errors import RefusedError, UnusableInputError
+from pelcro_pipeline.workspace import ExtractPaths
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Migrates a publisher's readers, products, plans and subscriptions into Pelcro.",
+)
+_out = Console()
+_Extract = Annotated[str, typer.Argument(help="A delivered folder, or the name of one under extracts/.")]
+
+
+def main() -> None:
+    """Run the command line; our refusals are one sentence and an exit status."""
+    try:
+        app()
+    except UnusableInputError as error:
+        _fail(str(error), 2)
+    except RefusedError as error:
+        _fail(str(error), 1)
+
+
+def _fail(sentence: str, status: int) -> None:
+    print(f"pelcro-pipeline: {sentence}", file=sys.stderr)
+    sys.exit(status)
+
+
+@app.command()
+def new(folder: Annotated[Path, typer.Argument(help="Where the request is written.")]) -> None:
+    """Write empty templates, an extract.toml and the data dictionary into FOLDER."""
+    if folder.exists() and not folder.is_dir():
+        raise UnusableInputError(f"{folder} is a file: name a folder.")
+    for path in templates.write(folder):
+        _out.print(f"  {path}", soft_wrap=True)
+    _out.print("Send these to the publisher, or fill them; then: pelcro-pipeline dry-run FOLDER")
+
+
+@app.command("dry-run")
+def dry_run(extract: _Extract) -> None:
+    """Read, convert, judge, prepare and stage an extract, and count it."""
+    paths = _taken_in(extract)
+    _run("dry_run", paths)
+    _show_fates(paths)
+    _out.print(f"\nReports         {paths.reports}", soft_wrap=True)
+    _out.print(f"Prepared files  {paths.prepared}", soft_wrap=True)
+    _out.print(f"Staging         {paths.database('staging')}", soft_wrap=True)
+    _out.print("\nNext: open findings.csv and statistics.csv among the reports, or the graph with: pelcro-pipeline ui")
+    _out.print(f"Then: pelcro-pipeline sign-off {paths.extract} --by NAME --role ROLE", soft_wrap=True)
+
+
+@app.command("sign-off")
+def sign_off(
+    extract: _Extract,
+    by: Annotated[str, typer.Option(help="The name of the person who signs.")],
+    role: Annotated[str, typer.Option(help="Their role at the publisher.")],
+) -> None:
+    """Sign what the dry run left; production is loaded from exactly that."""
+    paths = _existing(extract)
+    _run("sign_off", paths, {"review__sign_off": {"config": {"signed_by": by, "role": role}}})
+    _out.print(f"Signed: {paths.sign_off}", soft_wrap=True)
+    _out.print(f"Next: pelcro-pipeline production {paths.extract}")
+
+
+@app.command()
+def production(extract: _Extract) -> None:
+    """Load what was signed into production, and count it."""
+    paths = _existing(extract)
+    _run("production", paths)
+    _show_statistics(paths)
+    _out.print(f"\nProduction  {paths.database('production')}", soft_wrap=True)
+
+
+@app.command()
+def status() -> None:
+    """Every extract, how far it is, and what holds it."""
+    from pelcro_pipeline.review import progress
+
+    home = workspace.home()
+    table = Table("Extract", "Dry run", "Signed by", "Production", "What holds it")
+    for name in workspace.extracts(home):
+        stands = progress.of(ExtractPaths(home, name))
+        table.add_row(name, stands.staged, stands.signed_by, stands.loaded, stands.held_by)
+    _out.print(table if table.row_count else f"{home / 'extracts'} holds no extract yet.")
+
+
+@app.command()
+def ui(port: Annotated[int, typer.Option(help="The port on this machine.")] = 3000) -> None:
+    """The Dagster UI on this workspace."""
+    home = instance.prepare(workspace.home())
+    _out.print(f"The Dagster UI on {workspace.home()}: http://127.0.0.1:{port}", soft_wrap=True)
+    command = [
+        str(Path(sys.executable).with_name("dagster")),
+        "dev",
+        "--module-name",
+        "pelcro_pipeline.definitions",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    raise typer.Exit(subprocess.run(command, env=os.environ | {"DAGSTER_HOME": str(home)}, check=False).returncode)
+
+
+def _existing(extract: str) -> ExtractPaths:
+    """The paths of an extract that stands in the workspace, by name or by folder."""
+    paths = ExtractPaths(workspace.home(), Path(extract).resolve().name if os.sep in extract else extract)
+    if not paths.delivered.is_dir():
+        raise UnusableInputError(
+            f"There is no extract {paths.extract} under {paths.home / 'extracts'}: run `pelcro-pipeline dry-run FOLDER` first."
+        )
+    return paths
+
+
+def _taken_in(extract: str) -> ExtractPaths:
+    """The paths of an extract; a folder from elsewhere is copied in, whole or not at all."""
+    folder = Path(extract).expanduser()
+    inside = workspace.home() / "extracts"
+    if os.sep not in extract and (inside / extract).is_dir():
+        return ExtractPaths(workspace.home(), extract)
+    if not folder.is_dir():
+        raise UnusableInputError(
+            f"There is no folder {extract}, and no extract of that name under {inside}: name one that exists."
+        )
+    paths = ExtractPaths(workspace.home(), folder.resolve().name)
+    if folder.resolve() != paths.delivered.resolve():
+        with writing.whole_folder(paths.delivered) as unfinished:
+            shutil.copytree(folder, unfinished, dirs_exist_ok=True, symlinks=True)
+    return paths
+
+
+def _run(job_name: str, paths: ExtractPaths, ops: dict | None = None) -> None:
+    """Run a job for an extract with a progress bar; raises what the job refuses with."""
+    # Dagster takes seconds to import: what does not need it does not wait for it.
+    from pelcro_pipeline.defs import run
+
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=_out
+    ) as bars:
+        run.job(job_name, paths, ops or {}, _Bars(bars))
+
+
+class _Bars:
+    """A progress bar for each step of a run."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars, self._tasks = bars, {}
+
+    def started(self, step: str) -> None:
+        self._tasks[step] = self._bars.add_task(step.replace("__", " "), total=None)
+
+    def ended(self, step: str) -> None:
+        self._bars.update(self._tasks[step], total=1, completed=1)
+
+
+def _show_fates(paths: ExtractPaths) -> None:
+    """Per object: received, prepared, merged, rejected, excluded, staged."""
+    from pelcro_pipeline.review import progress
+
+    table = Table(title=f"\n{paths.extract}", title_justify="left")
+    for heading in ("", "received", "prepared", "merged", "rejected", "excluded", "staged"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for object_, *counts in progress.fates(paths):
+        table.add_row(object_, *(f"{count:,}" for count in counts))
+    _out.print(table)
+
+
+def _show_statistics(paths: ExtractPaths) -> None:
+    """Per object: prepared, staging, production."""
+    from pelcro_pipeline.review import statistics
+
+    frame = statistics.summary(statistics.read(paths.reports / "statistics.csv"))
+    columns = ("Attribute", "Pelcro Pre-Processed", statistics.STAGING, statistics.PRODUCTION)
+    table = Table(*columns, title=f"\n{paths.extract}", title_justify="left")
+    for row in frame[list(columns)].itertuples(index=False):
+        table.add_row(*(str(cell) for cell in row))
+    _out.print(table)

@@ -1,0 +1,215 @@
+"""The SELECT that converts a delivered file: normalises and finds in one pass, in file order.
+
+Its layers stand on each other:
+
+    delivered   every attribute of the file's objects as delivered text, empty cells null
+    canonical   each kind's spelling, and how the cell stands to its kind
+    dependent   the same for attributes that a sibling decides on (state and zip, by country)
+    breached    each object's breaches as bits
+    converted   inferred values; delivered cells and results of the breached rows alone
+"""
+
+from __future__ import annotations
+
+from pelcro_pipeline.delivery.header import is_metadata
+from pelcro_pipeline.delivery.reading import DeliveredFile
+from pelcro_pipeline.settings import Settings
+from pelcro_pipeline.spec import ADDRESS_IDS, BY_OBJECT, CUSTOMER_ID, TABLES
+from pelcro_pipeline.spec import sql
+from pelcro_pipeline.spec.model import Attribute, Breach, Outcome, Severity, Table
+from pelcro_pipeline.spec.sql import literal, quoted
+
+#: What stands for a secret wherever a delivered value is shown.
+HIDDEN = "***"
+
+
+def tables_of(file: DeliveredFile) -> tuple[Table, ...]:
+    """The tables whose objects the file's records can hold."""
+    return tuple(BY_OBJECT[name] for name in file.objects)
+
+
+def breached_attributes(table: Table) -> tuple[Attribute, ...]:
+    """The attributes whose delivered cell a finding may show, in the order of the cells' list."""
+    return tuple(attribute for attribute in table.attributes if attribute.breaches)
+
+
+def duplicated(file: DeliveredFile, table: Table) -> tuple[str, ...]:
+    """The table's attributes that the header names twice: their bits follow the spec's."""
+    own = {attribute.name for attribute in table.attributes}
+    return tuple(name for name in file.repeated if name in own)
+
+
+def select(file: DeliveredFile, settings: Settings) -> str:
+    """SQL of the file's conversion: as many rows as records, in file order.
+
+    Columns: the attributes of each object, metadata and address ids; for each object
+    ``<object>.held``, ``.breaches`` (bits), ``.delivered`` and ``.results`` (lists, for breached
+    rows); ``blank``; and the columns of no template as ``other.<position>``.
+    """
+    tables = tables_of(file)
+    attributes = [attribute for table in tables for attribute in table.attributes]
+    plain = [attribute for attribute in attributes if not attribute.conditional]
+    dependent = [attribute for attribute in attributes if attribute.conditional]
+    constants = sql.constants(settings.today, settings.currency)
+    return f"""
+WITH delivered AS (
+    SELECT {_listed(_delivered(file, attributes))}
+    FROM {file.relation()}
+), spelled AS (
+    SELECT * REPLACE ({_listed(_canonical(file, plain))})
+    FROM delivered
+), canonical AS (
+    SELECT {_understood(plain)}
+    FROM spelled
+), respelled AS (
+    SELECT {_replaced(_canonical(file, dependent))}
+    FROM canonical
+), dependent AS (
+    SELECT {_understood(dependent)}
+    FROM respelled
+), breached AS (
+    SELECT *, {_listed(_breached(file, tables, constants))}
+    FROM dependent
+)
+SELECT {_listed(_converted(file, tables, constants))}
+FROM breached
+"""
+
+
+def _listed(expressions: list[str]) -> str:
+    return ",\n        ".join(expressions)
+
+
+def _replaced(replacements: list[str]) -> str:
+    return f"* REPLACE ({_listed(replacements)})" if replacements else "*"
+
+
+def _delivered(file: DeliveredFile, attributes: list[Attribute]) -> list[str]:
+    """Each attribute, null where the file lacks it; beside them the raw cells."""
+    names = dict.fromkeys([attribute.name for attribute in attributes] + _carried(file))
+    cells = []
+    for name in names:
+        columns = file.columns_of(name)
+        cells.append(f"{f'filled({columns[0].name})' if columns else 'NULL::VARCHAR'} AS {quoted(name)}")
+    filled = ", ".join(f"filled({column.name})" for column in file.columns)
+    raw = [column.name for column in file.columns]
+    return [*cells, *raw, f"coalesce({filled}) IS NULL AS blank"]
+
+
+def _carried(file: DeliveredFile) -> list[str]:
+    """What the file's records carry beside template attributes: the link, address ids, metadata."""
+    ids = {attribute.name for attribute in ADDRESS_IDS.values()}
+    return [
+        name
+        for name in file.attributes
+        if name == CUSTOMER_ID or name in ids or is_metadata(name)
+    ]
+
+
+def _canonical(file: DeliveredFile, attributes: list[Attribute]) -> list[str]:
+    return [
+        f"{sql.canonical(attribute, literal(file.date_formats.get(attribute.name, '%d/%m/%Y')))} AS {quoted(attribute.name)}"
+        for attribute in attributes
+        if attribute.kind.canonical != "{text}"
+    ]
+
+
+def _understood(attributes: list[Attribute]) -> str:
+    """The values as understood, and beside them the outcomes."""
+    values = [
+        f"{sql.understood(attribute)} AS {quoted(attribute.name)}"
+        for attribute in attributes
+        if attribute.kind.repair
+    ]
+    outcomes = [
+        f"{sql.outcome(attribute)} AS {sql.outcome_column(attribute)}"
+        for attribute in attributes
+        if any(breach.outcome for breach in attribute.breaches)
+    ]
+    return _listed([_replaced(values), *outcomes])
+
+
+def _breached(file: DeliveredFile, tables: tuple[Table, ...], constants: dict[str, str]) -> list[str]:
+    columns = []
+    for table in tables:
+        held = _held(file, table)
+        bits = [
+            f"CASE WHEN {sql.breached(attribute, breach, constants)} THEN {1 << bit} ELSE 0 END"
+            for bit, (attribute, breach) in enumerate(table.breaches)
+            if not breach.told_by_relations and not absent(file, attribute, breach)
+        ]
+        bits += [
+            f"CASE WHEN filled({first.name}) IS DISTINCT FROM filled({other.name}) THEN {1 << bit} ELSE 0 END"
+            for bit, name in enumerate(duplicated(file, table), start=len(table.breaches))
+            for first, *others in [file.columns_of(name)]
+            for other in others
+        ]
+        mask = " | ".join(f"({bit})::UBIGINT" for bit in bits) or "0::UBIGINT"
+        columns.append(f"{held} AS {quoted(f'{table.object}.held')}")
+        columns.append(f"CASE WHEN {held} THEN {mask} ELSE 0 END AS {quoted(f'{table.object}.breaches')}")
+    if "customer" in file.objects:
+        cells = ", ".join(f"coalesce({column.name}, '')" for column in file.columns)
+        columns.append(f"CASE WHEN {quoted(CUSTOMER_ID)} IS NULL THEN concat_ws(chr(31), {cells}) END AS record_content")
+    return columns
+
+
+def absent(file: DeliveredFile, attribute: Attribute, breach: Breach) -> bool:
+    """A repair for the whole file: its column is absent, and one finding counts the records."""
+    return (
+        breach.severity is Severity.REPAIR
+        and breach.outcome is Outcome.EMPTY
+        and not file.columns_of(attribute.name)
+    )
+
+
+def _held(file: DeliveredFile, table: Table) -> str:
+    """SQL: the record holds the table's object."""
+    alone = {"customer": True, "product": "plan" not in file.objects, "plan": "product" not in file.objects}
+    if alone.get(table.object):
+        return "NOT blank"
+    filled = [
+        sql.presence(attribute)
+        for attribute in table.attributes
+        if file.columns_of(attribute.name)
+    ]
+    filled += [
+        quoted(name)
+        for name in file.attributes
+        if is_metadata(name) and name.startswith(table.prefix)
+    ]
+    return f"coalesce({', '.join(filled)}) IS NOT NULL"
+
+
+def _converted(file: DeliveredFile, tables: tuple[Table, ...], constants: dict[str, str]) -> list[str]:
+    columns: dict[str, str] = {}
+    for table in tables:
+        for attribute in table.attributes:
+            columns[attribute.name] = sql.inferred(attribute, constants) or quoted(attribute.name)
+            if attribute.name == CUSTOMER_ID and not file.columns_of(CUSTOMER_ID):
+                columns[attribute.name] = attribute.breaches[0].value
+    selected = [f"{expression} AS {quoted(name)}" for name, expression in columns.items()]
+    selected += [quoted(name) for name in _carried(file) if name not in columns]
+    for table in tables:
+        held, mask = quoted(f"{table.object}.held"), quoted(f"{table.object}.breaches")
+        shown = breached_attributes(table)
+        delivered = [_shown(file, attribute) for attribute in shown]
+        delivered += [
+            f"concat_ws(' | ', {', '.join(column.name for column in file.columns_of(name))})"
+            for name in duplicated(file, table)
+        ]
+        results = [columns[attribute.name] for attribute in shown]
+        selected += [
+            held,
+            mask,
+            f"CASE WHEN {mask} <> 0 THEN [{', '.join(delivered)}]::VARCHAR[] END AS {quoted(f'{table.object}.delivered')}",
+            f"CASE WHEN {mask} <> 0 THEN [{', '.join(results)}]::VARCHAR[] END AS {quoted(f'{table.object}.results')}",
+        ]
+    others = [f"{column.name} AS {quoted(f'other.{column.position}')}" for column in file.unknown]
+    return [*selected, "blank", *others]
+
+
+def _shown(file: DeliveredFile, attribute: Attribute) -> str:
+    columns = file.columns_of(attribute.name)
+    if not columns:
+        return "NULL"
+    return f"CASE WHEN {columns[0].name} IS NOT NULL THEN '{HIDDEN}' END" if attribute.secret else columns[0].name

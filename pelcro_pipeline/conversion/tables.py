@@ -1,0 +1,91 @@
+"""Converted tables: one view for each object over the Parquet of every file that holds it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from pelcro_pipeline.delivery.reading import DeliveredFile, Reading
+from pelcro_pipeline.spec import ADDRESS_IDS, CUSTOMER_ID, TABLES
+from pelcro_pipeline.spec.model import Table
+from pelcro_pipeline.spec.sql import literal, quoted
+
+#: A record's number within the extract: its file's ordinal above, its place in the file below.
+_PLACES = 40
+#: What findings and ledger say of a place: joined by ``record``.
+PLACES = "places"
+
+
+def parquet(folder: Path, file: DeliveredFile) -> Path:
+    """Where a file's conversion stands."""
+    return folder / f"{file.ordinal}.parquet"
+
+
+def record(file: DeliveredFile) -> str:
+    """SQL of the record's number within the extract, over a converted file."""
+    return f"({file.ordinal}::BIGINT << {_PLACES}) + file_row_number"
+
+
+def columns(reading: Reading, table: Table) -> list[str]:
+    """The table's attributes, then what the extract carries for it beside them."""
+    names = [attribute.name for attribute in table.attributes]
+    names += reading.metadata[table.object]
+    address_ids = {
+        "subscription": ["billing_address_id", "shipping_address_id"],
+    } | {object_: [attribute.name] for object_, attribute in ADDRESS_IDS.items()}
+    return names + address_ids.get(table.object, [])
+
+
+def view(reading: Reading, folder: Path, table: Table) -> str:
+    """SQL of a table's held objects.
+
+    Columns: ``record``, ``customer`` (the id that it belongs to), the table's columns, and
+    ``breaches``, ``delivered``, ``results`` of the conversion.
+    """
+    names = columns(reading, table)
+    selects = []
+    for file in reading.holding(table.object):
+        linked = "customer" in file.objects or CUSTOMER_ID in file.attributes
+        carried = {attribute.name for attribute in table.attributes} | set(file.attributes)
+        values = [quoted(name) if name in carried else f"NULL::VARCHAR AS {quoted(name)}" for name in names]
+        selects.append(
+            f"""SELECT {record(file)} AS record, {quoted(CUSTOMER_ID) if linked else "NULL::VARCHAR"} AS customer,
+                {", ".join(values)},
+                "{table.object}.breaches" AS breaches, "{table.object}.delivered" AS delivered, "{table.object}.results" AS results
+            FROM read_parquet({literal(str(parquet(folder, file)))}, file_row_number = true)
+            WHERE "{table.object}.held" """
+        )
+    if not selects:
+        empty = ", ".join(f"NULL::VARCHAR AS {quoted(name)}" for name in names)
+        return (
+            f"SELECT NULL::BIGINT AS record, NULL::VARCHAR AS customer, {empty}, 0::UBIGINT AS breaches, "
+            "NULL::VARCHAR[] AS delivered, NULL::VARCHAR[] AS results WHERE false"
+        )
+    return "\nUNION ALL\n".join(selects)
+
+
+def create_views(connection: duckdb.DuckDBPyConnection, reading: Reading, folder: Path) -> None:
+    """A temporary view for each object, by the object's name, and the view of places."""
+    for table in TABLES:
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {table.object} AS {view(reading, folder, table)}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {PLACES} AS {_places(reading, folder)}")
+
+
+def _places(reading: Reading, folder: Path) -> str:
+    """SQL of ``record, file, line, blank`` for every record of every file."""
+    selects = []
+    for file in reading.files:
+        converted = f"read_parquet({literal(str(parquet(folder, file)))}, file_row_number = true)"
+        if file.lines is None:
+            selects.append(
+                f"SELECT {record(file)} AS record, {literal(file.name)} AS file, file_row_number + 2 AS line, blank FROM {converted}"
+            )
+        else:
+            selects.append(
+                f"""SELECT {record(file)} AS record, {literal(file.name)} AS file, line, blank
+                FROM {converted} POSITIONAL JOIN (SELECT line FROM read_parquet({literal(file.lines)}))"""
+            )
+    return "\nUNION ALL\n".join(selects)
+
+

@@ -1,0 +1,26 @@
+"""The code location: everything that Dagster sees."""
+
+import dagster as dg
+
+from pelcro_pipeline.defs import (
+    analysis,
+    conversion,
+    jobs,
+    prepared,
+    production,
+    raw,
+    request,
+    review,
+    staging,
+)
+from pelcro_pipeline.defs.resources import Extracts
+
+defs = dg.Definitions(
+    assets=dg.load_assets_from_modules(
+        [request, raw, conversion, analysis, prepared, staging, review, production]
+    ),
+    jobs=[jobs.dry_run, jobs.sign_off, jobs.production],
+    resources={"extract": Extracts()},
+    # A step of its own costs seconds of interpreter start; the steps share two cores anyway.
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,106 @@
+"""Step 4: every violation found, and one fate for each object."""
+
+import dagster as dg
+
+from pelcro_pipeline import connection as duck
+from pelcro_pipeline import settings as extract_settings
+from pelcro_pipeline import writing
+from pelcro_pipeline.defs import raw
+from pelcro_pipeline.defs.checks import check
+from pelcro_pipeline.defs.partitions import extracts
+from pelcro_pipeline.defs.presentation import asset_spec, markdown
+from pelcro_pipeline.defs.resources import Extracts, as_failure
+from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.rules import conservation, findings, judgement, ledger, verdict
+from pelcro_pipeline.spec.sql import literal
+
+_FINDINGS = dg.AssetKey(["analysis", "findings"])
+_LEDGER = dg.AssetKey(["analysis", "ledger"])
+_DEPS = [dg.AssetKey(["conversion", name]) for name in raw.TABLES]
+
+
+@dg.multi_asset(
+    specs=[
+        asset_spec(
+            "analysis",
+            "findings",
+            "Every violation of every rule: file, line, attribute, severity, what stands instead and what to do. "
+            "The guide: *Analyze the provided data, generate the data analysis report.*",
+            deps=_DEPS,
+            kinds={"duckdb", "csv"},
+        ),
+        asset_spec(
+            "analysis",
+            "ledger",
+            "What became of every object of every record: prepared, merged, rejected or excluded, and why. "
+            "Nothing is dropped without a row here.",
+            deps=_DEPS,
+            kinds={"duckdb", "csv"},
+        ),
+    ],
+    check_specs=[
+        check(_FINDINGS, "nothing_rejected", "No record was rejected. Rejected records are normal; they are to be looked at."),
+        check(_LEDGER, "conservation", "Received = prepared + merged + rejected + excluded, for every object, and every object has one fate.", blocking=True),
+    ],
+    partitions_def=extracts,
+    name="judgement",
+)
+def analysis(extract: Extracts):
+    paths = extract.paths
+    with as_failure(), duck.connect() as connection:
+        settings = extract_settings.load(paths.delivered)
+        reading = delivery.opened(paths.reading)
+        judgement.judge(connection, reading, paths.conversion, settings)
+        findings.create_findings(connection, reading)
+        ledger.create_ledger(connection, reading)
+        with writing.whole_folder(paths.analysis) as folder:
+            verdict.save(connection, folder)
+            connection.execute(f"COPY ({ledger.ordered()}) TO {literal(str(folder / 'ledger.parquet'))} (FORMAT parquet)")
+            connection.execute(f"COPY ({findings.ordered()}) TO {literal(str(folder / 'findings.parquet'))} (FORMAT parquet)")
+        for name, columns in (("findings", findings.COLUMNS), ("ledger", ledger.COLUMNS)):
+            with writing.whole(paths.reports / f"{name}.csv") as unfinished:
+                connection.execute(
+                    f"COPY (SELECT {', '.join(columns)} FROM read_parquet({literal(str(paths.analysis / name))} || '.parquet')) "
+                    f"TO {literal(str(unfinished))} (FORMAT csv, HEADER)"
+                )
+        by_rule = connection.execute(
+            "SELECT rule, severity, count(*) AS findings FROM findings GROUP BY ALL ORDER BY findings DESC, rule"
+        ).df()
+        rejects = by_rule[by_rule["severity"] == "reject"]
+        worst = connection.execute(
+            """SELECT attribute, count(*) AS rejected FROM findings WHERE severity = 'reject'
+            GROUP BY attribute ORDER BY rejected DESC, attribute LIMIT 10"""
+        ).df()
+        report = dg.MetadataValue.path(paths.reports / "findings.csv")
+        yield dg.MaterializeResult(
+            asset_key=_FINDINGS,
+            metadata={
+                "dagster/row_count": int(by_rule["findings"].sum()),
+                "by rule": markdown(by_rule),
+                "report": report,
+            },
+        )
+        yield dg.AssetCheckResult(
+            asset_key=_FINDINGS,
+            check_name="nothing_rejected",
+            passed=rejects.empty,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"rejected": int(rejects["findings"].sum()), "worst attributes": markdown(worst), "report": report},
+        )
+        fates = conservation.fates(connection, reading)
+        yield dg.MaterializeResult(
+            asset_key=_LEDGER,
+            metadata={
+                "dagster/row_count": int(fates["received"].sum()),
+                "fates": markdown(fates),
+                "report": dg.MetadataValue.path(paths.reports / "ledger.csv"),
+            },
+        )
+        broken = conservation.broken(connection, reading)
+        yield dg.AssetCheckResult(
+            asset_key=_LEDGER,
+            check_name="conservation",
+            passed=not broken,
+            severity=dg.AssetCheckSeverity.ERROR,
+            metadata={"broken": "\n".join(broken) or "nothing"},
+        )

@@ -1,0 +1,39 @@
+"""Checks: bad rows warn, broken invariants stop the run."""
+
+import warnings
+from collections.abc import Iterable
+
+import dagster as dg
+import pandera.errors
+
+from pelcro_pipeline.defs.partitions import extracts
+
+
+def check(asset: dg.AssetKey, name: str, description: str, *, blocking: bool = False) -> dg.AssetCheckSpec:
+    """A check of an asset, of each extract by itself."""
+    with warnings.catch_warnings():
+        # In preview, but without it a later good extract hides an earlier bad one.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return dg.AssetCheckSpec(
+            name, asset=asset, description=description, blocking=blocking, partitions_def=extracts
+        )
+
+
+def conforms(asset: dg.AssetKey, judged: Iterable[tuple]) -> dg.AssetCheckResult:
+    """The pandera check of frames: each with its schema and the count of rows that it stands for."""
+    wrong: list[str] = []
+    rows = seen = 0
+    for contract, frame, count in judged:
+        rows, seen = rows + count, seen + len(frame)
+        try:
+            contract.validate(frame, lazy=True)
+        except pandera.errors.SchemaErrors as error:
+            cases = error.failure_cases.groupby(["column", "check"], dropna=False).size()
+            wrong += [f"{column}: {check} ({cases})" for (column, check), cases in cases.items()]
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name="conforms",
+        passed=not wrong,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={"rows": rows, "rows judged by pandera": seen, "violations": "\n".join(wrong) or "none"},
+    )

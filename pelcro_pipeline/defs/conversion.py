@@ -1,0 +1,83 @@
+"""Step 3: the customer, product and plan conversions."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from pelcro_pipeline import connection as duck
+from pelcro_pipeline import settings as extract_settings
+from pelcro_pipeline import writing
+from pelcro_pipeline.conversion import sample, tables
+from pelcro_pipeline.conversion.select import select
+from pelcro_pipeline.defs import raw
+from pelcro_pipeline.defs.checks import check, conforms
+from pelcro_pipeline.defs.partitions import extracts
+from pelcro_pipeline.defs.presentation import asset_spec, column_schema
+from pelcro_pipeline.defs.resources import Extracts, as_failure
+from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.spec import schema, sql
+from pelcro_pipeline.spec.sql import literal
+
+_STEPS = {
+    "customers": "3a. Customer conversion",
+    "addresses": "3a. Customer conversion (addresses)",
+    "products": "3b. Product conversion",
+    "plans": "3c. Plan conversion",
+    "subscriptions": "3a. Customer conversion (subscriptions)",
+}
+
+
+@dg.multi_asset(
+    specs=[
+        asset_spec(
+            "conversion",
+            name,
+            f"{_STEPS[name]}: {' '.join(table.doc for table in own)} One row for each record, canonical text, every breach marked. "
+            "The guide: *During the data conversion process, you will need to populate the Pelcro provided templates with your current data set.*",
+            deps=[dg.AssetKey(["raw", name])],
+            kinds={"duckdb", "parquet"},
+            code_version="-".join(table.digest for table in own),
+            metadata={"dagster/column_schema": column_schema(*own)},
+        )
+        for name, own in raw.TABLES.items()
+    ],
+    check_specs=[
+        check(dg.AssetKey(["conversion", name]), "conforms", "What leaves the conversion standing is in the form that the pandera schema states.", blocking=True)
+        for name in raw.TABLES
+    ],
+    partitions_def=extracts,
+    name="conversion",
+)
+def conversion(extract: Extracts):
+    paths = extract.paths
+    with as_failure(), duck.connect() as connection:
+        settings = extract_settings.load(paths.delivered)
+        reading = delivery.opened(paths.reading)
+        with writing.whole_folder(paths.conversion) as folder:
+            convert(connection, reading, settings, folder)
+        tables.create_views(connection, reading, paths.conversion)
+        constants = sql.constants(settings.today, settings.currency)
+        for name, own in raw.TABLES.items():
+            yield dg.MaterializeResult(
+                asset_key=["conversion", name],
+                metadata={
+                    "dagster/row_count": sum(
+                        connection.execute(f"SELECT count(*) FROM {table.object}").fetchall()[0][0] for table in own
+                    )
+                },
+            )
+            judged = [(table, *sample.standing_rows(connection, table, constants)) for table in own]
+            yield conforms(
+                dg.AssetKey(["conversion", name]),
+                [(schema.converted(table), frame, count) for table, frame, count in judged],
+            )
+
+
+def convert(connection, reading: delivery.Reading, settings: extract_settings.Settings, folder: Path) -> None:
+    """Write each delivered file's conversion into ``folder``."""
+    for file in reading.files:
+        to = tables.parquet(folder, file)
+        connection.execute(
+            f"COPY ({select(file, settings)}) TO {literal(str(to))} (FORMAT parquet, COMPRESSION lz4)"
+        )
+

@@ -1,0 +1,19 @@
+"""The things people say: a dry run, a sign-off, production."""
+
+import dagster as dg
+
+dry_run = dg.define_asset_job(
+    "dry_run",
+    selection=dg.AssetSelection.groups("raw", "conversion", "analysis", "prepared", "staging"),
+    description="From the delivered folder to the staging database and its statistics.",
+)
+sign_off = dg.define_asset_job(
+    "sign_off",
+    selection=dg.AssetSelection.groups("review"),
+    description="A named person signs what the dry run left; production is loaded from exactly that.",
+)
+production = dg.define_asset_job(
+    "production",
+    selection=dg.AssetSelection.groups("production"),
+    description="Load what was signed, and count it. Started by a person only; refused without a sign-off that holds.",
+)

@@ -1,0 +1,43 @@
+"""How assets show themselves in the catalog: column schemas, tables as Markdown, counts. No personal data."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pandas as pd
+
+from pelcro_pipeline.spec.model import Severity, Table
+
+OWNERS = ["team:migrations"]
+
+
+def column_schema(*tables: Table) -> dg.TableSchema:
+    """The tables' columns, for an asset's definition."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                attribute.name,
+                type=attribute.kind.name,
+                description=attribute.doc,
+                constraints=dg.TableColumnConstraints(
+                    nullable=not attribute.mandatory,
+                    unique=attribute.unique,
+                    other=sorted({b.rule for b in attribute.breaches if b.severity is Severity.REJECT}),
+                ),
+            )
+            for table in tables
+            for attribute in table.attributes
+        ]
+    )
+
+
+def markdown(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:
+    """A small table as the catalog shows it."""
+    shown = frame.astype(object).where(frame.notna(), "")
+    return dg.MetadataValue.md(shown.to_markdown(index=False))
+
+
+def asset_spec(group: str, name: str, description: str, **more: object) -> dg.AssetSpec:
+    """An asset keyed ``group/name``."""
+    return dg.AssetSpec(
+        dg.AssetKey([group, name]), group_name=group, description=description, owners=OWNERS, **more
+    )

@@ -1,0 +1,81 @@
+"""Step 8: production, loaded from the very files that were reviewed, behind the sign-off."""
+
+import dagster as dg
+
+from pelcro_pipeline import connection as duck
+from pelcro_pipeline import settings as extract_settings
+from pelcro_pipeline import writing
+from pelcro_pipeline.defs.checks import check
+from pelcro_pipeline.defs.partitions import extracts
+from pelcro_pipeline.defs.presentation import OWNERS
+from pelcro_pipeline.defs.resources import Extracts, as_failure
+from pelcro_pipeline.defs.staging import statistics_result
+from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.prepared.files import NAMES
+from pelcro_pipeline.review import sign_off, statistics
+from pelcro_pipeline.rules import verdict
+from pelcro_pipeline.target import database
+
+
+@dg.asset(
+    key=["production", "database"],
+    group_name="production",
+    owners=OWNERS,
+    deps=[dg.AssetKey(["review", "sign_off"]), *(dg.AssetKey(["prepared", name]) for name in NAMES)],
+    kinds={"duckdb"},
+    partitions_def=extracts,
+)
+def production_database(extract: Extracts) -> dg.MaterializeResult:
+    """The production load: refused unless a sign-off holds for the state as it stands, however it is launched.
+
+    The guide: *Initiate production data migration.* The gate is verified here and not by a check:
+    Dagster's blocking checks do not hold across runs (measured).
+    """
+    paths = extract.paths
+    with as_failure():
+        signed = sign_off.verified(paths)
+        files = database.PreparedFiles(paths.prepared, extract_settings.load(paths.delivered))
+        counts = database.load(files, paths.database("production"))
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": sum(counts.values()),
+            **{f"rows of {table}": count for table, count in counts.items()},
+            "signed by": f"{signed.signed_by}, {signed.role}, {signed.signed_on}",
+            "database": dg.MetadataValue.path(paths.database("production")),
+        }
+    )
+
+
+@dg.asset(
+    key=["production", "migration_statistics"],
+    group_name="production",
+    owners=OWNERS,
+    deps=[dg.AssetKey(["production", "database"]), dg.AssetKey(["staging", "migration_statistics"])],
+    kinds={"csv", "pandas"},
+    partitions_def=extracts,
+    check_specs=[
+        check(dg.AssetKey(["production", "migration_statistics"]), "production_equals_staging", "Every measure counts the same in production as in staging.", blocking=True)
+    ],
+)
+def production_migration_statistics(extract: Extracts):
+    """The statistics with their last column: each measure counted in production.
+
+    The guide: *Production: number of valid records migrated into the production server.*
+    """
+    paths = extract.paths
+    with as_failure(), duck.connect() as connection:
+        reading = delivery.opened(paths.reading)
+        verdict.open_on(connection, reading, paths.conversion, paths.analysis)
+        staged = statistics.read(paths.reports / "statistics.csv")
+        with database.opened(paths.database("production"), "production", connection):
+            frame = statistics.production(connection, staged, "production")
+    with writing.whole(paths.reports / "statistics.csv") as unfinished:
+        frame.to_csv(unfinished, index=False)
+    yield statistics_result(frame, paths)
+    differing = frame[frame[statistics.STAGING] != frame[statistics.PRODUCTION]]
+    yield dg.AssetCheckResult(
+        check_name="production_equals_staging",
+        passed=differing.empty,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={"measures": len(frame), "differing": "\n".join(differing["Attribute"]) or "none"},
+    )

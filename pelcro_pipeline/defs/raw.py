@@ -1,0 +1,60 @@
+"""Step 2, received: the publisher's files, whatever their layout."""
+
+import dagster as dg
+
+from pelcro_pipeline import connection as duck
+from pelcro_pipeline import settings as extract_settings
+from pelcro_pipeline import writing
+from pelcro_pipeline.defs.partitions import extracts
+from pelcro_pipeline.defs.presentation import asset_spec
+from pelcro_pipeline.defs.resources import Extracts, as_failure
+from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.spec import ADDRESSES, CUSTOMERS, PLANS, PRODUCTS, SUBSCRIPTIONS, Table
+
+#: The five tables of the guide, each with the objects that its records hold.
+TABLES: dict[str, tuple[Table, ...]] = {
+    "customers": (CUSTOMERS,),
+    "addresses": ADDRESSES,
+    "products": (PRODUCTS,),
+    "plans": (PLANS,),
+    "subscriptions": (SUBSCRIPTIONS,),
+}
+
+
+@dg.multi_asset(
+    specs=[
+        asset_spec(
+            "raw",
+            name,
+            f"The delivered files that hold {name}, read as text with file and physical line. The guide: "
+            "*Request a data export from your current provider using Pelcro migrations templates.*",
+            deps=[dg.AssetKey(["request", "templates"])],
+            kinds={"csv"},
+        )
+        for name in TABLES
+    ],
+    partitions_def=extracts,
+    name="raw",
+)
+def raw(extract: Extracts):
+    paths = extract.paths
+    with as_failure(), writing.whole_folder(paths.tables / "raw") as folder, duck.connect() as connection:
+        settings = extract_settings.load(paths.delivered)
+        # The folder takes its final name only when it is whole, so the reading names that one.
+        reading = delivery.read(paths.delivered, folder, settings, connection).moved(folder, paths.tables / "raw")
+        (folder / paths.reading.name).write_text(reading.model_dump_json(indent=1))
+    for name, tables in TABLES.items():
+        files = {file.name: file for table in tables for file in reading.holding(table.object)}
+        lines = [
+            f"| {file.name} | {file.records + file.set_aside_records} | {file.set_aside_records} | `{file.delimiter!r}` | {', '.join(file.attributes[:6])} ... |"
+            for file in files.values()
+        ]
+        yield dg.MaterializeResult(
+            asset_key=["raw", name],
+            metadata={
+                "dagster/row_count": sum(file.records for file in files.values()),
+                "files": dg.MetadataValue.md(
+                    "\n".join(["| file | records | set aside | delimiter | columns |", "|---|---|---|---|---|", *lines])
+                ),
+            },
+        )

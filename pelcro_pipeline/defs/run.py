@@ -1,0 +1,97 @@
+"""A job run from outside the UI: in this process, recorded in the workspace's instance."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from typing import Protocol
+
+import dagster as dg
+
+from pelcro_pipeline import instance
+from pelcro_pipeline.defs.partitions import extracts
+from pelcro_pipeline.definitions import defs
+from pelcro_pipeline.errors import RefusedError, UnusableInputError
+from pelcro_pipeline.workspace import ExtractPaths
+
+_STARTED, _ENDED = dg.DagsterEventType.STEP_START, {
+    dg.DagsterEventType.STEP_SUCCESS,
+    dg.DagsterEventType.STEP_FAILURE,
+}
+_EVERY_SECONDS = 0.2
+
+
+class Watcher(Protocol):
+    """Told of each step as it starts and ends."""
+
+    def started(self, step: str) -> None: ...
+
+    def ended(self, step: str) -> None: ...
+
+
+def job(name: str, paths: ExtractPaths, ops: dict, watcher: Watcher) -> None:
+    """Run a job for an extract. Raises UnusableInputError or RefusedError where a step refuses."""
+    # The command line shows bars and a sentence; the events are in the instance.
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    run_id = str(uuid.uuid4())
+    with dg.DagsterInstance.from_config(str(instance.prepare(paths.home))) as recorded:
+        recorded.add_dynamic_partitions(extracts.name, [paths.extract])
+        done = threading.Event()
+        watching = threading.Thread(target=_watch, args=(recorded, run_id, watcher, done), daemon=True)
+        watching.start()
+        try:
+            result = defs.resolve_job_def(name).execute_in_process(
+                run_config={"ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                instance=recorded,
+                partition_key=paths.extract,
+                run_id=run_id,
+                raise_on_error=False,
+            )
+        finally:
+            done.set()
+            watching.join()
+        if not result.success:
+            raise _refusal(recorded, run_id)
+
+
+def _watch(recorded: dg.DagsterInstance, run_id: str, watcher: Watcher, done: threading.Event) -> None:
+    seen = 0
+    while True:
+        last = done.wait(_EVERY_SECONDS)
+        entries = recorded.all_logs(run_id)
+        for entry in entries[seen:]:
+            event = entry.dagster_event
+            if event is None or event.step_key is None:
+                continue
+            if event.event_type is _STARTED:
+                watcher.started(event.step_key)
+            elif event.event_type in _ENDED:
+                watcher.ended(event.step_key)
+        seen = len(entries)
+        if last:
+            return
+
+
+def _refusal(recorded: dg.DagsterInstance, run_id: str) -> Exception:
+    """What the run failed with, as the sentence that it was refused by."""
+    failures = [
+        entry.dagster_event for entry in recorded.all_logs(run_id) if entry.dagster_event and entry.dagster_event.is_failure
+    ]
+    for event in failures:
+        if event.event_type is dg.DagsterEventType.STEP_FAILURE:
+            failure = event.step_failure_data.user_failure_data
+            if failure is not None:
+                exit_status = failure.metadata.get("exit_status")
+                kind = UnusableInputError if exit_status and exit_status.value == 2 else RefusedError
+                return kind(failure.description)
+    checks = [
+        f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name}"
+        for entry in recorded.all_logs(run_id)
+        if entry.dagster_event and entry.dagster_event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        for evaluation in [entry.dagster_event.asset_check_evaluation_data]
+        if not evaluation.passed and evaluation.blocking
+    ]
+    if checks:
+        return RefusedError(f"A blocking check does not hold ({', '.join(checks)}): nothing was loaded; see run {run_id} in the UI.")
+    return RefusedError(f"An unexpected error stopped the run: look at run {run_id} in the UI (pelcro-pipeline ui).")

@@ -1,0 +1,85 @@
+"""Steps 5 and 6: the dry run into staging, and its statistics."""
+
+import dagster as dg
+
+from pelcro_pipeline import connection as duck
+from pelcro_pipeline import settings as extract_settings
+from pelcro_pipeline import writing
+from pelcro_pipeline.defs.checks import check
+from pelcro_pipeline.defs.partitions import extracts
+from pelcro_pipeline.defs.presentation import OWNERS, markdown
+from pelcro_pipeline.defs.resources import Extracts, as_failure
+from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.prepared.files import NAMES
+from pelcro_pipeline.review import statistics
+from pelcro_pipeline.rules import verdict
+from pelcro_pipeline.target import database
+
+_PREPARED = [dg.AssetKey(["prepared", name]) for name in NAMES]
+
+
+@dg.asset(
+    key=["staging", "database"],
+    group_name="staging",
+    owners=OWNERS,
+    deps=_PREPARED,
+    kinds={"duckdb"},
+    partitions_def=extracts,
+    check_specs=[
+        check(dg.AssetKey(["staging", "database"]), "equals_prepared_files", "Every cell of the database is the prepared files'.", blocking=True)
+    ],
+)
+def staging_database(extract: Extracts):
+    """The dry run: the prepared files in a DuckDB database with its keys and checks, whole or not at all.
+
+    The guide: *The migration team will run the script to migrate the data into the staging environment.*
+    """
+    paths = extract.paths
+    with as_failure():
+        files = database.PreparedFiles(paths.prepared, extract_settings.load(paths.delivered))
+        counts = database.load(files, paths.database("staging"))
+    yield dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": sum(counts.values()),
+            **{f"rows of {table}": count for table, count in counts.items()},
+            "database": dg.MetadataValue.path(paths.database("staging")),
+        }
+    )
+    yield dg.AssetCheckResult(check_name="equals_prepared_files", passed=True, metadata={"rows compared": sum(counts.values())})
+
+
+@dg.asset(
+    key=["staging", "migration_statistics"],
+    group_name="staging",
+    owners=OWNERS,
+    deps=[dg.AssetKey(["staging", "database"]), dg.AssetKey(["analysis", "ledger"]), *_PREPARED],
+    kinds={"csv", "pandas"},
+    partitions_def=extracts,
+)
+def staging_migration_statistics(extract: Extracts) -> dg.MaterializeResult:
+    """The migration statistics report: each measure in the delivery, the prepared files and the staging database.
+
+    The guide: *a migration report which will illustrate the migration success rate of each Pelcro record object.*
+    """
+    paths = extract.paths
+    with as_failure(), duck.connect() as connection:
+        reading = delivery.opened(paths.reading)
+        files = database.PreparedFiles(paths.prepared, extract_settings.load(paths.delivered))
+        verdict.open_on(connection, reading, paths.conversion, paths.analysis)
+        with database.opened(paths.database("staging"), "staging", connection):
+            frame = statistics.staging(connection, reading, files, "staging")
+    with writing.whole(paths.reports / "statistics.csv") as unfinished:
+        frame.to_csv(unfinished, index=False)
+    return statistics_result(frame, paths)
+
+
+def statistics_result(frame, paths) -> dg.MaterializeResult:
+    """The statistics as the catalog shows them."""
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(frame),
+            "objects": markdown(statistics.summary(frame)),
+            "statistics": markdown(frame),
+            "report": dg.MetadataValue.path(paths.reports / "statistics.csv"),
+        }
+    )

@@ -1,0 +1,1 @@
+"""Delivered files, in any layout, to raw tables: text, with file and physical line."""

@@ -1,0 +1,35 @@
+"""What a delivered header means: its template attribute, or none."""
+
+from __future__ import annotations
+
+import re
+
+from pelcro_pipeline.spec import ADDRESS_IDS, ATTRIBUTES, METADATA_PREFIXES
+
+_ALIASES = {
+    alias: attribute.name for attribute in ATTRIBUTES.values() for alias in attribute.aliases
+}
+_ADDRESS_IDS = {attribute.name for attribute in ADDRESS_IDS.values()}
+#: "subscription.n.common_metadata.is_expired", says the guide; n may be a number.
+_NUMBERED = re.compile(r"^subscription\.(?:n|\d+)\.")
+
+
+def attribute_of(header: str) -> str | None:
+    """The attribute that a header names, after case, spaces, a trailing * and the aliases.
+
+    A metadata column is named as delivered behind its prefix; a header of no template gives None.
+    """
+    name = re.sub(r"\s", "", header.lstrip("\ufeff")).rstrip("*")
+    folded = _NUMBERED.sub("subscription.", name.lower())
+    folded = _ALIASES.get(folded, folded)
+    if folded in ATTRIBUTES or folded in _ADDRESS_IDS:
+        return folded
+    for prefix in METADATA_PREFIXES:
+        if folded.startswith(prefix) and len(folded) > len(prefix):
+            return prefix + name[-(len(folded) - len(prefix)) :]
+    return None
+
+
+def is_metadata(attribute: str) -> bool:
+    """Whether the attribute is a metadata column that no template lists."""
+    return attribute not in ATTRIBUTES and attribute not in _ADDRESS_IDS

@@ -1,0 +1,461 @@
+"""One delivered folder, read: which file holds what, how its cells are to be understood."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pyarrow
+import pyarrow.parquet
+from pydantic import BaseModel, ConfigDict
+
+from pelcro_pipeline import settings as extract_settings
+from pelcro_pipeline.delivery import text, workbook
+from pelcro_pipeline.delivery.header import attribute_of, is_metadata
+from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline.settings import Settings
+from pelcro_pipeline.spec import ADDRESS_IDS, ATTRIBUTES, BY_OBJECT, CUSTOMER_ID, TABLES
+from pelcro_pipeline.spec.kinds import DATE
+from pelcro_pipeline.spec.sql import literal
+
+#: Files of an extract's folder that are settings, read for what they are by other rooms.
+SETTING_FILES = (
+    extract_settings.FILE_NAME,
+    "cards.json",
+    "cards.csv",
+    "password_samples.csv",
+    "answers.csv",
+)
+#: FILE-MISSING: without these columns nothing of their table could stand.
+INDISPENSABLE = {
+    "product": ("product.id", "product.name"),
+    "plan": (
+        "plan.old_id",
+        "plan.nickname",
+        "plan.amount",
+        "plan.currency",
+        "plan.auto_renew",
+        "plan.interval",
+        "plan.interval_count",
+        "plan.temporary_product_id",
+    ),
+    "subscription": (
+        "subscription.current_period_end",
+        "subscription.collection_method",
+        "subscription.common_metadata.temporary_plan_id",
+        "subscription.common_metadata.service_status",
+    ),
+}
+
+
+class Column(BaseModel):
+    """One delivered column: its header as delivered, and the attribute that it names, if any."""
+
+    model_config = ConfigDict(frozen=True)
+
+    position: int
+    header: str
+    attribute: str | None
+
+    @property
+    def name(self) -> str:
+        """Its name in SQL; a delivered header never becomes one."""
+        return f"c{self.position}"
+
+
+class DeliveredFile(BaseModel):
+    """One delivered file or sheet, ready to be read by position."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ordinal: int
+    #: As findings name it: the base name, or ``workbook.xlsx#Sheet``.
+    name: str
+    #: UTF-8 text with one row for each record that has as many cells as the header.
+    path: str
+    delimiter: str
+    columns: tuple[Column, ...]
+    records: int
+    #: Parquet of the physical line of each record, where it is not the record's number + 2.
+    lines: str | None
+    #: Parquet of blank and ragged records (line, rule, text), where there are any.
+    set_aside: str | None
+    set_aside_records: int
+    #: The delivered file, and what it was when it was read: another size or time is another file.
+    delivered: str
+    stamp: tuple[int, int]
+    #: strptime format by date attribute, and the attributes whose order could not be told.
+    date_formats: dict[str, str]
+    untold_dates: tuple[str, ...]
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The attributes that the header names, each once, in its order."""
+        return tuple(dict.fromkeys(c.attribute for c in self.columns if c.attribute))
+
+    @property
+    def unknown(self) -> tuple[Column, ...]:
+        """The columns of no template: carried into the archive."""
+        return tuple(column for column in self.columns if column.attribute is None)
+
+    @property
+    def repeated(self) -> dict[str, tuple[Column, ...]]:
+        """The attributes that the header names more than once."""
+        return {
+            attribute: columns
+            for attribute in self.attributes
+            if len(columns := self.columns_of(attribute)) > 1
+        }
+
+    def columns_of(self, attribute: str) -> tuple[Column, ...]:
+        """The columns that name an attribute; none where it is absent."""
+        return tuple(column for column in self.columns if column.attribute == attribute)
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """The objects that a record of this file can hold, by its header.
+
+        A file whose only customer column is the link to another file's customers holds none.
+        """
+        found = {
+            table.object
+            for table in TABLES
+            if any(attribute.startswith(table.prefix) for attribute in self.attributes)
+        }
+        customers = [each for each in self.attributes if each.startswith("customer.")]
+        if customers == [CUSTOMER_ID] and found != {"customer"}:
+            found.discard("customer")
+        return tuple(name for name in BY_OBJECT if name in found)
+
+    def relation(self) -> str:
+        """SQL of the file's records, all text, in file order."""
+        columns = ", ".join(f"'{column.name}': 'VARCHAR'" for column in self.columns)
+        return (
+            f"read_csv({literal(self.path)}, header = true, auto_detect = false, "
+            f"delim = {literal(self.delimiter)}, quote = '\"', escape = '\"', "
+            f"max_line_size = 268435456, columns = {{{columns}}})"
+        )
+
+
+class Reading(BaseModel):
+    """All delivered files of an extract."""
+
+    model_config = ConfigDict(frozen=True)
+
+    files: tuple[DeliveredFile, ...]
+
+    def holding(self, object_: str) -> tuple[DeliveredFile, ...]:
+        """The files whose records can hold an object."""
+        return tuple(file for file in self.files if object_ in file.objects)
+
+    def moved(self, folder: Path, to: Path) -> Reading:
+        """The same reading, with what was kept in ``folder`` standing in ``to``."""
+
+        def there(path: str | None) -> str | None:
+            return str(to / Path(path).name) if path and Path(path).parent == folder else path
+
+        return Reading(
+            files=tuple(
+                file.model_copy(
+                    update={name: there(getattr(file, name)) for name in ("path", "lines", "set_aside")}
+                )
+                for file in self.files
+            )
+        )
+
+    @property
+    def metadata(self) -> dict[str, tuple[str, ...]]:
+        """The metadata columns of no template that each object carries, by name."""
+        return {
+            table.object: tuple(
+                sorted(
+                    {
+                        attribute
+                        for file in self.files
+                        for attribute in file.attributes
+                        if is_metadata(attribute)
+                        and table.metadata_prefix
+                        and attribute.startswith(table.metadata_prefix)
+                        and table.object in file.objects
+                    }
+                )
+            )
+            for table in TABLES
+        }
+
+    @property
+    def address_ids(self) -> tuple[str, ...]:
+        """The address id columns that the extract has."""
+        return tuple(
+            attribute.name
+            for attribute in ADDRESS_IDS.values()
+            if any(attribute.name in file.attributes for file in self.files)
+        )
+
+
+def opened(path: Path) -> Reading:
+    """The reading that stands at ``path``. Raises UnusableInputError where a delivered file is no
+    longer the one that was read."""
+    reading = Reading.model_validate_json(path.read_text())
+    for file in reading.files:
+        stat = Path(file.delivered).stat() if Path(file.delivered).exists() else None
+        if stat is None or (stat.st_size, stat.st_mtime_ns) != file.stamp:
+            raise UnusableInputError(f"{file.name} has changed since it was read: run the extract again from the start.")
+    return reading
+
+
+def read(
+    folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDBPyConnection
+) -> Reading:
+    """Read every delivered file of ``folder``; what must be kept beside it goes into ``into``.
+
+    Raises UnusableInputError where a file cannot be read (FILE-UNREADABLE) or lacks what nothing
+    can stand without (FILE-MISSING).
+    """
+    sheets = [
+        sheet for path in _delivered(folder, settings) for sheet in _sheets(path, into, settings)
+    ]
+    files = tuple(
+        _file(ordinal, sheet, into, settings, connection) for ordinal, sheet in enumerate(sheets)
+    )
+    if not files:
+        raise UnusableInputError(f"{folder.name} holds no CSV or XLSX file: deliver the publisher's export.")
+    reading = Reading(files=files)
+    _nothing_missing(reading)
+    return reading
+
+
+def _delivered(folder: Path, settings: Settings) -> list[Path]:
+    paths = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
+    unknown = [name for name in settings.ignore if not (folder / name).exists()]
+    if unknown:
+        raise UnusableInputError(f"extract.toml ignores {unknown[0]}, which is not in {folder.name}.")
+    delivered = [
+        path for path in paths if path.name not in SETTING_FILES and path.name not in settings.ignore
+    ]
+    for path in delivered:
+        if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
+            raise UnusableInputError(
+                f"{path.name} in {folder.name} is no file of this folder: take it out, or name it under ignore in extract.toml."
+            )
+    return delivered
+
+
+class _Sheet(BaseModel):
+    name: str
+    delivered: Path
+    path: Path
+    #: The rows of a workbook know their numbers; text is scanned for them.
+    numbers: list[int] | None = None
+
+
+def _sheets(path: Path, into: Path, settings: Settings) -> Iterator[_Sheet]:
+    if workbook.is_workbook(path):
+        for name, rows in workbook.sheets(path):
+            to = into / f"{path.stem}.{len(list(into.iterdir()))}.csv"
+            with to.open("w", encoding="utf-8", newline="") as out:
+                writer = csv.writer(out, lineterminator="\n")
+                numbers = [number for number, row in rows if writer.writerow(row)]
+            yield _Sheet(name=f"{path.name}#{name}", delivered=path, path=to, numbers=numbers)
+        return
+    encoding = settings.encoding or text.encoding_of(path)
+    if encoding == "utf-8":
+        yield _Sheet(name=path.name, delivered=path, path=path)
+        return
+    to = into / f"{path.name}.utf8.csv"
+    text.transcode(path, encoding, to)
+    yield _Sheet(name=path.name, delivered=path, path=to)
+
+
+def _file(
+    ordinal: int,
+    sheet: _Sheet,
+    into: Path,
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+) -> DeliveredFile:
+    delimiter, header = text.header_of(sheet.path, None if sheet.numbers else settings.delimiter)
+    columns = tuple(
+        Column(position=position, header=cell, attribute=attribute_of(cell))
+        for position, cell in enumerate(header)
+    )
+    if not any(column.attribute for column in columns):
+        raise UnusableInputError(
+            f"{sheet.name}: none of its headers belongs to a Pelcro template: compare them with `pelcro-pipeline new`, "
+            "name the source in extract.toml, or name the file under ignore there."
+        )
+    stat = os.stat(sheet.delivered)
+    file = DeliveredFile(
+        ordinal=ordinal,
+        name=sheet.name,
+        path=str(sheet.path),
+        delimiter=delimiter,
+        columns=columns,
+        records=0,
+        lines=None,
+        set_aside=None,
+        set_aside_records=0,
+        stamp=(stat.st_size, stat.st_mtime_ns),
+        delivered=str(sheet.delivered),
+        date_formats={},
+        untold_dates=(),
+    )
+    file = _numbered(file, sheet, into, connection)
+    return _dated(file, settings, connection)
+
+
+def _numbered(
+    file: DeliveredFile, sheet: _Sheet, into: Path, connection: duckdb.DuckDBPyConnection
+) -> DeliveredFile:
+    """The file with its count of records, their lines, and what had to be set aside."""
+    try:
+        (records,) = connection.execute(f"SELECT count(*) FROM {file.relation()}").fetchall()[0]
+    except (duckdb.InvalidInputException, duckdb.ConversionException):
+        return _rewritten(file, sheet, into)
+    if sheet.numbers is not None:
+        return _with_lines(file, records, sheet.numbers[1:], into) if records == len(sheet.numbers) - 1 else _rewritten(file, sheet, into)
+    if text.line_feeds(sheet.path) == records + 1:
+        return file.model_copy(update={"records": records})
+    lines, blank = text.record_lines(sheet.path)
+    lines, blank = lines[1:], blank[1:]
+    if len(lines) - int(blank.sum()) != records:
+        return _rewritten(file, sheet, into)
+    file = _with_lines(file, records, lines[~blank], into)
+    return _setting_aside(file, [(int(line), "FILE-BLANK", "") for line in lines[blank]], into)
+
+
+def _rewritten(file: DeliveredFile, sheet: _Sheet, into: Path) -> DeliveredFile:
+    """The file read record by record: slower, and right for whatever DuckDB refuses to split."""
+    to = into / f"{file.ordinal}.records.csv"
+    numbers, set_aside = [], []
+    width = len(file.columns)
+    with (
+        sheet.path.open(encoding="utf-8-sig", newline="") as source,
+        to.open("w", encoding="utf-8", newline="") as out,
+    ):
+        writer = csv.writer(out, delimiter=file.delimiter, lineterminator="\n")
+        for index, (line, raw, cells) in enumerate(_records(source, file.delimiter)):
+            number = sheet.numbers[index] if sheet.numbers else line
+            if index == 0:
+                writer.writerow(cells)
+            elif not any(cells):
+                set_aside.append((number, "FILE-BLANK", ""))
+            elif len(cells) != width:
+                set_aside.append((number, "FILE-RAGGED", raw))
+            else:
+                # DuckDB skips the blank line that a single empty cell would make.
+                writer.writerow(cells)
+                numbers.append(number)
+        if index and _open_ended(raw, file.delimiter):
+            raise UnusableInputError(
+                f"{file.name}: a quotation mark opened in the record on line {number} is never closed: mend it and deliver again."
+            )
+    file = file.model_copy(update={"path": str(to)})
+    return _setting_aside(_with_lines(file, len(numbers), numbers, into), set_aside, into)
+
+
+def _records(source: Iterator[str], delimiter: str) -> Iterator[tuple[int, str, list[str]]]:
+    """Each record with its physical line, its raw text and its cells."""
+    taken: list[str] = []
+
+    def lines() -> Iterator[str]:
+        for line in source:
+            taken.append(line)
+            yield line
+
+    csv.field_size_limit(1 << 30)
+    reader = csv.reader(lines(), delimiter=delimiter)
+    line = 1
+    for cells in reader:
+        yield line, "".join(taken).rstrip("\r\n"), cells
+        line = reader.line_num + 1
+        taken.clear()
+
+
+def _open_ended(raw: str, delimiter: str) -> bool:
+    try:
+        list(csv.reader(raw.splitlines(keepends=True), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return "unexpected end" in str(error)
+    return False
+
+
+def _with_lines(file: DeliveredFile, records: int, lines, into: Path) -> DeliveredFile:
+    path = into / f"{file.ordinal}.lines.parquet"
+    table = pyarrow.table({"line": pyarrow.array(lines, pyarrow.int64())})
+    pyarrow.parquet.write_table(table, path, compression="zstd")
+    return file.model_copy(update={"records": records, "lines": str(path)})
+
+
+def _setting_aside(
+    file: DeliveredFile, records: list[tuple[int, str, str]], into: Path
+) -> DeliveredFile:
+    if not records:
+        return file
+    path = into / f"{file.ordinal}.set_aside.parquet"
+    lines, rules, texts = zip(*records, strict=True)
+    table = pyarrow.table(
+        {
+            "line": pyarrow.array(lines, pyarrow.int64()),
+            "rule": pyarrow.array(rules),
+            "text": pyarrow.array(texts, pyarrow.string()),
+        }
+    )
+    pyarrow.parquet.write_table(table, path, compression="zstd")
+    return file.model_copy(
+        update={"set_aside": str(path), "set_aside_records": len(records)}
+    )
+
+
+def _dated(
+    file: DeliveredFile, settings: Settings, connection: duckdb.DuckDBPyConnection
+) -> DeliveredFile:
+    """The file with the order of day and month told for each of its date columns, from all values."""
+    dates = [
+        name for name in file.attributes if name in ATTRIBUTES and ATTRIBUTES[name].kind is DATE
+    ]
+    if settings.date_format is not None:
+        formats = {name: settings.date_format.strptime for name in dates}
+        return file.model_copy(update={"date_formats": formats})
+    formats, untold = {}, []
+    for name in dates:
+        column = file.columns_of(name)[0].name
+        day_first, month_first, differing = connection.execute(
+            f"""
+            WITH counted AS (SELECT {column} AS value, count(*) AS records FROM {file.relation()} GROUP BY ALL),
+            parsed AS (
+                SELECT records,
+                    ordered_date(filled(value), '%d/%m/%Y') AS day_first,
+                    ordered_date(filled(value), '%m/%d/%Y') AS month_first
+                FROM counted WHERE iso_date(filled(value)) IS NULL)
+            SELECT coalesce(sum(records) FILTER (day_first IS NOT NULL), 0),
+                coalesce(sum(records) FILTER (month_first IS NOT NULL), 0),
+                count(*) FILTER (day_first IS DISTINCT FROM month_first)
+            FROM parsed
+            """
+        ).fetchall()[0]
+        formats[name] = "%m/%d/%Y" if month_first > day_first else "%d/%m/%Y"
+        if day_first == month_first and differing:
+            untold.append(name)
+    return file.model_copy(update={"date_formats": formats, "untold_dates": tuple(untold)})
+
+
+def _nothing_missing(reading: Reading) -> None:
+    missing = [
+        f"{file.name} lacks {attribute}"
+        for object_, attributes in INDISPENSABLE.items()
+        for file in reading.holding(object_)
+        for attribute in attributes
+        if attribute not in file.attributes
+    ]
+    if reading.holding("subscription"):
+        missing += [
+            f"the extract has subscriptions and no {object_}s"
+            for object_ in ("product", "plan")
+            if not reading.holding(object_)
+        ]
+    if missing:
+        raise UnusableInputError(f"FILE-MISSING: {'; '.join(missing)}. Deliver what is missing.")

@@ -1,0 +1,114 @@
+"""The archive: every rejected and excluded record with its raw cells, and every column of no template."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from pelcro_pipeline.conversion import tables
+from pelcro_pipeline.delivery.reading import DeliveredFile, Reading
+from pelcro_pipeline.delivery.text import record_starts
+from pelcro_pipeline.spec.sql import literal, quoted
+
+#: Columns that every archived record has before its raw cells.
+COLUMNS = ("file", "line", "object", "key", "disposition", "rule", "detail")
+
+
+def write(
+    connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: Path, ledger: Path, folder: Path
+) -> dict[str, int]:
+    """Write the archive into ``folder``; gives the records of each file of it.
+
+    For each delivered file ``<file>.records.parquet``: one row for each rejected or excluded
+    object, with the record's cells as delivered, by delivered header; a ragged record's text is in
+    ``raw_text``. And ``<file>.columns.parquet`` where it has columns of no template.
+    """
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE left_behind AS
+        FROM read_parquet({literal(str(ledger))}) WHERE disposition IN ('rejected', 'excluded')"""
+    )
+    written = {}
+    for file in reading.files:
+        for suffix, query in (
+            ("records", _records(connection, file, folder)),
+            ("columns", _columns(file, conversion)),
+        ):
+            if query is None:
+                continue
+            name = f"{file.name.replace('#', '.')}.{suffix}.parquet"
+            ((written[name],),) = connection.execute(
+                f"COPY ({query}) TO {literal(str(folder / name))} (FORMAT parquet, COMPRESSION zstd)"
+            ).fetchall()
+    return written
+
+
+def _records(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, folder: Path) -> str:
+    """SQL of a file's archived records; raw cells are cut from the file by byte offset."""
+    places = connection.execute(
+        f"""SELECT DISTINCT record & {(1 << 40) - 1} AS place FROM left_behind
+        WHERE file = {literal(file.name)} AND place IS NOT NULL AND NOT set_aside ORDER BY place"""
+    ).fetchnumpy()["place"]
+    cut = folder / f".{file.ordinal}.cut.csv"
+    _cut(file, np.asarray(places, dtype=np.int64), cut)
+    connection.register("cut_places", {"place": np.asarray(places, dtype=np.int64)})
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE raw_record AS
+        SELECT place, cells.* FROM (FROM {file.model_copy(update={"path": str(cut)}).relation()}) cells
+        POSITIONAL JOIN (SELECT place FROM cut_places) places"""
+    )
+    connection.unregister("cut_places")
+    cut.unlink()
+    cells = ", ".join(f"raw.{column.name} AS {quoted(name)}" for column, name in _named(file))
+    aside = (
+        f"(SELECT line, text FROM read_parquet({literal(file.set_aside)}))"
+        if file.set_aside
+        else "(SELECT NULL::BIGINT AS line, NULL::VARCHAR AS text WHERE false)"
+    )
+    return f"""
+        SELECT {", ".join(f"gone.{name}" for name in COLUMNS)}, {cells}, aside.text AS raw_text
+        FROM left_behind gone
+        LEFT JOIN raw_record raw ON NOT gone.set_aside AND raw.place = gone.record & {(1 << 40) - 1}
+        LEFT JOIN {aside} aside ON gone.set_aside AND aside.line = gone.line
+        WHERE gone.file = {literal(file.name)}
+        ORDER BY gone.line, gone.object_place"""
+
+
+def _cut(file: DeliveredFile, places: np.ndarray, to: Path) -> None:
+    """Copy the header and the records at ``places`` (in order) of a file, byte for byte."""
+    path = Path(file.path)
+    starts, blank = record_starts(path)
+    starts = starts[~blank]
+    ends = np.append(starts[1:], path.stat().st_size)
+    with path.open("rb") as source, to.open("wb") as out:
+        for index in (0, *(places + 1)):
+            source.seek(int(starts[index]))
+            text = source.read(int(ends[index] - starts[index]))
+            out.write(text.rstrip(b"\r\n") + b"\n")
+
+
+def _named(file: DeliveredFile) -> list[tuple]:
+    """Each column with the name it has in the archive: its header, numbered where that repeats."""
+    seen: dict[str, int] = {name.lower(): 1 for name in (*COLUMNS, "raw_text")}
+    named = []
+    for column in file.columns:
+        count = seen.get(column.header.lower(), 0) + 1
+        seen[column.header.lower()] = count
+        named.append((column, column.header if count == 1 else f"{column.header} ({count})"))
+    return named
+
+
+def _columns(file: DeliveredFile, conversion: Path) -> str | None:
+    """SQL of a file's columns of no template, for every record."""
+    if not file.unknown:
+        return None
+    names = {column.position: name for column, name in _named(file)}
+    cells = ", ".join(
+        f"{quoted(f'other.{column.position}')} AS {quoted(names[column.position])}" for column in file.unknown
+    )
+    converted = f"read_parquet({literal(str(tables.parquet(conversion, file)))}, file_row_number = true)"
+    return f"""
+        SELECT places.file, places.line, {cells}
+        FROM {converted} JOIN places ON places.record = {tables.record(file)}
+        ORDER BY places.record"""

@@ -1,0 +1,86 @@
+"""The prepared tables: each object that stands, with the values that stand."""
+
+from __future__ import annotations
+
+import duckdb
+
+from pelcro_pipeline.conversion import tables
+from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.settings import Settings
+from pelcro_pipeline.spec import CUSTOMER_ID, CUSTOMERS, TABLES, sql
+from pelcro_pipeline.spec.model import Table
+from pelcro_pipeline.spec.sql import literal, quoted
+
+_IMPORT_ONLY = "customer.common_metadata.import_only_the_customer"
+
+
+def create_views(
+    connection: duckdb.DuckDBPyConnection, reading: Reading, settings: Settings
+) -> None:
+    """A view ``prepared_<object>`` for each object: ``record``, ``customer`` and its columns.
+
+    Needs ``rules.verdict.open_on``.
+    """
+    for table in TABLES:
+        source = "customer_in_use" if table is CUSTOMERS else table.object
+        selected = ", ".join(
+            f"{value} AS {quoted(name)}" for name, value in _values(reading, table, settings).items()
+        )
+        amended = _amended(table)
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP VIEW prepared_{table.object} AS
+            SELECT source.record, source.customer, {selected}
+            FROM {source} source
+            ANTI JOIN (SELECT record FROM fate WHERE object = {literal(table.object)}) gone ON gone.record = source.record
+            {f"LEFT JOIN ({_amendments(table, amended)}) amended ON amended.record = source.record" if amended else ""}"""
+        )
+    # Derived, and no finding: whether anything but the customer is imported is known only here.
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP VIEW complete_customer AS
+        SELECT prepared_customer.* REPLACE (if(subscriber.customer IS NULL, '1', '0') AS {quoted(_IMPORT_ONLY)})
+        FROM prepared_customer LEFT JOIN (SELECT DISTINCT customer FROM prepared_subscription) subscriber USING (customer)"""
+    )
+
+
+def _amended(table: Table) -> list[str]:
+    """The attributes whose standing value may lie in an amendment."""
+    return [
+        attribute.name
+        for attribute in table.attributes
+        if attribute.name not in (CUSTOMER_ID, _IMPORT_ONLY)
+        and (
+            any(breach.told_by_relations for breach in attribute.breaches)
+            or table is CUSTOMERS
+            and attribute.unique
+        )
+    ]
+
+
+def _amendments(table: Table, amended: list[str]) -> str:
+    values = ", ".join(
+        f"min(result) FILTER (attribute = {literal(name)}) AS {quoted(name)}, "
+        f"coalesce(bool_or(attribute = {literal(name)}), false) AS {quoted(name + '?')}"
+        for name in amended
+    )
+    return f"SELECT record, {values} FROM amendment WHERE object = {literal(table.object)} GROUP BY record"
+
+
+def _values(reading: Reading, table: Table, settings: Settings) -> dict[str, str]:
+    """SQL of each column's standing value."""
+    known = {attribute.name: attribute for attribute in table.attributes}
+    amended = _amended(table)
+    values = {}
+    for name in tables.columns(reading, table):
+        if name == CUSTOMER_ID:
+            values[name] = "source.customer"
+            continue
+        value = f"source.{quoted(name)}"
+        if name in known and table is not CUSTOMERS:
+            constants = sql.constants(settings.today, settings.currency)
+            value = sql.standing(table, known[name], constants)
+            value = value.replace(quoted(name), f"source.{quoted(name)}")
+        if name in amended:
+            value = f"CASE WHEN amended.{quoted(name + '?')} THEN amended.{quoted(name)} ELSE {value} END"
+        values[name] = value
+    return values
+

@@ -1,0 +1,1 @@
+"""What a publisher reviews and signs."""

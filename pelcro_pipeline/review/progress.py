@@ -1,0 +1,61 @@
+"""How far an extract is, told from its files."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+from pelcro_pipeline import connection as duck
+from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.review import sign_off, statistics
+from pelcro_pipeline.spec import TABLES
+from pelcro_pipeline.spec.sql import literal
+from pelcro_pipeline.workspace import ExtractPaths
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a person asks of an extract."""
+
+    staged: str
+    signed_by: str
+    loaded: str
+    held_by: str
+
+
+def of(paths: ExtractPaths) -> Progress:
+    """How far an extract is, and what holds it."""
+    staged, loaded = _made(paths, "staging"), _made(paths, "production")
+    try:
+        signed = sign_off.read(paths)
+        held_by = "nothing: load production" if sign_off.verified(paths) and not loaded else "done"
+    except RefusedError as error:
+        signed, held_by = None, str(error)
+    return Progress(staged or "no", signed.signed_by if signed else "no", loaded or "no", held_by)
+
+
+def _made(paths: ExtractPaths, environment: str) -> str:
+    database = paths.database(environment)
+    if not database.exists():
+        return ""
+    return datetime.datetime.fromtimestamp(database.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
+
+
+def fates(paths: ExtractPaths) -> list[tuple]:
+    """For each object: its title, received, prepared, merged, rejected, excluded and staged."""
+    staged = statistics.summary(statistics.read(paths.reports / "statistics.csv")).set_index("Attribute")[statistics.STAGING]
+    with duck.connect() as connection:
+        counted = {
+            object_: counts
+            for object_, *counts in connection.execute(
+                f"""SELECT object, count(*), count(*) FILTER (disposition = 'prepared'), count(*) FILTER (disposition = 'merged'),
+                    count(*) FILTER (disposition = 'rejected'), count(*) FILTER (disposition = 'excluded')
+                FROM read_parquet({literal(str(paths.analysis / "ledger.parquet"))}) GROUP BY object"""
+            ).fetchall()
+        }
+    rows = [
+        (table.title, *counted.get(table.object, [0] * 5), int(staged[table.title])) for table in TABLES
+    ]
+    if "" in counted:
+        rows.append(("Blank records", *counted[""], 0))
+    return rows

@@ -1,0 +1,135 @@
+"""A sign-off: a named person's word for one exact state, and what has changed since."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import tomllib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pelcro_pipeline import settings as extract_settings
+from pelcro_pipeline import writing
+from pelcro_pipeline.errors import RefusedError, UnusableInputError
+from pelcro_pipeline.prepared.files import NAMES
+from pelcro_pipeline.review import statistics
+from pelcro_pipeline.workspace import ExtractPaths
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class State:
+    """The digests of all that a sign-off is given for."""
+
+    delivered: str
+    prepared: str
+    statistics: str
+    settings: str
+    code: str
+
+
+@dataclass(frozen=True)
+class SignOff:
+    """Who signed, when, and for what."""
+
+    signed_by: str
+    role: str
+    signed_on: str
+    state: State
+
+
+def state(paths: ExtractPaths) -> State:
+    """The state of an extract as it stands now. Raises RefusedError where there is no dry run."""
+    report = paths.reports / "statistics.csv"
+    prepared = [paths.prepared / f"{name}.csv" for name in NAMES]
+    missing = [each.name for each in (*prepared, report) if not each.is_file()]
+    if missing:
+        raise RefusedError(f"{paths.extract} has no {missing[0]} yet: run `pelcro-pipeline dry-run {paths.extract}` first.")
+    delivered = sorted(
+        each
+        for each in paths.delivered.rglob("*")
+        if each.is_file() and each.name != extract_settings.FILE_NAME
+    )
+    frame = statistics.read(report).drop(columns=[statistics.PRODUCTION])
+    return State(
+        delivered=_digest(paths.delivered, delivered),
+        prepared=_digest(paths.prepared, prepared),
+        statistics=hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest(),
+        settings=hashlib.sha256(extract_settings.load(paths.delivered).model_dump_json().encode()).hexdigest(),
+        code=_digest(_PACKAGE, sorted(_PACKAGE.rglob("*.py"))),
+    )
+
+
+def _digest(folder: Path, files: list[Path]) -> str:
+    """One digest of files by name and content."""
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(str(path.relative_to(folder)).encode() + b"\0")
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def sign(paths: ExtractPaths, signed_by: str, role: str) -> SignOff:
+    """Sign the state of an extract as it stands now, and write it down."""
+    for name, value in (("name", signed_by), ("role", role)):
+        if not value.strip() or not value.isprintable():
+            raise UnusableInputError(f"A sign-off needs a {name}: give the person's {name} as text.")
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    signed = SignOff(signed_by.strip(), role.strip(), now, state(paths))
+    lines = [f"# {paths.extract}: signed for production. Any change below voids it."]
+    lines += [f"{key} = {_quoted(value)}" for key, value in asdict(signed).items() if key != "state"]
+    lines += ["", "[state]", *(f"{key} = {_quoted(value)}" for key, value in asdict(signed.state).items()), ""]
+    with writing.whole(paths.sign_off) as unfinished:
+        unfinished.write_text("\n".join(lines), encoding="utf-8")
+    return signed
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def read(paths: ExtractPaths) -> SignOff | None:
+    """The extract's sign-off, if there is one. Raises RefusedError for a file that is none."""
+    if not paths.sign_off.is_file():
+        return None
+    try:
+        document = tomllib.loads(paths.sign_off.read_text(encoding="utf-8"))
+        return SignOff(
+            document["signed_by"], document["role"], document["signed_on"], State(**document["state"])
+        )
+    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise RefusedError(
+            f"{paths.sign_off.name} is no sign-off any more: sign {paths.extract} again."
+        ) from error
+
+
+def verified(paths: ExtractPaths) -> SignOff:
+    """The extract's sign-off, if it holds for the state as it stands now.
+
+    Raises RefusedError, saying what is missing or has changed.
+    """
+    signed = read(paths)
+    if signed is None:
+        raise RefusedError(
+            f"{paths.extract} is not signed off: review its statistics, then run "
+            f"`pelcro-pipeline sign-off {paths.extract} --by NAME --role ROLE`."
+        )
+    now = state(paths)
+    changed = [part for part, digest in asdict(signed.state).items() if asdict(now)[part] != digest]
+    if changed:
+        raise RefusedError(
+            f"{paths.extract} has changed since {signed.signed_by} signed it ({', '.join(_WORDS[part] for part in changed)}): "
+            "run it again, review it and sign it again."
+        )
+    return signed
+
+
+_WORDS = {
+    "delivered": "the delivered files",
+    "prepared": "the prepared files",
+    "statistics": "the statistics",
+    "settings": "the settings",
+    "code": "the pipeline's code",
+}

@@ -1,0 +1,363 @@
+"""The migration statistics: every measure counted in the delivery, the prepared files and each target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.spec import (
+    ADDRESSES,
+    CUSTOMER_ID,
+    CUSTOMERS,
+    SUBSCRIPTIONS,
+    TABLES,
+    ddl,
+)
+from pelcro_pipeline.spec.model import Attribute, Outcome, Table
+from pelcro_pipeline.spec.sql import literal, quoted, unfilled
+from pelcro_pipeline.target.database import PreparedFiles, rows
+
+COLUMNS = (
+    "Section",
+    "Attribute",
+    "Excel dump",
+    "Pelcro Pre-Processed",
+    "Accuracy",
+    "Inaccuracy",
+    "Dry-run (staging)",
+    "Production",
+    "Merged",
+    "Rejected",
+    "Excluded",
+)
+STAGING, PRODUCTION = "Dry-run (staging)", "Production"
+_DISPOSITIONS = {"Merged": "merged", "Rejected": "rejected", "Excluded": "excluded"}
+_PLAN_ID = "subscription.common_metadata.temporary_plan_id"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Subscriptions whose attribute has a value."""
+
+    name: str
+    attribute: str
+    value: str
+
+
+SEGMENTS = (
+    Segment("Auto-renewing", "subscription.cancel_at_period_end", "0"),
+    Segment("Cancelled at period end", "subscription.cancel_at_period_end", "1"),
+    Segment("Gift donor", "subscription.common_metadata.is_gift_donor", "1"),
+    Segment("Gift recipient", "subscription.common_metadata.is_gift_recipient", "1"),
+    Segment("Membership admin", "subscription.type", "admin"),
+    Segment("Membership member", "subscription.type", "member"),
+    Segment("Unpaid", "subscription.common_metadata.service_status", "unpaid"),
+    Segment("Charged automatically", "subscription.collection_method", "charge_automatically"),
+    Segment("Billed by invoice", "subscription.collection_method", "send_invoice"),
+)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One row of the statistics: a count of a table's rows."""
+
+    section: str
+    name: str
+    table: Table
+    #: The attribute that must hold a value, or this very one; None counts the objects.
+    attribute: str | None = None
+    value: str | None = None
+
+
+def measures() -> list[Measure]:
+    """Every measure but those of single products and plans, which only the data names."""
+    return [
+        *(Measure("Objects", table.title, table) for table in TABLES),
+        *(
+            Measure(table.title, attribute.name, table, attribute.name)
+            for table in TABLES
+            for attribute in table.attributes
+        ),
+        *(
+            Measure("Subscriptions by segment", segment.name, SUBSCRIPTIONS, segment.attribute, segment.value)
+            for segment in SEGMENTS
+        ),
+    ]
+
+
+def staging(
+    connection: duckdb.DuckDBPyConnection, reading: Reading, files: PreparedFiles, staging: str
+) -> pd.DataFrame:
+    """The statistics after a dry run, Production empty.
+
+    ``connection`` has the verdict open (``rules.verdict.open_on``) and the staging database attached
+    as ``staging``.
+    """
+    for table, query in rows(files).items():
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW prepared_file_{table} AS {query}")
+    listed = measures()
+    delivered = _delivered(connection, reading, listed)
+    prepared = _counted(connection, "prepared_file_", listed)
+    staged = _counted(connection, f"{quoted(staging)}.", listed)
+    frame = pd.DataFrame(
+        [
+            {
+                "Section": measure.section,
+                "Attribute": measure.name,
+                "Excel dump": counts["prepared"] + counts["rejected"] + counts["excluded"],
+                "Pelcro Pre-Processed": in_files,
+                STAGING: in_staging,
+                **{column: counts[disposition] for column, disposition in _DISPOSITIONS.items()},
+            }
+            for measure, counts, in_files, in_staging in zip(listed, delivered, prepared, staged, strict=True)
+        ]
+    )
+    _name_plans(connection)
+    by_name = _by_name_delivered(connection)
+    by_name["Pelcro Pre-Processed"] = _by_name(connection, "prepared_file_")
+    by_name[STAGING] = _by_name(connection, f"{quoted(staging)}.")
+    return _finished(pd.concat([frame, _named_frame(by_name)], ignore_index=True))
+
+
+def production(
+    connection: duckdb.DuckDBPyConnection, staged: pd.DataFrame, production: str
+) -> pd.DataFrame:
+    """The same statistics with Production counted in the database attached as ``production``.
+
+    ``connection`` has the verdict open as for ``staging``.
+    """
+    listed = measures()
+    counts = dict(
+        zip(
+            [(measure.section, measure.name) for measure in listed],
+            _counted(connection, f"{quoted(production)}.", listed),
+            strict=True,
+        )
+    )
+    _name_plans(connection)
+    counts |= _by_name(connection, f"{quoted(production)}.")
+    frame = staged.copy()
+    frame[PRODUCTION] = [
+        counts.get(key, 0) for key in zip(frame["Section"], frame["Attribute"], strict=True)
+    ]
+    return _finished(frame)
+
+
+def _finished(frame: pd.DataFrame) -> pd.DataFrame:
+    """Whole numbers as such, and the two percentages."""
+    frame = frame.reindex(columns=COLUMNS)
+    for column in COLUMNS[2:]:
+        if column not in ("Accuracy", "Inaccuracy"):
+            frame[column] = frame[column].astype("Int64")
+    received = frame["Excel dump"]
+    accuracy = [
+        "" if not dump else f"{100 * kept / dump:.2f}"
+        for dump, kept in zip(received, frame["Pelcro Pre-Processed"], strict=True)
+    ]
+    frame["Accuracy"] = accuracy
+    frame["Inaccuracy"] = ["" if not each else f"{100 - float(each):.2f}" for each in accuracy]
+    return frame
+
+
+def _target_table(table: Table) -> tuple[str, str]:
+    """The target's table that holds a table's objects, and the condition that tells them."""
+    if table in ADDRESSES:
+        return "addresses", f"type = {literal(table.object.removesuffix('_address'))}"
+    return table.name, "true"
+
+
+def _counted(connection: duckdb.DuckDBPyConnection, prefix: str, listed: list[Measure]) -> list[int]:
+    """Each measure counted in tables shaped like the target's, one scan a table."""
+    counts: dict[Measure, int] = {}
+    for table in TABLES:
+        own = [measure for measure in listed if measure.table is table]
+        name, condition = _target_table(table)
+        expressions = ", ".join(_count(measure) for measure in own)
+        row = connection.execute(f"SELECT {expressions} FROM {prefix}{name} WHERE {condition}").fetchall()[0]
+        counts |= dict(zip(own, row, strict=True))
+    return [counts[measure] for measure in listed]
+
+
+def _count(measure: Measure) -> str:
+    if measure.attribute is None:
+        return "count(*)"
+    name = measure.attribute
+    if measure.table in ADDRESSES:
+        name = ddl.address_column(next(a for a in measure.table.attributes if a.name == name), measure.table)
+    if measure.value is None:
+        return f"count({quoted(name)})"
+    return f"count(*) FILTER ({quoted(name)} = {literal(measure.value)})"
+
+
+def _delivered(
+    connection: duckdb.DuckDBPyConnection, reading: Reading, listed: list[Measure]
+) -> list[dict[str, int]]:
+    """Each measure counted by disposition among the objects received."""
+    counts: dict[Measure, dict[str, int]] = {}
+    for table in TABLES:
+        own = [measure for measure in listed if measure.table is table]
+        conditions = [_received(measure, reading) for measure in own]
+        source = f"SELECT record, {', '.join(f'{c} AS m{i}' for i, c in enumerate(conditions))} FROM {table.object}"
+        if table is CUSTOMERS:
+            source = _of_customers(source, len(own))
+        totals = ", ".join(f"count(*) FILTER (m{index})" for index in range(len(own)))
+        by_disposition = {
+            disposition: values
+            for disposition, *values in connection.execute(
+                f"""SELECT coalesce(fate.disposition, 'prepared') AS disposition, {totals}
+                FROM ({source}) received
+                LEFT JOIN (FROM fate WHERE object = {literal(table.object)}) fate USING (record)
+                GROUP BY ALL"""
+            ).fetchall()
+        }
+        for index, measure in enumerate(own):
+            counts[measure] = {
+                disposition: by_disposition.get(disposition, [0] * len(own))[index]
+                for disposition in ("prepared", "merged", "rejected", "excluded")
+            }
+            if measure.attribute is None:
+                counts[measure]["rejected"] += sum(
+                    _ragged(connection, file.set_aside) for file in reading.holding(table.object) if file.set_aside
+                )
+    return [counts[measure] for measure in listed]
+
+
+def _ragged(connection: duckdb.DuckDBPyConnection, set_aside: str) -> int:
+    return connection.execute(
+        f"SELECT count(*) FROM read_parquet({literal(set_aside)}) WHERE rule = 'FILE-RAGGED'"
+    ).fetchall()[0][0]
+
+
+def _of_customers(source: str, count: int) -> str:
+    """A repeated customer holds a value where any of its records fills the cell."""
+    any_filled = ", ".join(f"bool_or(m{index}) OVER same AS m{index}" for index in range(count))
+    plain = ", ".join(f"m{index}" for index in range(count))
+    return f"""
+        WITH received AS ({source}), repeated AS (
+            SELECT record, customer FROM customer SEMI JOIN repeated_customer USING (customer)
+        )
+        SELECT record, {plain} FROM received ANTI JOIN repeated USING (record)
+        UNION ALL
+        SELECT record, {any_filled} FROM received JOIN repeated USING (record) WINDOW same AS (PARTITION BY customer)"""
+
+
+def _received(measure: Measure, reading: Reading) -> str:
+    """SQL: the received object counts, by its delivered cell."""
+    if measure.attribute is None:
+        return "true"
+    attribute = next(a for a in measure.table.attributes if a.name == measure.attribute)
+    column = quoted(attribute.name)
+    condition = f"{column} IS NOT NULL" if measure.value is None else f"coalesce({column} = {literal(measure.value)}, false)"
+    bits = unfilled(measure.table, attribute)
+    if bits:
+        condition += f" AND breaches & {bits} = 0"
+    lacking = [
+        str(file.ordinal)
+        for file in reading.holding(measure.table.object)
+        if attribute.name not in file.attributes
+    ]
+    if lacking and _inferred(attribute):
+        condition += f" AND (record >> 40) NOT IN ({', '.join(lacking)})"
+    return f"({condition})"
+
+
+def _inferred(attribute: Attribute) -> bool:
+    return any(b.outcome is Outcome.EMPTY and b.value is not None for b in attribute.breaches)
+
+
+#: Section by what is counted, for products and for plans.
+_BY_NAME = {
+    "Subscriptions by product": ("product", "count(*)"),
+    "Customers by product": ("product", "count(DISTINCT customer)"),
+    "Subscriptions by plan": ("plan", "count(*)"),
+    "Customers by plan": ("plan", "count(DISTINCT customer)"),
+}
+
+
+def _name_plans(connection: duckdb.DuckDBPyConnection) -> None:
+    """The temporary table ``named_plan``: each plan's name and its product's, as the statistics write them.
+
+    A name that several plans or products share is told apart by its id.
+    """
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE named_plan AS
+        WITH first_plan AS (
+            FROM plan QUALIFY record = min(record) OVER (PARTITION BY "plan.old_id")
+        ), first_product AS (
+            FROM product QUALIFY record = min(record) OVER (PARTITION BY "product.id")
+        ), product_name AS (
+            SELECT "product.id" AS id, coalesce("product.name", id) AS name, count(*) OVER (PARTITION BY name) > 1 AS shared
+            FROM first_product
+        ), plan_name AS (
+            SELECT "plan.old_id" AS id, coalesce("plan.nickname", id) AS name, count(*) OVER (PARTITION BY name) > 1 AS shared,
+                "plan.temporary_product_id" AS product
+            FROM first_plan
+        )
+        SELECT plan_name.id, if(plan_name.shared, plan_name.name || ' (' || plan_name.id || ')', plan_name.name) AS plan,
+            if(product_name.shared, product_name.name || ' (' || product_name.id || ')', product_name.name) AS product
+        FROM plan_name LEFT JOIN product_name ON plan_name.product = product_name.id"""
+    )
+
+
+def _by_name(connection: duckdb.DuckDBPyConnection, prefix: str) -> dict[tuple[str, str], int]:
+    """Subscriptions and customers of each product and plan, in tables shaped like the target's."""
+    subscriptions = f"""
+        SELECT {quoted(CUSTOMER_ID)} AS customer, plan, product
+        FROM {prefix}subscriptions JOIN named_plan ON {quoted(_PLAN_ID)} = named_plan.id"""
+    return {
+        (section, name): count
+        for section, (what, counted) in _BY_NAME.items()
+        for name, count in connection.execute(
+            f"SELECT {what}, {counted} FROM ({subscriptions}) GROUP BY {what} ORDER BY {what}"
+        ).fetchall()
+    }
+
+
+def _by_name_delivered(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[tuple[str, str], int]]:
+    """The same among the subscriptions received, by disposition."""
+    subscriptions = f"""
+        SELECT subscription.customer, coalesce(fate.disposition, 'prepared') AS disposition,
+            coalesce(plan, {quoted(_PLAN_ID)}, '(no plan)') AS plan, coalesce(product, '(no product)') AS product
+        FROM subscription
+        LEFT JOIN (FROM fate WHERE object = 'subscription') fate USING (record)
+        LEFT JOIN named_plan ON {quoted(_PLAN_ID)} = named_plan.id"""
+    columns = {"Excel dump": "disposition <> 'merged'"} | {
+        column: f"disposition = {literal(disposition)}" for column, disposition in _DISPOSITIONS.items()
+    }
+    counts: dict[str, dict[tuple[str, str], int]] = {column: {} for column in columns}
+    for section, (what, counted) in _BY_NAME.items():
+        filtered = ", ".join(f"{counted} FILTER ({condition})" for condition in columns.values())
+        for name, *values in connection.execute(
+            f"SELECT {what}, {filtered} FROM ({subscriptions}) GROUP BY {what} ORDER BY {what}"
+        ).fetchall():
+            for column, value in zip(columns, values, strict=True):
+                counts[column][section, name] = value
+    return counts
+
+
+def _named_frame(by_name: dict[str, dict[tuple[str, str], int]]) -> pd.DataFrame:
+    keys = sorted(
+        {key for counts in by_name.values() for key in counts},
+        key=lambda key: (list(_BY_NAME).index(key[0]), key[1]),
+    )
+    return pd.DataFrame(
+        [
+            {"Section": section, "Attribute": name}
+            | {column: counts.get((section, name), 0) for column, counts in by_name.items()}
+            for section, name in keys
+        ]
+    )
+
+
+def summary(statistics: pd.DataFrame) -> pd.DataFrame:
+    """The objects alone: what a person looks at first."""
+    return statistics[statistics["Section"] == "Objects"].drop(columns="Section").reset_index(drop=True)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """The statistics of a statistics.csv."""
+    return _finished(pd.read_csv(path, dtype={"Accuracy": str, "Inaccuracy": str}, keep_default_na=True))

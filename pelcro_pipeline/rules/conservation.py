@@ -1,0 +1,44 @@
+"""Conservation: every object received has exactly one fate."""
+
+from __future__ import annotations
+
+import duckdb
+import pandas as pd
+
+from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.rules.ledger import received
+
+_DISPOSITIONS = ("prepared", "merged", "rejected", "excluded")
+
+
+def fates(connection: duckdb.DuckDBPyConnection, reading: Reading) -> pd.DataFrame:
+    """For each object: received, and how many of each disposition. Blank records have no object."""
+    counted = ", ".join(
+        f"count(*) FILTER (disposition = '{disposition}') AS {disposition}" for disposition in _DISPOSITIONS
+    )
+    return connection.execute(
+        f"""WITH received AS ({received(reading)}), fate_count AS (
+            SELECT object, {counted} FROM ledger GROUP BY object
+        )
+        SELECT if(object = '', 'blank record', replace(object, '_', ' ')) AS object, coalesce(received, 0) AS received,
+            {", ".join(f"coalesce({disposition}, 0) AS {disposition}" for disposition in _DISPOSITIONS)}
+        FROM received FULL JOIN fate_count USING (object) LEFT JOIN object_order USING (object)
+        ORDER BY place NULLS LAST"""
+    ).df()
+
+
+def broken(connection: duckdb.DuckDBPyConnection, reading: Reading) -> list[str]:
+    """What breaks conservation, one sentence each; nothing where it holds."""
+    sentences = [
+        f"{row.object}: {row.received} received, {row.prepared + row.merged + row.rejected + row.excluded} in the ledger"
+        for row in fates(connection, reading).itertuples()
+        if row.received != row.prepared + row.merged + row.rejected + row.excluded
+    ]
+    sentences += [
+        f"{object_ or 'record'} at {file}:{line} has {count} fates"
+        for file, line, object_, count in connection.execute(
+            """SELECT file, line, object, count(*) AS fates FROM ledger
+            GROUP BY file, line, object HAVING fates > 1 ORDER BY file, line, object LIMIT 20"""
+        ).fetchall()
+    ]
+    return sentences

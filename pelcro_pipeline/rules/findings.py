@@ -1,0 +1,142 @@
+"""Findings: every violation with its place, its words and what to do about it."""
+
+from __future__ import annotations
+
+import duckdb
+
+from pelcro_pipeline.conversion.select import absent
+from pelcro_pipeline.delivery.reading import DeliveredFile, Reading
+from pelcro_pipeline.rules.catalogue import RULES
+from pelcro_pipeline.spec import BY_OBJECT, TABLES
+from pelcro_pipeline.spec.model import Severity, Table
+from pelcro_pipeline.spec.sql import literal, quoted
+
+COLUMNS = (
+    "file", "line", "object", "key", "attribute", "rule",
+    "severity", "value", "result", "message", "fix", "related",
+)  # fmt: skip
+
+
+def key(table: Table) -> str:
+    """SQL of what names an object to a person: its own key, or its customer's id."""
+    own = quoted(table.key)
+    return own if table.object in ("product", "plan") else (
+        f"coalesce({own}, customer)" if table.object == "subscription" else "customer"
+    )
+
+
+def create_findings(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
+    """The temporary table ``findings``: the columns of findings.csv, and ``place`` to sort by."""
+    rules = ", ".join(
+        f"({literal(rule.id)}, {literal(rule.sentence)}, {literal(rule.fix)})" for rule in RULES.values()
+    )
+    keys = "\nUNION ALL\n".join(
+        f"SELECT record, {literal(table.object)} AS object, {key(table)} AS key FROM {table.object} "
+        f"SEMI JOIN place_named USING (record)"
+        for table in TABLES
+    )
+    for statement in (
+        f"CREATE OR REPLACE TEMP TABLE wording AS FROM (VALUES {rules}) wordings(rule, message, fix)",
+        f"CREATE OR REPLACE TEMP TABLE absent_column AS {_absent_columns(reading)}",
+        # A repair that holds for a whole file is one finding with the count of records.
+        """CREATE OR REPLACE TEMP TABLE single AS
+            SELECT found.* FROM found ANTI JOIN absent_column
+            ON severity = 'repair' AND absent_column.attribute = found.attribute AND absent_column.file = found.record >> 40""",
+        """CREATE OR REPLACE TEMP TABLE place_named AS
+            SELECT DISTINCT record FROM (SELECT record FROM single UNION ALL SELECT related FROM single)
+            WHERE record IS NOT NULL""",
+        """CREATE OR REPLACE TEMP TABLE named_place AS
+            SELECT places.* FROM places SEMI JOIN place_named USING (record)""",
+        f"CREATE OR REPLACE TEMP TABLE named AS {keys}",
+        """CREATE OR REPLACE TEMP TABLE findings AS
+            SELECT place.file, place.line, single.object, named.key, attribute, rule, severity, value, result,
+                message, fix,
+                other.file || ':' || other.line || coalesce(' (' || other_named.key || ')', '') AS related,
+                single.record AS place
+            FROM single
+            JOIN wording USING (rule)
+            JOIN named_place place ON place.record = single.record
+            LEFT JOIN named ON named.record = single.record AND named.object = single.object
+            LEFT JOIN named_place other ON other.record = single.related
+            LEFT JOIN named other_named ON other_named.record = single.related AND other_named.object = single.object""",
+    ):
+        connection.execute(statement)
+    for statement in _of_whole_files(reading):
+        connection.execute(f"INSERT INTO findings BY NAME {statement}")
+
+
+def _absent_columns(reading: Reading) -> str:
+    rows = [
+        f"({file.ordinal}::BIGINT, {literal(attribute.name)})"
+        for file in reading.files
+        for object_ in file.objects
+        for attribute in BY_OBJECT[object_].attributes
+        if attribute.name not in file.attributes
+    ]
+    return f"FROM (VALUES {', '.join([*rows, '(-1, NULL)'])}) absent(file, attribute)"
+
+
+def _of_whole_files(reading: Reading) -> list[str]:
+    """SQL of the findings that name a file and no line."""
+    statements = []
+    for file in reading.files:
+        at = f"{literal(file.name)} AS file, {file.ordinal}::BIGINT << 40 AS place"
+        statements += [
+            _worded("FILE-HEADER", Severity.QUESTION, f"{at}, {literal(column.header)} AS attribute")
+            for column in file.unknown
+        ]
+        statements += [
+            _worded("FILE-DATE-ORDER", Severity.QUESTION, f"{at}, {literal(name)} AS attribute")
+            for name in file.untold_dates
+        ]
+        statements += _absent_repairs(file, at)
+        statements.append(
+            f"""SELECT {at}, object, found.attribute, rule, severity,
+                if(min(result) = max(result), min(result), NULL) AS result,
+                any_value(message) || {_absent("count(*)")} AS message,
+                any_value(fix) AS fix
+            FROM found JOIN wording USING (rule)
+            JOIN absent_column ON severity = 'repair' AND absent_column.attribute = found.attribute
+                AND absent_column.file = found.record >> 40
+            WHERE absent_column.file = {file.ordinal} GROUP BY ALL"""
+        )
+    return statements
+
+
+def _absent_repairs(file: DeliveredFile, at: str) -> list[str]:
+    """What the spec infers for a column that the file lacks."""
+    statements = []
+    for object_ in file.objects:
+        view = "judged_subscription" if object_ == "subscription" else object_
+        for attribute in BY_OBJECT[object_].attributes:
+            for breach in attribute.breaches:
+                if absent(file, attribute, breach) and not breach.told_by_relations:
+                    statements.append(
+                        f"""SELECT {at}, {literal(object_)} AS object, {literal(attribute.name)} AS attribute,
+                            rule, 'repair' AS severity,
+                            message || {_absent("records")} AS message, fix
+                        FROM wording, (SELECT count(*) AS records FROM {view} WHERE record >> 40 = {file.ordinal})
+                        WHERE rule = {literal(breach.rule)} AND records > 0"""
+                    )
+    return statements
+
+
+def _absent(count: str) -> str:
+    return f"' The column is absent: this holds for ' || {count} || if({count} = 1, ' record.', ' records.')"
+
+
+def _worded(rule: str, severity: Severity, columns: str) -> str:
+    return (
+        f"SELECT {columns}, rule, {literal(severity)} AS severity, message, fix "
+        f"FROM wording WHERE rule = {literal(rule)}"
+    )
+
+
+def ordered() -> str:
+    """SQL of the findings as findings.csv has them: in file order, then by the book."""
+    return f"""
+        SELECT {", ".join(f"findings.{name}" for name in COLUMNS)}
+        FROM findings LEFT JOIN object_order ON object_order.object = findings.object
+        LEFT JOIN rule_order ON rule_order.rule = findings.rule
+        ORDER BY findings.place, findings.line NULLS FIRST, object_order.place, rule_order.place,
+            findings.attribute, findings.value, findings.related"""

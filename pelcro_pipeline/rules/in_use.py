@@ -1,0 +1,37 @@
+"""The customer in use: one row for each id, whatever records repeat it.
+
+Most ids stand once, so only the repeated ones are ever stored; the rest are read where they were converted.
+"""
+
+from __future__ import annotations
+
+from pelcro_pipeline.conversion import tables
+from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.spec import CUSTOMER_ID, CUSTOMERS
+from pelcro_pipeline.spec.sql import quoted, standing
+
+#: Needs ``standing_customer``, ``repeated_customer`` and ``repeated_in_use``.
+CUSTOMERS_IN_USE = """CREATE OR REPLACE TEMP VIEW customer_in_use AS
+    SELECT standing_customer.* FROM standing_customer ANTI JOIN repeated_customer USING (customer)
+    UNION ALL BY NAME
+    FROM repeated_in_use"""
+
+
+def names(reading: Reading) -> list[str]:
+    """The customers' columns but the id."""
+    return [name for name in tables.columns(reading, CUSTOMERS) if name != CUSTOMER_ID]
+
+
+def standing_customers(reading: Reading) -> str:
+    """SQL of the view ``standing_customer``: ``record``, ``customer`` and the values that stand.
+
+    A record whose repeated header disagrees with itself does not speak for its customer; the bits
+    of repeated headers follow the spec's.
+    """
+    known = {attribute.name: attribute for attribute in CUSTOMERS.attributes}
+    values = ", ".join(
+        f"{standing(CUSTOMERS, known[name], {}) if name in known else quoted(name)} AS {quoted(name)}"
+        for name in names(reading)
+    )
+    return f"""CREATE OR REPLACE TEMP VIEW standing_customer AS
+        SELECT record, customer, {values} FROM customer WHERE breaches < {1 << len(CUSTOMERS.breaches)}"""

@@ -1,0 +1,397 @@
+"""The order of judgement: exclusions, field rules, relations, closure; then one fate for each object.
+
+Works on temporary tables of one connection, in which each step finds what the steps before it made:
+
+    customer_in_use     one row for each customer id: the first filled value of every attribute
+    excluded            objects that are not judged at all
+    found               one row for each violation: record, object, attribute, rule, severity ...
+    fallen              objects that are not migrated, each with its root cause
+    merged              objects that went into another record's
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from pelcro_pipeline.conversion import tables
+from pelcro_pipeline.conversion.select import breached_attributes, duplicated
+from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.rules import (
+    addresses,
+    catalogue,
+    customers,
+    in_use,
+    products,
+    relations,
+    subscriptions,
+)
+from pelcro_pipeline.rules.query import Query
+from pelcro_pipeline.settings import Settings
+from pelcro_pipeline.spec import (
+    ADDRESS_IDS,
+    ADDRESSES,
+    PLANS,
+    PRODUCTS,
+    SUBSCRIPTIONS,
+    TABLES,
+)
+from pelcro_pipeline.spec import sql
+from pelcro_pipeline.spec.model import Severity, Table
+from pelcro_pipeline.spec.sql import literal, quoted
+
+FIELD_QUERIES = (*customers.QUERIES, *addresses.QUERIES, *products.QUERIES, *subscriptions.QUERIES)
+
+_SHIPS = """CREATE OR REPLACE TEMP MACRO ships(shipments) AS coalesce(try_cast(shipments AS BIGINT) > 0, false)"""
+_FOUND = """CREATE OR REPLACE TEMP TABLE found (
+    record BIGINT, owner BIGINT, object VARCHAR, attribute VARCHAR, rule VARCHAR, severity VARCHAR,
+    value VARCHAR, result VARCHAR, related BIGINT)"""
+
+
+def judge(
+    connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: Path, settings: Settings
+) -> None:
+    """Judge every object of an extract; leaves ``found``, ``fallen``, ``merged`` and what they rest on."""
+    tables.create_views(connection, reading, conversion)
+    connection.execute(_SHIPS)
+    connection.execute(_FOUND)
+    _order(connection)
+    _customers_in_use(connection, reading)
+    _exclude(connection)
+    _firsts(connection, reading)
+    _field_findings(connection, reading)
+    _field_falls(connection)
+    _relation_findings(connection, settings)
+    _close(connection)
+    _merge(connection, reading)
+
+
+def _order(connection: duckdb.DuckDBPyConnection) -> None:
+    """The book's order of rules, and the guide's order of objects."""
+    rules = ", ".join(f"({literal(rule)}, {place})" for rule, place in catalogue.ORDER.items())
+    objects = ", ".join(f"({literal(table.object)}, {place})" for place, table in enumerate(TABLES))
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE rule_order AS FROM (VALUES {rules}) rules(rule, place)")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE object_order AS FROM (VALUES {objects}) objects(object, place)")
+
+
+def _customers_in_use(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
+    """CUS-FILLED: of each attribute the first filled value in file order is used."""
+    names = in_use.names(reading)
+    first_filled = ", ".join(f"arg_min({quoted(name)}, record) AS {quoted(name)}" for name in names)
+    connection.execute(in_use.standing_customers(reading))
+    for statement in (
+        """CREATE OR REPLACE TEMP TABLE repeated_customer AS
+            SELECT customer, min(record) AS first_record FROM customer GROUP BY customer HAVING count(*) > 1""",
+        f"""CREATE OR REPLACE TEMP TABLE repeated_value AS
+            UNPIVOT (SELECT standing_customer.* FROM standing_customer SEMI JOIN repeated_customer USING (customer))
+            ON {", ".join(map(quoted, names))} INTO NAME attribute VALUE value""",
+        """CREATE OR REPLACE TEMP TABLE filling AS
+            SELECT customer, attribute, any_value(first_record) AS first_record,
+                min(record) AS record, arg_min(value, record) AS value
+            FROM repeated_value JOIN repeated_customer USING (customer) GROUP BY customer, attribute""",
+        f"""CREATE OR REPLACE TEMP TABLE repeated_in_use AS
+            SELECT min(record) AS record, customer, {first_filled}
+            FROM standing_customer SEMI JOIN repeated_customer USING (customer) GROUP BY customer""",
+        in_use.CUSTOMERS_IN_USE,
+        "CREATE OR REPLACE TEMP VIEW subscriber AS SELECT DISTINCT customer FROM subscription",
+        """CREATE OR REPLACE TEMP VIEW not_boolean AS
+            SELECT record, customer, "customer.common_metadata.import_only_the_customer" AS value
+            FROM customer WHERE value NOT IN ('0', '1')""",
+    ):
+        connection.execute(statement)
+
+
+def _exclude(connection: duckdb.DuckDBPyConnection) -> None:
+    """Subscriptions that stay behind by what they or their customer say: judged by nothing else."""
+    bits = {
+        breach.rule: 1 << bit
+        for bit, (_, breach) in enumerate(SUBSCRIPTIONS.breaches)
+        if breach.severity is Severity.EXCLUDED
+    }
+    by_bit = " ".join(
+        f"WHEN breaches & {bits[rule]} <> 0 THEN {literal(rule)}"
+        for rule in catalogue.EXCLUSIONS
+        if rule in bits
+    )
+    mask = sql.mask(SUBSCRIPTIONS, Severity.EXCLUDED)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE excluded AS
+        WITH import_only AS (
+            SELECT customer FROM customer_in_use
+            WHERE "customer.common_metadata.import_only_the_customer" = '1'
+        )
+        SELECT record, 'CUS-IMPORT-ONLY-SUB' AS rule FROM subscription SEMI JOIN import_only USING (customer)
+        UNION ALL
+        SELECT record, CASE {by_bit} END FROM subscription ANTI JOIN import_only USING (customer)
+        WHERE breaches & {mask} <> 0"""
+    )
+    connection.execute(
+        "CREATE OR REPLACE TEMP VIEW judged_subscription AS SELECT subscription.* FROM subscription ANTI JOIN excluded USING (record)"
+    )
+
+
+def _firsts(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
+    """What stands twice: ids that repeat, and whether their records say the same."""
+    repeats = [
+        _repeats(reading, PRODUCTS, "product", '"product.id"', belongs=False),
+        _repeats(reading, PLANS, "plan", '"plan.old_id"', belongs=False),
+        _repeats(
+            reading, SUBSCRIPTIONS, "judged_subscription", '"subscription.common_metadata.old_id"', belongs=True
+        ),
+    ]
+    content = ", ".join(map(quoted, tables.columns(reading, SUBSCRIPTIONS)))
+    for statement in (
+        "CREATE OR REPLACE TEMP TABLE repeat AS " + "\nUNION ALL\n".join(repeats),
+        f"""CREATE OR REPLACE TEMP TABLE same_subscription AS
+            WITH crowded AS (
+                SELECT customer FROM judged_subscription
+                WHERE "subscription.common_metadata.old_id" IS NULL GROUP BY customer HAVING count(*) > 1
+            )
+            SELECT record, first_value(record) OVER same AS first_record,
+                "subscription.common_metadata.service_status" AS status
+            FROM judged_subscription SEMI JOIN crowded USING (customer)
+            WHERE "subscription.common_metadata.old_id" IS NULL
+            WINDOW same AS (PARTITION BY customer, {content} ORDER BY record)
+            QUALIFY record <> first_record""",
+        """CREATE OR REPLACE TEMP TABLE first_plan AS
+            SELECT * EXCLUDE (record, customer, breaches, delivered, results) FROM plan
+            QUALIFY record = min(record) OVER (PARTITION BY "plan.old_id")""",
+    ):
+        connection.execute(statement)
+
+
+def _repeats(reading: Reading, table: Table, view: str, key: str, *, belongs: bool) -> str:
+    """SQL of the records that repeat an earlier one's key, and whether their content is equal."""
+    names = tables.columns(reading, table) + (["customer"] if belongs else [])
+    equal = " AND ".join(f"later.{quoted(name)} IS NOT DISTINCT FROM first.{quoted(name)}" for name in names)
+    return f"""
+        SELECT * FROM (
+            WITH first_of AS (
+                SELECT {key} AS key, min(record) AS first_record FROM {view}
+                WHERE {key} IS NOT NULL GROUP BY key HAVING count(*) > 1
+            ), rows AS (
+                SELECT {view}.*, key, first_record FROM {view} JOIN first_of ON {key} = first_of.key
+            )
+            SELECT {literal(table.object)} AS object, later.record, later.key, later.first_record, {equal} AS equal
+            FROM rows later JOIN rows first ON later.first_record = first.record
+            WHERE later.record <> later.first_record
+        )"""
+
+
+def _field_findings(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
+    for table in TABLES:
+        view = "judged_subscription" if table is SUBSCRIPTIONS else table.object
+        connection.execute(
+            f"""INSERT INTO found BY NAME
+            WITH bit AS (FROM (VALUES {_bits(reading, table)}) bits(mask, file, place, attribute, rule, severity))
+            SELECT record, {literal(table.object)} AS object, attribute, rule, severity,
+                delivered[place] AS value, if(severity = 'clear', NULL, results[place]) AS result
+            FROM (SELECT record, breaches, delivered, results FROM {view} WHERE breaches <> 0) breached
+            JOIN bit ON breaches & mask <> 0 AND coalesce(file = record >> 40, true)"""
+        )
+    for query in FIELD_QUERIES:
+        _find(connection, query)
+    connection.execute(
+        """UPDATE found SET value = if(value IS NULL, NULL, '***'), result = if(result IS NULL, NULL, '***')
+        WHERE attribute = 'customer.password'"""
+    )
+
+
+def _bits(reading: Reading, table: Table) -> str:
+    """SQL rows of a table's breaches: its own for every file, a repeated header's for its file."""
+    shown = [attribute.name for attribute in breached_attributes(table)]
+    rows = [
+        (1 << bit, "NULL", shown.index(attribute.name) + 1, attribute.name, breach.rule, breach.severity)
+        for bit, (attribute, breach) in enumerate(table.breaches)
+        if breach.severity is not Severity.EXCLUDED
+    ]
+    for file in reading.holding(table.object):
+        rows += [
+            (1 << (len(table.breaches) + index), file.ordinal, len(shown) + index + 1, name, "FILE-DUPLICATE-HEADER", Severity.REJECT)
+            for index, name in enumerate(duplicated(file, table))
+        ]
+    return ", ".join(
+        f"({mask}::UBIGINT, {file}::BIGINT, {place}, {literal(attribute)}, {literal(rule)}, {literal(severity)})"
+        for mask, file, place, attribute, rule, severity in rows
+    )
+
+
+def _find(connection: duckdb.DuckDBPyConnection, query: Query) -> None:
+    said = {
+        "rule": query.rule,
+        "object": query.object,
+        "attribute": query.attribute,
+        "severity": query.severity,
+    }
+    constants = ", ".join(f"{literal(value)} AS {name}" for name, value in said.items() if value)
+    connection.execute(f"INSERT INTO found BY NAME SELECT {constants}, broken.* FROM ({query.sql}) broken")
+
+
+def _field_falls(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE fallen AS
+        SELECT record, object, 'rejected' AS disposition, arg_min(rule, place) AS rule,
+            record AS cause_record, object AS cause_object, arg_min(rule, place) AS cause_rule
+        FROM found JOIN rule_order USING (rule) WHERE severity = 'reject' GROUP BY record, object
+        UNION ALL
+        SELECT record, 'subscription', 'excluded', rule, record, 'subscription', rule FROM excluded"""
+    )
+    for table in TABLES:
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE fallen_in_field_{table.object} AS
+            SELECT record FROM fallen WHERE object = {literal(table.object)}"""
+        )
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP VIEW standing_{table.object} AS
+            SELECT {table.object}.* FROM {table.object} ANTI JOIN fallen_in_field_{table.object} USING (record)"""
+        )
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE first_product AS
+        SELECT product.* EXCLUDE (record, customer, breaches, delivered, results)
+            REPLACE (coalesce(found.result, "product.address_required") AS "product.address_required")
+        FROM product LEFT JOIN found ON found.record = product.record AND found.rule = 'PRD-ADDRESS-REQUIRED'
+        QUALIFY product.record = min(product.record) OVER (PARTITION BY "product.id")"""
+    )
+
+
+def _relation_findings(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    connection.execute("CREATE OR REPLACE TEMP TABLE field_found AS FROM found")
+    connection.execute("DELETE FROM found")
+    for query in relations.queries(bool(settings.taxes)):
+        _find(connection, query)
+    # An object that breaks several relations is named by the first in the book's order.
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE relation_fall AS
+        SELECT record, object, min(place) AS place, arg_min(rule, place) AS rule
+        FROM found JOIN rule_order USING (rule) WHERE severity = 'reject' GROUP BY record, object"""
+    )
+    connection.execute(
+        """INSERT INTO field_found BY NAME
+        SELECT found.* FROM found JOIN rule_order USING (rule)
+        LEFT JOIN relation_fall USING (record, object)
+        WHERE coalesce(rule_order.place <= relation_fall.place, true)
+        QUALIFY rule <> 'REL-CUSTOMER' OR object = min(object) OVER (PARTITION BY record, rule)"""
+    )
+    connection.execute("DROP TABLE found")
+    connection.execute("ALTER TABLE field_found RENAME TO found")
+    connection.execute(
+        "INSERT INTO fallen SELECT record, object, 'rejected', rule, record, object, rule FROM relation_fall"
+    )
+
+
+#: Parent to child, in the order in which one pass suffices: (child, its link, parent, its key).
+_PARENTS = (
+    ("plan", '"plan.temporary_product_id"', "product", '"product.id"'),
+    ("subscription", '"subscription.common_metadata.temporary_plan_id"', "plan", '"plan.old_id"'),
+    ("billing_address", "customer", "customer", "customer"),
+    ("shipping_address", "customer", "customer", "customer"),
+    ("subscription", "customer", "customer", "customer"),
+)
+_DONOR_ID = '"subscription.common_metadata.gift_donor_subscription_id"'
+_OLD_ID = '"subscription.common_metadata.old_id"'
+_GROUP = '"subscription.common_metadata.membership"'
+#: Partners among subscriptions: what must have a standing partner, its link, the partner, its key.
+_PARTNERS = (
+    ("\"subscription.common_metadata.is_gift_recipient\" = '1'", _DONOR_ID, "\"subscription.common_metadata.is_gift_donor\" = '1'", _OLD_ID),
+    ("\"subscription.common_metadata.is_gift_donor\" = '1'", _OLD_ID, "\"subscription.common_metadata.is_gift_recipient\" = '1'", _DONOR_ID),
+    ("\"subscription.type\" = 'member'", _GROUP, "\"subscription.type\" = 'admin'", _GROUP),
+)  # fmt: skip
+
+
+def _close(connection: duckdb.DuckDBPyConnection) -> None:
+    """REL-CLOSURE, to its fixed point: what hangs on the fallen falls with it, naming the root cause."""
+    for child, link, parent, key in _PARENTS:
+        _fall_with(connection, child, "true", link, parent, "true", key)
+    while any(
+        _fall_with(connection, "subscription", condition, link, "subscription", partner, key)
+        for condition, link, partner, key in _PARTNERS
+    ):
+        pass
+
+
+def _fall_with(
+    connection: duckdb.DuckDBPyConnection,
+    child: str,
+    condition: str,
+    link: str,
+    parent: str,
+    parent_condition: str,
+    key: str,
+) -> int:
+    """Reject the children none of whose parents stands; gives how many fell."""
+    before = _count(connection, "fallen")
+    connection.execute(
+        f"""INSERT INTO fallen
+        WITH lost AS (
+            SELECT {key} AS key, arg_min(cause_record, parent.record) AS cause_record,
+                arg_min(cause_object, parent.record) AS cause_object, arg_min(cause_rule, parent.record) AS cause_rule
+            FROM {parent} parent JOIN fallen ON fallen.record = parent.record AND fallen.object = {literal(parent)}
+            WHERE {parent_condition} AND {key} IS NOT NULL GROUP BY key
+        ), standing AS (
+            SELECT {key} AS key FROM {parent} parent SEMI JOIN lost ON {key} = lost.key
+            ANTI JOIN (SELECT record FROM fallen WHERE object = {literal(parent)}) gone ON gone.record = parent.record
+            WHERE {parent_condition}
+        )
+        SELECT child.record, {literal(child)}, 'rejected', 'REL-CLOSURE', cause_record, cause_object, cause_rule
+        FROM {child} child JOIN lost ON child.{link} = lost.key
+        ANTI JOIN standing ON child.{link} = standing.key
+        ANTI JOIN (SELECT record FROM fallen WHERE object = {literal(child)}) gone ON gone.record = child.record
+        WHERE {condition}"""
+    )
+    return _count(connection, "fallen") - before
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    return connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
+
+
+def _merge(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
+    """What went into another record's object: ``merged (record, object, into_record)``."""
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE merged AS
+        SELECT customer.record, 'customer' AS object, customer_in_use.record AS into_record
+        FROM customer JOIN repeated_customer USING (customer) JOIN customer_in_use USING (customer)
+        ANTI JOIN (SELECT record FROM fallen WHERE object = 'customer') gone ON gone.record = customer.record
+        WHERE customer.record <> customer_in_use.record
+        UNION ALL
+        SELECT record, object, first_record FROM repeat ANTI JOIN fallen USING (record, object) WHERE equal"""
+    )
+    for table in ADDRESSES:
+        _merge_addresses(connection, reading, table)
+
+
+def _merge_addresses(connection: duckdb.DuckDBPyConnection, reading: Reading, table: Table) -> None:
+    """A customer has one address of a type, or one for each address id."""
+    id_name = ADDRESS_IDS[table.object].name
+    told_apart = id_name in reading.address_ids
+    address_id = quoted(id_name)
+    names = [attribute.name for attribute in table.attributes]
+    amended = ", ".join(
+        f"coalesce({quoted(name)}, {quoted('customer.' + name.removeprefix(table.prefix))}) AS {quoted(name)}"
+        for name in names[:2]
+    )
+    equal = " AND ".join(f"later.{quoted(name)} IS NOT DISTINCT FROM first.{quoted(name)}" for name in names)
+    conflict = "ADR-ID-CONFLICT" if told_apart else "ADR-CONFLICT"
+    for statement in (
+        f"""CREATE OR REPLACE TEMP TABLE crowded_address AS
+            WITH standing AS (
+                SELECT address.* FROM {table.object} address
+                ANTI JOIN (SELECT record FROM fallen WHERE object = {literal(table.object)}) gone USING (record)
+            ), crowded AS (
+                SELECT customer FROM standing GROUP BY customer HAVING count(*) > 1
+            )
+            SELECT standing.* REPLACE ({amended}),
+                min(standing.record) OVER (PARTITION BY standing.customer, standing.{address_id}) AS first_record
+            FROM standing SEMI JOIN crowded USING (customer) JOIN customer_in_use USING (customer)""",
+        f"""CREATE OR REPLACE TEMP TABLE address_repeat AS
+            SELECT later.record, later.first_record, {equal} AS equal
+            FROM crowded_address later JOIN crowded_address first ON later.first_record = first.record
+            WHERE later.record <> later.first_record""",
+        f"INSERT INTO merged SELECT record, {literal(table.object)}, first_record FROM address_repeat",
+        f"""INSERT INTO found BY NAME
+            SELECT record, {literal(table.object)} AS object, {literal(table.prefix.rstrip('_'))} AS attribute,
+                {literal(conflict)} AS rule, 'question' AS severity, first_record AS related
+            FROM address_repeat WHERE NOT equal""",
+    ):
+        connection.execute(statement)

@@ -1,0 +1,89 @@
+"""The ledger: every object of every record of every file, with its one fate."""
+
+from __future__ import annotations
+
+import duckdb
+
+from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.rules.findings import key
+from pelcro_pipeline.spec import TABLES
+from pelcro_pipeline.spec.sql import literal
+
+COLUMNS = ("file", "line", "object", "key", "disposition", "rule", "detail")
+
+
+def create_ledger(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
+    """The temporary table ``ledger``: the columns of ledger.csv, and ``record``, ``object_place``
+    and ``set_aside``.
+
+    Records that were set aside when their file was read have no record number; they sort by line.
+    """
+    objects = "\nUNION ALL\n".join(
+        f"""SELECT {table.object}.record, {literal(table.object)} AS object, {place} AS object_place, {key(table)} AS key,
+            coalesce(fate.disposition, 'prepared') AS disposition, fate.rule, fate.detail
+        FROM {table.object} LEFT JOIN (FROM fate WHERE object = {literal(table.object)}) fate USING (record)"""
+        for place, table in enumerate(TABLES)
+    )
+    for statement in (
+        """CREATE OR REPLACE TEMP TABLE fate_cause AS
+            SELECT record, object, cause_record AS other, cause_object AS other_object, cause_rule AS other_rule
+            FROM fallen WHERE rule = 'REL-CLOSURE'
+            UNION ALL SELECT record, object, into_record, object, NULL FROM merged""",
+        """CREATE OR REPLACE TEMP TABLE other_place AS
+            SELECT places.* FROM places SEMI JOIN fate_cause ON fate_cause.other = places.record""",
+        """CREATE OR REPLACE TEMP TABLE fate AS
+            WITH told AS (
+                SELECT fate_cause.record, fate_cause.object,
+                    if(other_rule IS NULL, 'into ' || file || ':' || line,
+                        other_rule || ' on ' || replace(other_object, '_', ' ') || ' at ' || file || ':' || line) AS detail
+                FROM fate_cause JOIN other_place ON other_place.record = fate_cause.other
+            )
+            SELECT record, object, disposition, rule, detail FROM fallen LEFT JOIN told USING (record, object)
+            UNION ALL
+            SELECT record, object, 'merged', NULL, detail FROM merged JOIN told USING (record, object)""",
+        f"""CREATE OR REPLACE TEMP TABLE ledger AS
+            SELECT file, line, object, key, disposition, rule, detail, record, object_place, false AS set_aside
+            FROM ({objects}) fates JOIN places USING (record)""",
+        """INSERT INTO ledger BY NAME
+            SELECT file, line, '' AS object, 'excluded' AS disposition, 'FILE-BLANK' AS rule, record, 0 AS object_place,
+                false AS set_aside
+            FROM places WHERE blank""",
+    ):
+        connection.execute(statement)
+    for file in reading.files:
+        if file.set_aside is None:
+            continue
+        held = ", ".join(
+            f"({literal(table.object)}, {place})"
+            for place, table in enumerate(TABLES)
+            if table.object in file.objects
+        )
+        connection.execute(
+            f"""INSERT INTO ledger BY NAME
+            SELECT {literal(file.name)} AS file, line, coalesce(object, '') AS object,
+                if(rule = 'FILE-RAGGED', 'rejected', 'excluded') AS disposition, rule,
+                coalesce(object_place, 0) AS object_place, {file.ordinal}::BIGINT << 40 AS record, true AS set_aside
+            FROM read_parquet({literal(file.set_aside)}) aside
+            LEFT JOIN (VALUES {held}) held(object, object_place) ON rule = 'FILE-RAGGED'"""
+        )
+
+
+def ordered() -> str:
+    """SQL of the ledger in file order, then in the guide's order of objects."""
+    return "FROM ledger ORDER BY record >> 40, line, object_place"
+
+
+#: Received, counted where the records were read: not from the ledger that it is held against.
+def received(reading: Reading) -> str:
+    """SQL of ``object, received`` for every object, and for blank records under the empty object."""
+    counts = [f"SELECT {literal(table.object)} AS object, count(*) AS received FROM {table.object}" for table in TABLES]
+    counts.append("SELECT '', count(*) FROM places WHERE blank")
+    for file in reading.files:
+        if file.set_aside is not None:
+            aside = f"read_parquet({literal(file.set_aside)})"
+            counts += [
+                f"SELECT {literal(object_)}, count(*) FROM {aside} WHERE rule = 'FILE-RAGGED'"
+                for object_ in file.objects
+            ]
+            counts.append(f"SELECT '', count(*) FROM {aside} WHERE rule = 'FILE-BLANK'")
+    return f"SELECT object, sum(received)::BIGINT AS received FROM ({' UNION ALL '.join(counts)}) GROUP BY object"

@@ -1,0 +1,178 @@
+"""Relations: partners that must exist, and be as many as they must be.
+
+Whether a partner exists is judged among all objects received; counts among those that the field
+rules left standing (``standing_*``). The order is the book's.
+"""
+
+from pelcro_pipeline.rules.query import Query
+from pelcro_pipeline.spec.model import Severity
+
+_PLAN_ID = '"subscription.common_metadata.temporary_plan_id"'
+_OLD_ID = '"subscription.common_metadata.old_id"'
+_GROUP = '"subscription.common_metadata.membership"'
+_TYPE = '"subscription.type"'
+_DONOR = "\"subscription.common_metadata.is_gift_donor\" = '1'"
+_RECIPIENT = "\"subscription.common_metadata.is_gift_recipient\" = '1'"
+_DONOR_ID = '"subscription.common_metadata.gift_donor_subscription_id"'
+_IN_GROUP = f"{_TYPE} IN ('admin', 'member') AND {_GROUP} IS NOT NULL"
+_BOTH = f"({_DONOR} AND {_RECIPIENT})"
+
+
+def _subscription(rule: str, attribute: str | None, sql: str, severity: Severity = Severity.REJECT) -> Query:
+    return Query(rule, sql, object="subscription", attribute=attribute, severity=severity)
+
+
+CUSTOMER = Query(
+    "REL-CUSTOMER",
+    """
+    SELECT record, 'subscription' AS object, customer AS value
+    FROM standing_subscription ANTI JOIN customer USING (customer)
+    UNION ALL
+    SELECT record, 'billing_address', customer FROM standing_billing_address ANTI JOIN customer USING (customer)
+    UNION ALL
+    SELECT record, 'shipping_address', customer FROM standing_shipping_address ANTI JOIN customer USING (customer)""",
+    attribute="customer.old_provider_id",
+    severity=Severity.REJECT,
+)
+SHIPPING = _subscription(
+    "REL-SHIPPING",
+    "subscription.common_metadata.temporary_plan_id",
+    f"""
+    SELECT record, {_PLAN_ID} AS value
+    FROM standing_subscription
+    JOIN first_plan ON {_PLAN_ID} = "plan.old_id"
+    LEFT JOIN first_product ON "plan.temporary_product_id" = "product.id"
+    LEFT JOIN (SELECT DISTINCT customer FROM standing_shipping_address) shipped_to USING (customer)
+    LEFT JOIN (SELECT DISTINCT customer FROM standing_billing_address) billed_to USING (customer)
+    WHERE CASE WHEN ships("plan.shipments_per_interval") THEN shipped_to.customer IS NULL
+        WHEN "product.address_required" = '1' THEN shipped_to.customer IS NULL AND billed_to.customer IS NULL
+        ELSE false END""",
+)
+TAX_ADDRESS = _subscription(
+    "REL-TAX-ADDRESS",
+    "subscription.common_metadata.temporary_plan_id",
+    f"""
+    SELECT record, {_PLAN_ID} AS value FROM standing_subscription
+    ANTI JOIN standing_billing_address USING (customer)""",
+)
+MEMBERSHIP = (
+    _subscription(
+        "REL-MEMBERSHIP-ADMIN",
+        "subscription.common_metadata.membership",
+        f"""
+        WITH received AS (
+            SELECT {_GROUP} AS membership FROM subscription
+            WHERE {_IN_GROUP} GROUP BY membership HAVING count(*) FILTER ({_TYPE} = 'admin') = 0
+        ), crowded AS (
+            SELECT {_GROUP} AS membership FROM standing_subscription
+            WHERE {_IN_GROUP} GROUP BY membership HAVING count(*) FILTER ({_TYPE} = 'admin') > 1
+        )
+        SELECT record, {_GROUP} AS value FROM standing_subscription
+        WHERE {_IN_GROUP} AND {_GROUP} IN (FROM received UNION FROM crowded)""",
+    ),
+    _subscription(
+        "REL-MEMBERSHIP-ID",
+        "subscription.common_metadata.membership",
+        f"""
+        SELECT record FROM standing_subscription WHERE {_TYPE} IN ('admin', 'member') AND {_GROUP} IS NULL""",
+    ),
+    _subscription(
+        "REL-MEMBERSHIP-PLAN",
+        "subscription.common_metadata.temporary_plan_id",
+        f"""
+        SELECT record, {_PLAN_ID} AS value
+        FROM standing_subscription JOIN first_plan ON {_PLAN_ID} = "plan.old_id"
+        WHERE {_TYPE} IN ('admin', 'member') AND "plan.type" <> 'membership'""",
+        Severity.QUESTION,
+    ),
+)
+GIFTS = (
+    _subscription(
+        "REL-GIFT-DONOR",
+        "subscription.common_metadata.gift_donor_subscription_id",
+        f"""
+        SELECT record, {_DONOR_ID} AS value
+        FROM standing_subscription recipient
+        ANTI JOIN (SELECT {_OLD_ID} AS id FROM subscription WHERE {_DONOR}) donor ON recipient.{_DONOR_ID} = donor.id
+        WHERE {_RECIPIENT} AND NOT coalesce({_BOTH}, false)""",
+    ),
+    _subscription(
+        "REL-GIFT-ONE-TO-ONE",
+        None,
+        f"""
+        WITH crowded AS (
+            SELECT {_DONOR_ID} AS id FROM standing_subscription WHERE {_RECIPIENT} AND {_DONOR_ID} IS NOT NULL
+            GROUP BY id HAVING count(*) > 1
+        ), donor AS (
+            SELECT record, {_OLD_ID} AS id FROM standing_subscription WHERE {_DONOR}
+        )
+        SELECT standing_subscription.record, {_DONOR_ID} AS value, donor.record AS related,
+            'subscription.common_metadata.gift_donor_subscription_id' AS attribute
+        FROM standing_subscription SEMI JOIN crowded ON {_DONOR_ID} = crowded.id
+        LEFT JOIN donor ON donor.id = {_DONOR_ID}
+        WHERE {_RECIPIENT}
+        UNION ALL
+        SELECT record, id, NULL, 'subscription.common_metadata.old_id' FROM donor SEMI JOIN crowded USING (id)""",
+    ),
+    _subscription(
+        "REL-GIFT-ALONE",
+        "subscription.common_metadata.old_id",
+        f"""
+        SELECT record, {_OLD_ID} AS value
+        FROM standing_subscription donor
+        ANTI JOIN (SELECT {_DONOR_ID} AS id FROM subscription WHERE {_RECIPIENT}) recipient ON donor.{_OLD_ID} = recipient.id
+        WHERE {_DONOR} AND NOT coalesce({_BOTH}, false)""",
+    ),
+    _subscription(
+        "REL-GIFT-PLAN",
+        "subscription.common_metadata.temporary_plan_id",
+        f"""
+        WITH pair AS (
+            SELECT donor.record AS donor, recipient.record AS recipient,
+                donor.{_PLAN_ID} AS donor_plan, recipient.{_PLAN_ID} AS recipient_plan
+            FROM standing_subscription recipient JOIN standing_subscription donor ON recipient.{_DONOR_ID} = donor.{_OLD_ID}
+            WHERE recipient.{_RECIPIENT} AND donor.{_DONOR} AND donor_plan <> recipient_plan
+        )
+        SELECT donor AS record, donor_plan AS value, recipient AS related FROM pair
+        UNION ALL
+        SELECT recipient, recipient_plan, donor FROM pair""",
+    ),
+)
+STRAY = (
+    _subscription(
+        "REL-STRAY",
+        "subscription.common_metadata.membership",
+        f"""
+        SELECT record, {_GROUP} AS value FROM standing_subscription WHERE {_TYPE} = 'regular' AND {_GROUP} IS NOT NULL""",
+        Severity.QUESTION,
+    ),
+    _subscription(
+        "REL-STRAY",
+        "subscription.common_metadata.gift_donor_subscription_id",
+        f"""
+        SELECT record, {_DONOR_ID} AS value FROM standing_subscription
+        WHERE {_DONOR_ID} IS NOT NULL AND NOT coalesce({_RECIPIENT}, false)""",
+        Severity.QUESTION,
+    ),
+    _subscription(
+        "REL-STRAY",
+        "subscription.type",
+        f"""
+        SELECT record, {_TYPE} AS value
+        FROM standing_subscription JOIN first_plan ON {_PLAN_ID} = "plan.old_id"
+        WHERE {_TYPE} = 'regular' AND "plan.type" = 'membership'""",
+        Severity.QUESTION,
+    ),
+)
+GIFT_BOTH = _subscription(
+    "REL-GIFT-BOTH",
+    "subscription.common_metadata.is_gift_recipient",
+    f"""
+    SELECT record, '1' AS value FROM standing_subscription WHERE {_BOTH}""",
+)
+
+
+def queries(taxes: bool) -> tuple[Query, ...]:
+    """The relations in the book's order; REL-TAX-ADDRESS where taxes are collected."""
+    tax_address = (TAX_ADDRESS,) if taxes else ()
+    return (CUSTOMER, SHIPPING, *tax_address, *MEMBERSHIP, *GIFTS, *STRAY, GIFT_BOTH)

@@ -1,0 +1,50 @@
+"""What judgement hands on: a handful of small tables, beside the conversion that they judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from pelcro_pipeline.conversion import tables
+from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.rules import in_use
+from pelcro_pipeline.spec.sql import literal
+
+#: Each by the query that gives it once ``judgement`` and ``ledger`` have run.
+TABLES = {
+    # Objects that are not prepared: rejected, excluded or merged.
+    "fate": "FROM fate",
+    # Values that other records inferred or cleared; a filled customer is in ``repeated_in_use``.
+    "amendment": """
+        SELECT coalesce(owner, record) AS record, object, attribute, result FROM found
+        WHERE severity IN ('repair', 'clear') AND rule IN (
+            'CUS-EMAIL-SHARED', 'CUS-DISPLAY-NAME-SHARED', 'CUS-ORIGINAL-ID',
+            'ADR-NAME', 'PRD-ADDRESS-REQUIRED', 'SUB-CANCEL')""",
+    "repeated_customer": "FROM repeated_customer",
+    "repeated_in_use": "FROM repeated_in_use",
+}
+
+
+def parquet(folder: Path, name: str) -> Path:
+    """Where a table of the verdict stands."""
+    return folder / f"{name}.parquet"
+
+
+def save(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Write the verdict's tables into ``folder``."""
+    for name, query in TABLES.items():
+        connection.execute(f"COPY ({query}) TO {literal(str(parquet(folder, name)))} (FORMAT parquet)")
+
+
+def open_on(
+    connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: Path, folder: Path
+) -> None:
+    """Views of the converted objects, ``customer_in_use`` and the verdict's tables."""
+    tables.create_views(connection, reading, conversion)
+    for name in TABLES:
+        connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW {name} AS FROM read_parquet({literal(str(parquet(folder, name)))})"
+        )
+    connection.execute(in_use.standing_customers(reading))
+    connection.execute(in_use.CUSTOMERS_IN_USE)

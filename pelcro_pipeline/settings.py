@@ -1,0 +1,131 @@
+"""extract.toml: what a publisher's extract says of itself."""
+
+from __future__ import annotations
+
+import datetime
+import tomllib
+import zoneinfo
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline.spec.codes import currencies
+
+FILE_NAME = "extract.toml"
+
+
+class DateFormat(StrEnum):
+    """How dates with slashes, hyphens or dots are written."""
+
+    DAY_FIRST = "dd/mm/yyyy"
+    MONTH_FIRST = "mm/dd/yyyy"
+    ISO = "yyyy-mm-dd"
+
+    @property
+    def strptime(self) -> str:
+        """The same, as strftime writes it."""
+        return {"dd/mm/yyyy": "%d/%m/%Y", "mm/dd/yyyy": "%m/%d/%Y", "yyyy-mm-dd": "%Y-%m-%d"}[self]
+
+
+class UnpaidReading(StrEnum):
+    """Which of the guide's two lists an open invoice follows."""
+
+    DUE_IN_ONE_DAY = "due_in_one_day"
+    OPEN_UNTIL_UNCOLLECTIBLE = "open_until_uncollectible"
+
+
+class Settings(BaseModel):
+    """The settings of one extract, each with its default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    migration_date: datetime.date | None = Field(
+        None, description="The day of the migration; the day of the run if not set."
+    )
+    timezone: str = Field("UTC", description="The publisher's time zone, an IANA name.")
+    currency: str | None = Field(None, description="ISO 4217, for plans that give none.")
+    taxes: bool | None = Field(None, description="Whether the publisher collects taxes.")
+    date_format: DateFormat | None = Field(None, description="Told per column if not set.")
+    template_date_format: DateFormat = Field(
+        DateFormat.DAY_FIRST, description="How the prepared files write dates."
+    )
+    unpaid_reading: UnpaidReading = Field(
+        UnpaidReading.DUE_IN_ONE_DAY, description="When an unpaid invoice is due."
+    )
+    write_off_days: int | None = Field(
+        None, ge=1, description="Days until an open invoice is uncollectible."
+    )
+    source: str | None = Field(None, description="The legacy system that wrote the files.")
+    encoding: str | None = Field(None, description="The files' encoding, where it cannot be told.")
+    delimiter: str | None = Field(None, description="The files' delimiter, where it cannot be told.")
+    ignore: tuple[str, ...] = Field((), description="Files of the folder that are left alone.")
+
+    @field_validator("migration_date", mode="before")
+    @classmethod
+    def _no_time_of_day(cls, value: object) -> object:
+        if isinstance(value, datetime.datetime):
+            raise ValueError("give a date alone, such as 2026-11-01")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in zoneinfo.available_timezones():
+            raise ValueError("no such time zone; give an IANA name such as America/Toronto")
+        return value
+
+    @field_validator("currency")
+    @classmethod
+    def _known_currency(cls, value: str | None) -> str | None:
+        if value is not None and value.lower() not in currencies():
+            raise ValueError("not an ISO 4217 currency code")
+        return value.lower() if value else value
+
+    @field_validator("delimiter")
+    @classmethod
+    def _known_delimiter(cls, value: str | None) -> str | None:
+        if value not in (None, ",", ";", "\t", "|"):
+            raise ValueError("give one of , ; \\t |")
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str | None) -> str | None:
+        if value is not None and value.lower() not in ("utf-8", "utf-16", "windows-1252"):
+            raise ValueError("give one of utf-8, utf-16, windows-1252")
+        return value
+
+    @property
+    def today(self) -> datetime.date:
+        """The day that the rules judge by."""
+        return self.migration_date or datetime.datetime.now(zoneinfo.ZoneInfo(self.timezone)).date()
+
+
+def load(folder: Path) -> Settings:
+    """The settings of the extract in ``folder``; the defaults where it has no extract.toml.
+
+    Raises UnusableInputError for a file that is no TOML, an unknown key or an unusable value.
+    """
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return Settings()
+    try:
+        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UnusableInputError(f"{FILE_NAME} is not TOML: {error}.") from error
+    except ValidationError as error:
+        raise UnusableInputError(f"{FILE_NAME}: {_sentence(error)}") from error
+
+
+def _sentence(error: ValidationError) -> str:
+    reasons = []
+    for each in error.errors():
+        key = ".".join(map(str, each["loc"]))
+        if each["type"] == "extra_forbidden":
+            known = ", ".join(Settings.model_fields)
+            reasons.append(f"{key} is no setting (there are {known})")
+        else:
+            reasons.append(f"{key}: {each['msg'].removeprefix('Value error, ')}")
+    return "; ".join(reasons) + "."

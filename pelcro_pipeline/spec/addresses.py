@@ -1,0 +1,140 @@
+"""Addresses: a billing and a shipping address for each record, alike but for their names."""
+
+from pelcro_pipeline.spec.kinds import (
+    ADDRESS_PHONE,
+    COUNTRY,
+    IDENTIFIER,
+    SALUTATION,
+    TEXT,
+    state,
+    zip_code,
+)
+from pelcro_pipeline.spec.model import (
+    Attribute,
+    Given,
+    Need,
+    Severity,
+    Table,
+    empty,
+    invalid,
+    repaired,
+)
+
+_REQUIRED = (empty("ADR-REQUIRED", Severity.REJECT),)
+_NAME = (empty("ADR-NAME", Severity.REPAIR),)
+
+
+def _addresses(type_: str, *, salutation: Need) -> Table:
+    prefix = f"address.{type_}_"
+    country = prefix + "country"
+    with_states = Given(country, ("US", "CA", "AU"))
+    elsewhere = Given(country, ("US", "CA", "AU"), negated=True)
+    return Table(
+        name=f"{type_}_addresses",
+        object=f"{type_}_address",
+        title=f"{type_.capitalize()} addresses",
+        doc=f"Where the customer is {'billed' if type_ == 'billing' else 'shipped to'}. One for each customer, unless the "
+        f"extract tells several apart by {type_}_address_id.",
+        prefix=prefix,
+        key="customer.old_provider_id",
+        attributes=(
+            Attribute(
+                prefix + "first_name",
+                TEXT,
+                Need.REQUIRED,
+                "The first name on the address.",
+                examples=("Genaro",),
+                breaches=_NAME,
+            ),
+            Attribute(
+                prefix + "last_name",
+                TEXT,
+                Need.REQUIRED,
+                "The last name on the address.",
+                examples=("Cassano",),
+                breaches=_NAME,
+            ),
+            # Required for shipping, says the guide, and lists 'empty' among the values: ADR-SALUTATION.
+            Attribute(prefix + "salutation", SALUTATION, salutation, "How to address the person.", ("Mr.", "Ms.")),
+            Attribute(prefix + "title", TEXT, salutation, "The person's job title.", ("CEO", "Doctor")),
+            Attribute(prefix + "company", TEXT, Need.OPTIONAL, "The company at the address.", ("ABC Inc.",)),
+            Attribute(prefix + "department", TEXT, Need.OPTIONAL, "The department at the address.", ("Accounting",)),
+            Attribute(
+                prefix + "line1",
+                TEXT,
+                Need.REQUIRED,
+                "The first line of the address.",
+                ("1010 Sainte Catherine ouest",),
+                breaches=_REQUIRED,
+            ),
+            Attribute(prefix + "line2", TEXT, Need.OPTIONAL, "The second line: suite or apartment.", ("#02-111",)),
+            Attribute(prefix + "city", TEXT, Need.REQUIRED, "The city.", ("Montreal",), breaches=_REQUIRED),
+            Attribute(
+                prefix + "state",
+                state(country),
+                Need.REQUIRED,
+                "The state or province; for US, CA and AU its ISO 3166-2 code.",
+                examples=("QC", "NY"),
+                breaches=(
+                    repaired("ADR-STATE"),
+                    invalid("ADR-STATE", Severity.REJECT),
+                    empty("ADR-STATE", Severity.REJECT, given=with_states),
+                    empty("ADR-STATE-EMPTY", Severity.QUESTION, given=elsewhere),
+                ),
+            ),
+            Attribute(
+                country,
+                COUNTRY,
+                Need.REQUIRED,
+                "The country's ISO 3166-1 alpha-2 code.",
+                examples=("CA", "US"),
+                breaches=(
+                    *_REQUIRED,
+                    repaired("ADR-COUNTRY"),
+                    invalid("ADR-COUNTRY", Severity.REJECT),
+                ),
+            ),
+            Attribute(
+                prefix + "zip",
+                zip_code(country),
+                Need.REQUIRED,
+                "The zip or postal code.",
+                examples=("H3H1H1", "11756"),
+                breaches=(
+                    *_REQUIRED,
+                    repaired("ADR-ZIP"),
+                    invalid("ADR-ZIP", Severity.QUESTION),
+                ),
+            ),
+            Attribute(
+                prefix + "phone",
+                ADDRESS_PHONE,
+                Need.OPTIONAL,
+                "Digits alone, at most 20.",
+                examples=("514112-2233", "(514)-112-2233", "(613)1233322"),
+                breaches=(invalid("ADR-PHONE", Severity.CLEAR),),
+            ),
+        ),
+    )
+
+
+BILLING_ADDRESSES = _addresses("billing", salutation=Need.OPTIONAL)
+SHIPPING_ADDRESSES = _addresses("shipping", salutation=Need.REQUIRED)
+
+#: "You need to add two additional columns": only where a customer has several addresses of a type.
+ADDRESS_IDS = {
+    "billing_address": Attribute(
+        "billing_address_id",
+        IDENTIFIER,
+        Need.DEPENDENT,
+        "Tells a customer's billing addresses apart.",
+        ("B-1",),
+    ),
+    "shipping_address": Attribute(
+        "shipping_address_id",
+        IDENTIFIER,
+        Need.DEPENDENT,
+        "Tells a customer's shipping addresses apart.",
+        ("S-1",),
+    ),
+}

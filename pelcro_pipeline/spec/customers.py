@@ -1,0 +1,125 @@
+"""Customers: the readers that subscriptions, payments and invoices hang from."""
+
+from pelcro_pipeline.spec.kinds import (
+    BOOLEAN,
+    CUSTOMER_PHONE,
+    EMAIL,
+    IDENTIFIER,
+    PASSWORD_SCHEME,
+    SALUTATION,
+    TEXT,
+)
+from pelcro_pipeline.spec.model import Attribute, Need, Severity, Table, empty, invalid, whenever
+
+_PASSWORD = '"customer.password"'
+_SCHEME = '"customer.common_metadata.password_encryption"'
+_TOLD_SCHEME = f"told_scheme({_PASSWORD})"
+#: md5 may carry a salt, and plain text has no shape: neither is told by the hash alone.
+_UNTOLD_BUT_POSSIBLE = (
+    f"coalesce({_SCHEME} = 'plain text' "
+    f"OR {_SCHEME} = 'md5' AND regexp_matches({_PASSWORD}, '[0-9a-fA-F]{{32}}'), false)"
+)
+
+#: The same on every run; records with the same email share it.
+_ASSIGNED_ID = """'gen-' || left(md5(coalesce(lower("customer.email"), record_content)), 12)"""
+
+CUSTOMERS = Table(
+    name="customers",
+    object="customer",
+    title="Customers",
+    doc="Authenticated users, with or without subscriptions. One per old provider id; later records "
+    "of an id are merged into its first.",
+    prefix="customer.",
+    key="customer.old_provider_id",
+    metadata_prefix="customer.common_metadata.",
+    attributes=(
+        Attribute(
+            "customer.old_provider_id",
+            IDENTIFIER,
+            Need.REQUIRED,
+            "The unique identifier of the customer in the old system. Where there is none, one is assigned; "
+            "it must also be in the card dump.",
+            examples=("143278", "abc1234", "1234abc"),
+            breaches=(empty("CUS-ID-MISSING", Severity.REPAIR, value=_ASSIGNED_ID),),
+        ),
+        Attribute(
+            "customer.email",
+            EMAIL,
+            Need.RECOMMENDED,
+            "Unique to each old provider id. Without it the customer cannot log in.",
+            examples=("gerard.cassano@example.com",),
+            breaches=(invalid("CUS-EMAIL-INVALID", Severity.CLEAR),),
+            unique=True,
+        ),
+        Attribute("customer.first_name", TEXT, Need.RECOMMENDED, "The first name of the subscriber.", ("Gerard",)),
+        Attribute("customer.last_name", TEXT, Need.RECOMMENDED, "The last name of the subscriber.", ("Cassano",)),
+        Attribute(
+            "customer.phone",
+            CUSTOMER_PHONE,
+            Need.OPTIONAL,
+            "The default phone number. No letters, at most 20 digits.",
+            examples=("0015141234567", "+15141234567", "+1.514.123.4567", "+1-514-123-4567", "(514)1234567"),
+            breaches=(invalid("CUS-PHONE-INVALID", Severity.CLEAR),),
+        ),
+        Attribute("customer.title", TEXT, Need.OPTIONAL, "The customer's job title.", ("CEO", "Manager", "Doctor")),
+        Attribute(
+            "customer.salutation",
+            SALUTATION,
+            Need.OPTIONAL,
+            "How to address the customer.",
+            ("Mr.", "Mrs.", "Miss.", "Ms.", "Dr.", "Me."),
+        ),
+        Attribute(
+            "customer.display_name",
+            TEXT,
+            Need.OPTIONAL,
+            "A name that no other customer shows.",
+            ("Gcassano1",),
+            unique=True,
+        ),
+        Attribute(
+            "customer.password",
+            IDENTIFIER,
+            Need.DEPENDENT,
+            "The password's hash, where passwords are migrated.",
+            secret=True,
+        ),
+        Attribute(
+            "customer.common_metadata.import_only_the_customer",
+            BOOLEAN,
+            Need.REQUIRED,
+            "0: import all data. 1: import the customer and leave its subscriptions.",
+            examples=("0", "1"),
+            breaches=(empty("CUS-IMPORT-ONLY", Severity.REPAIR), invalid("CUS-IMPORT-ONLY", Severity.REPAIR)),
+        ),
+        Attribute(
+            "customer.common_metadata.password_encryption",
+            PASSWORD_SCHEME,
+            Need.DEPENDENT,
+            "How the password is encrypted; required where passwords are migrated.",
+            examples=("MD5", "Plain text", "Drupal", "Bcrypt", "Drupal_v8.2.x", "Bcrypt (WordPress)"),
+            breaches=(
+                whenever(
+                    "CUS-PASSWORD-SCHEME",
+                    Severity.REPAIR,
+                    f"{_TOLD_SCHEME} IS NOT NULL AND {_TOLD_SCHEME} IS DISTINCT FROM {_SCHEME}",
+                    value=_TOLD_SCHEME,
+                ),
+                whenever(
+                    "CUS-PASSWORD-SCHEME",
+                    Severity.CLEAR,
+                    f"{_PASSWORD} IS NOT NULL AND {_TOLD_SCHEME} IS NULL AND NOT {_UNTOLD_BUT_POSSIBLE}",
+                    clears=("customer.password", "customer.common_metadata.password_encryption"),
+                ),
+            ),
+        ),
+        Attribute(
+            "customer.common_metadata.original_old_provider_id",
+            IDENTIFIER,
+            Need.REQUIRED,
+            "The customer's id in the old system, as used during the migration.",
+            examples=("143278",),
+            breaches=(empty("CUS-ORIGINAL-ID", Severity.REPAIR),),
+        ),
+    ),
+)

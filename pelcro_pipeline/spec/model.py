@@ -1,0 +1,219 @@
+"""The words that a table is described in: kind, domain, breach, attribute, table."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """What a finding does to the value or object that it names."""
+
+    EXCLUDED = "excluded"
+    REJECT = "reject"
+    CLEAR = "clear"
+    REPAIR = "repair"
+    QUESTION = "question"
+
+
+class Need(StrEnum):
+    """How far the guide asks for an attribute."""
+
+    REQUIRED = "Required"
+    RECOMMENDED = "Optional (recommended)"
+    OPTIONAL = "Optional"
+    DEPENDENT = "Dependent"
+
+
+class Outcome(StrEnum):
+    """How a delivered cell stands to its kind."""
+
+    OK = "ok"
+    EMPTY = "empty"
+    REPAIRED = "repaired"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Values that a regular expression matches whole, in RE2 and in Python alike."""
+
+    regex: str
+    max_length: int | None = None
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A closed set of values."""
+
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CalendarDate:
+    """ISO dates that the calendar has."""
+
+
+@dataclass(frozen=True)
+class PatternBy:
+    """Values judged by a sibling: ``patterns[sibling]`` must match whole; other siblings accept all."""
+
+    sibling: str
+    patterns: tuple[tuple[str, str], ...]
+    ignoring: str = ""
+
+
+Domain = Pattern | OneOf | CalendarDate | PatternBy
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One SQL scalar from delivered text to a value, and the domain of its values.
+
+    ``canonical`` and ``repair`` are SQL over ``{text}`` (never null). ``canonical`` is total and
+    idempotent and returns what it does not understand as it is. ``repair`` is asked only for values
+    outside the domain, and gives the value to infer, or null. ``{date_order}`` stands for the day
+    and month order told for the delivered column, and ``{sibling}`` for the domain's sibling.
+    """
+
+    name: str
+    doc: str
+    storage: str = "VARCHAR"
+    canonical: str = "{text}"
+    domain: Domain | None = None
+    repair: str | None = None
+
+
+@dataclass(frozen=True)
+class Given:
+    """A condition on a sibling: it is (or, negated, is not) one of ``values``; no values: empty."""
+
+    sibling: str
+    values: tuple[str, ...] = ()
+    negated: bool = False
+
+
+@dataclass(frozen=True)
+class Breach:
+    """One way for an attribute of one record to be wrong, told from that record alone.
+
+    ``outcome`` says which way, or, where it is None, ``sql`` does, over canonical siblings.
+    ``value`` is the SQL of the value that stands instead; ``clears`` names the attributes that a
+    CLEAR empties, where it is not the attribute itself.
+    """
+
+    rule: str
+    severity: Severity
+    outcome: Outcome | None = None
+    sql: str | None = None
+    value: str | None = None
+    given: Given | None = None
+    clears: tuple[str, ...] = ()
+
+    @property
+    def told_by_relations(self) -> bool:
+        """Whether the value to infer lies in other records: a query of ``rules`` finds it."""
+        return (
+            self.severity is Severity.REPAIR
+            and self.value is None
+            and self.outcome in (Outcome.EMPTY, Outcome.INVALID)
+        )
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One template column, by the dotted name that is used everywhere."""
+
+    name: str
+    kind: Kind
+    need: Need
+    doc: str
+    examples: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    breaches: tuple[Breach, ...] = ()
+    #: What an empty cell becomes without a finding.
+    default: str | None = None
+    unique: bool = False
+    #: Never shown in a finding, a report or a log.
+    secret: bool = False
+
+    @property
+    def conditional(self) -> bool:
+        """Whether a sibling decides what is accepted."""
+        return isinstance(self.kind.domain, PatternBy)
+
+    @property
+    def mandatory(self) -> bool:
+        """Whether no prepared object lacks it, whatever its siblings hold."""
+        return any(_fills(breach) for breach in self.breaches)
+
+    @property
+    def mandatory_alone(self) -> bool:
+        """Whether its own record fills it: true of no attribute that other records must fill."""
+        return any(_fills(breach) and not breach.told_by_relations for breach in self.breaches)
+
+
+def _fills(breach: Breach) -> bool:
+    return (
+        breach.outcome is Outcome.EMPTY
+        and breach.given is None
+        and breach.severity in (Severity.REJECT, Severity.REPAIR)
+    )
+
+
+@dataclass(frozen=True)
+class Table:
+    """One object's template columns, in the guide's order."""
+
+    name: str
+    object: str
+    title: str
+    doc: str
+    prefix: str
+    attributes: tuple[Attribute, ...]
+    key: str
+    #: Columns of no template that begin with this are migrated as metadata.
+    metadata_prefix: str | None = None
+
+    @property
+    def breaches(self) -> tuple[tuple[Attribute, Breach], ...]:
+        """Every breach with its attribute; a breach's place here is its bit."""
+        return tuple(
+            (attribute, breach) for attribute in self.attributes for breach in attribute.breaches
+        )
+
+    @property
+    def digest(self) -> str:
+        """Changes when, and only when, what the table says of its columns changes."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:12]
+
+
+def empty(
+    rule: str, severity: Severity, value: str | None = None, given: Given | None = None
+) -> Breach:
+    """The cell is empty."""
+    return Breach(rule, severity, Outcome.EMPTY, value=value, given=given)
+
+
+def repaired(rule: str) -> Breach:
+    """The cell is outside the accepted forms, and the kind infers what was meant."""
+    return Breach(rule, Severity.REPAIR, Outcome.REPAIRED)
+
+
+def invalid(
+    rule: str, severity: Severity, value: str | None = None, given: Given | None = None
+) -> Breach:
+    """The cell is outside the kind's domain, and nothing can be inferred."""
+    return Breach(rule, severity, Outcome.INVALID, value=value, given=given)
+
+
+def whenever(
+    rule: str,
+    severity: Severity,
+    sql: str,
+    value: str | None = None,
+    clears: tuple[str, ...] = (),
+) -> Breach:
+    """``sql`` holds over the record's canonical attributes."""
+    return Breach(rule, severity, sql=sql, value=value, clears=clears)

@@ -1,0 +1,126 @@
+"""The spec as pandera schemas: the form that leaves a step, all text.
+
+``converted`` states what leaves a record's own conversion, once rejected rows are left out and
+cleared values are empty; ``prepared`` what is written into the template files.
+"""
+
+from __future__ import annotations
+
+import datetime
+from functools import partial
+
+import pandas as pd
+import pandera.pandas as pandera
+
+from pelcro_pipeline.spec.model import (
+    Attribute,
+    Breach,
+    CalendarDate,
+    Domain,
+    Given,
+    OneOf,
+    Outcome,
+    Pattern,
+    PatternBy,
+    Severity,
+    Table,
+)
+
+
+def converted(table: Table) -> pandera.DataFrameSchema:
+    """The form of a table's standing rows after conversion."""
+    return _schema(table, {attribute.name for attribute in table.attributes if attribute.mandatory_alone})
+
+
+def prepared(table: Table) -> pandera.DataFrameSchema:
+    """The form of a table's prepared rows."""
+    return _schema(table, {attribute.name for attribute in table.attributes if attribute.mandatory})
+
+
+def _schema(table: Table, filled: set[str]) -> pandera.DataFrameSchema:
+    return pandera.DataFrameSchema(
+        columns={
+            attribute.name: pandera.Column(
+                "object",
+                checks=_checks(attribute),
+                nullable=attribute.name not in filled,
+                description=attribute.doc,
+            )
+            for attribute in table.attributes
+        },
+        checks=[check for attribute in table.attributes for check in _sibling_checks(attribute)],
+        name=table.name,
+        description=table.doc,
+        strict="filter",
+    )
+
+
+def _checks(attribute: Attribute) -> list[pandera.Check]:
+    match attribute.kind.domain:
+        case Pattern(regex, max_length):
+            checks = [pandera.Check(partial(_matches, regex), name=attribute.kind.name)]
+            if max_length is not None:
+                checks.append(pandera.Check.str_length(max_value=max_length))
+            return checks
+        case OneOf(choices):
+            return [pandera.Check.isin(choices)]
+        case CalendarDate():
+            return [pandera.Check(_is_date, name=attribute.kind.name)]
+    return []
+
+
+def _sibling_checks(attribute: Attribute) -> list[pandera.Check]:
+    checks = []
+    domain: Domain | None = attribute.kind.domain
+    if isinstance(domain, PatternBy) and _enforced(attribute):
+        checks.append(pandera.Check(partial(_matches_by, attribute.name, domain), name=attribute.kind.name))
+    checks += [
+        pandera.Check(partial(_filled_if, attribute.name, breach.given), name=f"{attribute.name} required")
+        for breach in attribute.breaches
+        if breach.given is not None and _requires(breach)
+    ]
+    return checks
+
+
+def _enforced(attribute: Attribute) -> bool:
+    """Whether a value outside the domain never stands; a question lets it."""
+    return any(
+        breach.outcome is Outcome.INVALID and breach.severity in (Severity.REJECT, Severity.CLEAR)
+        for breach in attribute.breaches
+    )
+
+
+def _requires(breach: Breach) -> bool:
+    return breach.outcome is Outcome.EMPTY and breach.severity is Severity.REJECT
+
+
+def _matches(regex: str, values: pd.Series) -> pd.Series:
+    return values.str.fullmatch(regex)
+
+
+def _is_date(values: pd.Series) -> pd.Series:
+    return values.map(_on_calendar).astype(bool)
+
+
+def _on_calendar(text: str) -> bool:
+    # pandas' timestamps end in 2262; publishers write 9999-12-31 for "never".
+    try:
+        return datetime.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _matches_by(name: str, domain: PatternBy, frame: pd.DataFrame) -> pd.Series:
+    values = frame[name]
+    judged = values.str.translate({ord(each): None for each in domain.ignoring}) if len(values) else values
+    accepted = pd.Series(True, index=frame.index)
+    for sibling, regex in domain.patterns:
+        concerned = (frame[domain.sibling] == sibling) & values.notna()
+        accepted &= ~concerned | judged.str.fullmatch(regex, na=False)
+    return accepted
+
+
+def _filled_if(name: str, condition: Given, frame: pd.DataFrame) -> pd.Series:
+    sibling = frame[condition.sibling]
+    holds = sibling.isin(condition.values) if condition.values else sibling.isna()
+    return ~(holds ^ condition.negated) | frame[name].notna()

@@ -1,0 +1,235 @@
+"""Subscriptions: who gets what, until when, and who pays how."""
+
+from pelcro_pipeline.spec.kinds import (
+    BOOLEAN,
+    COLLECTION,
+    DATE,
+    IDENTIFIER,
+    POSITIVE,
+    STATUS,
+    SUBSCRIPTION_TYPE,
+    TEXT,
+    WHOLE,
+    YES_OR_TWO,
+)
+from pelcro_pipeline.spec.model import (
+    Attribute,
+    Given,
+    Need,
+    Severity,
+    Table,
+    empty,
+    invalid,
+    whenever,
+)
+
+_START_NOW = "subscription.common_metadata.start_now"
+_MEMBERSHIP = "subscription.common_metadata.membership"
+_NOT_STARTING_NOW = Given(_START_NOW, ("1",), negated=True)
+_BOOLEAN = (invalid("SUB-BOOLEAN", Severity.CLEAR),)
+_DATE = (invalid("SUB-DATE", Severity.CLEAR),)
+
+SUBSCRIPTIONS = Table(
+    name="subscriptions",
+    object="subscription",
+    title="Subscriptions",
+    doc="Active and unpaid subscriptions. Cancelled and expired ones cannot be migrated and go to the archive.",
+    prefix="subscription.",
+    key="subscription.common_metadata.old_id",
+    metadata_prefix="subscription.common_metadata.",
+    attributes=(
+        Attribute(
+            "subscription.current_period_end",
+            DATE,
+            Need.REQUIRED,
+            "The end of the period that has been invoiced; the next invoice is created then.",
+            examples=("31/01/2021",),
+            breaches=(
+                whenever(
+                    "SUB-EXPIRED",
+                    Severity.EXCLUDED,
+                    """try_cast("subscription.current_period_end" AS DATE) < {today}
+                    AND "subscription.common_metadata.service_status" = 'active'
+                    AND "subscription.common_metadata.is_expired" IS DISTINCT FROM '1'
+                    AND "subscription.common_metadata.start_now" IS DISTINCT FROM '1'""",
+                ),
+                empty("SUB-PERIOD-END", Severity.REJECT, given=_NOT_STARTING_NOW),
+                invalid("SUB-PERIOD-END", Severity.REJECT, given=_NOT_STARTING_NOW),
+            ),
+        ),
+        Attribute(
+            "subscription.cancel_at_period_end",
+            BOOLEAN,
+            Need.REQUIRED,
+            "1: ends with the current period. 0: renews.",
+            examples=("0", "1"),
+            breaches=(
+                empty("SUB-CANCEL", Severity.REPAIR),
+                invalid("SUB-CANCEL", Severity.REPAIR),
+            ),
+        ),
+        # subscription.start_date stands in the guide's example rows alone.
+        Attribute(
+            "subscription.start_date",
+            DATE,
+            Need.OPTIONAL,
+            "When the subscription began.",
+            examples=("31/01/2020",),
+            breaches=(
+                *_DATE,
+                whenever(
+                    "SUB-START-AFTER-END",
+                    Severity.QUESTION,
+                    """try_cast("subscription.start_date" AS DATE) > try_cast("subscription.current_period_end" AS DATE)""",
+                ),
+            ),
+        ),
+        Attribute(
+            "subscription.shipments_undeliverable",
+            BOOLEAN,
+            Need.OPTIONAL,
+            "1: shipments do not reach the customer, and are not to be lost.",
+            examples=("0", "1"),
+            breaches=_BOOLEAN,
+        ),
+        Attribute(
+            "subscription.shipments_suspended_until",
+            DATE,
+            Need.OPTIONAL,
+            "Suspended until this date.",
+            examples=("16/01/2022",),
+            breaches=_DATE,
+        ),
+        Attribute(
+            "subscription.common_metadata.is_expired",
+            YES_OR_TWO,
+            Need.OPTIONAL,
+            "1: set to expired once migrated.",
+            examples=("1", "2", "0"),
+            breaches=_BOOLEAN,
+        ),
+        Attribute(
+            _START_NOW,
+            BOOLEAN,
+            Need.OPTIONAL,
+            "1: starts with the migration, for one interval of its plan.",
+            examples=("1", "0"),
+            breaches=_BOOLEAN,
+        ),
+        Attribute(
+            "subscription.shipments_remaining",
+            WHOLE,
+            Need.DEPENDENT,
+            "The shipments that remain on the day of the migration; may be left out for digital plans.",
+            examples=("1", "11"),
+            breaches=(invalid("SUB-SHIPMENTS", Severity.REJECT),),
+        ),
+        Attribute(
+            "subscription.quantity",
+            POSITIVE,
+            Need.REQUIRED,
+            "How many copies; 1 in most cases.",
+            examples=("1",),
+            breaches=(
+                empty("SUB-QUANTITY", Severity.REPAIR, value="'1'"),
+                invalid("SUB-QUANTITY", Severity.REJECT),
+            ),
+        ),
+        Attribute(
+            "subscription.collection_method",
+            COLLECTION,
+            Need.REQUIRED,
+            "charge_automatically (by card) or send_invoice (cheque, cash, wire).",
+            examples=("charge_automatically", "send_invoice"),
+            breaches=(
+                empty("SUB-COLLECTION", Severity.REJECT),
+                invalid("SUB-COLLECTION", Severity.REJECT),
+            ),
+        ),
+        Attribute(
+            "subscription.common_metadata.temporary_plan_id",
+            IDENTIFIER,
+            Need.REQUIRED,
+            "The plan.old_id of the subscription's plan.",
+            examples=("1234",),
+            breaches=(empty("SUB-PLAN", Severity.REJECT),),
+        ),
+        Attribute(
+            "subscription.common_metadata.old_id",
+            IDENTIFIER,
+            Need.DEPENDENT,
+            "The subscription's unique identifier; required for gifts.",
+            examples=("1012131",),
+            unique=True,
+            breaches=(
+                whenever(
+                    "SUB-OLD-ID-MISSING",
+                    Severity.REJECT,
+                    """"subscription.common_metadata.old_id" IS NULL
+                    AND ("subscription.common_metadata.is_gift_donor" = '1' OR "subscription.common_metadata.is_gift_recipient" = '1')""",
+                ),
+            ),
+        ),
+        Attribute(
+            "subscription.common_metadata.service_status",
+            STATUS,
+            Need.REQUIRED,
+            "active, or unpaid: an open invoice is made and charged on the day of the migration.",
+            examples=("Active", "unpaid"),
+            breaches=(
+                whenever(
+                    "SUB-NOT-MIGRATED",
+                    Severity.EXCLUDED,
+                    """"subscription.common_metadata.service_status" IN ('cancelled', 'expired')""",
+                ),
+                empty("SUB-STATUS", Severity.REJECT),
+                invalid("SUB-STATUS", Severity.REJECT),
+            ),
+        ),
+        Attribute("subscription.common_metadata.order_number", TEXT, Need.OPTIONAL, "The order's number.", ("1223",)),
+        Attribute("subscription.common_metadata.order_price", TEXT, Need.OPTIONAL, "The order's price.", ("34500",)),
+        Attribute("subscription.common_metadata.order_term", TEXT, Need.OPTIONAL, "The order's term (length).", ("12",)),
+        Attribute(
+            "subscription.type",
+            SUBSCRIPTION_TYPE,
+            Need.REQUIRED,
+            "regular, or admin or member of a membership group.",
+            examples=("regular", "admin", "member"),
+            breaches=(
+                empty("SUB-TYPE", Severity.REPAIR, value="'regular'", given=Given(_MEMBERSHIP)),
+                empty("SUB-TYPE", Severity.REJECT, given=Given(_MEMBERSHIP, negated=True)),
+                invalid("SUB-TYPE", Severity.REJECT),
+            ),
+        ),
+        Attribute(
+            _MEMBERSHIP,
+            IDENTIFIER,
+            Need.DEPENDENT,
+            "The membership group; each has a single admin.",
+            examples=("M-17",),
+        ),
+        Attribute(
+            "subscription.common_metadata.is_gift_donor",
+            YES_OR_TWO,
+            Need.DEPENDENT,
+            "1: the giving side of a gift.",
+            examples=("1", "2"),
+            breaches=_BOOLEAN,
+        ),
+        Attribute(
+            "subscription.common_metadata.is_gift_recipient",
+            YES_OR_TWO,
+            Need.DEPENDENT,
+            "1: the receiving side of a gift.",
+            examples=("1", "2"),
+            breaches=_BOOLEAN,
+        ),
+        Attribute(
+            "subscription.common_metadata.gift_donor_subscription_id",
+            IDENTIFIER,
+            Need.DEPENDENT,
+            "On the receiving side: the old_id of the giving subscription.",
+            examples=("1012131",),
+        ),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Where records are loaded: one DuckDB file for each environment and extract."""

@@ -1,0 +1,212 @@
+"""The embedded target: a DuckDB file, built whole from the prepared files or not at all."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from pelcro_pipeline import connection as duck
+from pelcro_pipeline import writing
+from pelcro_pipeline.delivery.header import is_metadata
+from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.settings import Settings
+from pelcro_pipeline.spec import (
+    ADDRESS_IDS,
+    ADDRESSES,
+    ATTRIBUTES,
+    CUSTOMER_ID,
+    CUSTOMERS,
+    PLANS,
+    PRODUCTS,
+    SUBSCRIPTIONS,
+    TABLES,
+)
+from pelcro_pipeline.spec import ddl
+from pelcro_pipeline.spec.kinds import DATE
+from pelcro_pipeline.spec.model import Table
+from pelcro_pipeline.spec.sql import literal, quoted
+
+_SUBSCRIBED = "coalesce(" + ", ".join(quoted(a.name) for a in SUBSCRIPTIONS.attributes) + ") IS NOT NULL"
+
+
+@dataclass(frozen=True)
+class PreparedFiles:
+    """The three prepared files of an extract, and how they write dates."""
+
+    folder: Path
+    settings: Settings
+
+    def path(self, name: str) -> Path:
+        return self.folder / f"{name}.csv"
+
+    def columns(self, name: str) -> list[str]:
+        """The file's header."""
+        with self.path(name).open(encoding="utf-8", newline="") as file:
+            return next(csv.reader(file))
+
+    def relation(self, name: str) -> str:
+        """SQL of the file's records, all text."""
+        columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in self.columns(name))
+        return (
+            f"read_csv({literal(str(self.path(name)))}, header = true, auto_detect = false, delim = ',', "
+            f"quote = '\"', escape = '\"', max_line_size = 268435456, columns = {{{columns}}})"
+        )
+
+    def metadata(self) -> dict[str, tuple[str, ...]]:
+        """The metadata columns of no template, by object."""
+        carried = [name for file in ("customers", "products", "plans") for name in self.columns(file)]
+        return {
+            table.object: tuple(
+                name
+                for name in carried
+                if is_metadata(name) and table.metadata_prefix and name.startswith(table.metadata_prefix)
+            )
+            for table in TABLES
+        }
+
+    def value(self, name: str, typed: bool = True) -> str:
+        """SQL of a prepared cell, as the target's type or as it is written."""
+        column = quoted(name)
+        if name not in ATTRIBUTES or not typed:
+            return column
+        kind = ATTRIBUTES[name].kind
+        if kind is DATE:
+            return f"strptime({column}, {literal(self.settings.template_date_format.strptime)})::DATE"
+        return column if kind.storage == "VARCHAR" else f"{column}::{kind.storage}"
+
+    def text(self, name: str, column: str | None = None) -> str:
+        """SQL of a target's cell as the prepared file writes it."""
+        cell = quoted(column or name)
+        storage = ATTRIBUTES[name].kind.storage if name in ATTRIBUTES else "VARCHAR"
+        match storage:
+            case "DATE":
+                return f"strftime({cell}, {literal(self.settings.template_date_format.strptime)})"
+            case "BOOLEAN":
+                return f"{cell}::TINYINT::VARCHAR"
+        return f"{cell}::VARCHAR"
+
+
+def load(files: PreparedFiles, path: Path) -> dict[str, int]:
+    """Build the database at ``path`` from the prepared files; gives the rows of each table.
+
+    It is built beside ``path`` and takes its place when every constraint has held and every cell
+    has been compared; what stood there is kept as ``.previous``.
+    """
+    writing.private_folder(path.parent)
+    unfinished = path.with_name(path.name + ".unfinished")
+    for leftover in (unfinished, unfinished.with_name(unfinished.name + ".wal")):
+        writing.discard(leftover)
+    try:
+        with duck.connect(unfinished) as connection:
+            for statement in ddl.create(files.metadata()):
+                connection.execute(statement)
+            for table, query in rows(files).items():
+                connection.execute(f"INSERT INTO {table} BY NAME {query}")
+            differing = compare(connection, files)
+            if differing:
+                raise RefusedError(
+                    f"{path.name}: {', '.join(differing)} differ from the prepared files: nothing was replaced; "
+                    "run the extract again."
+                )
+            counts = {
+                table: connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
+                for table in ddl.TARGET_TABLES
+            }
+        unfinished.chmod(0o600)
+        if path.exists():
+            previous = path.with_name(path.name + ".previous")
+            writing.discard(previous)
+            previous.hardlink_to(path)
+        unfinished.replace(path)
+        return counts
+    finally:
+        for leftover in (unfinished, unfinished.with_name(unfinished.name + ".wal")):
+            writing.discard(leftover)
+
+
+@contextmanager
+def opened(path: Path, name: str, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """Attach a database read-only under ``name``."""
+    connection.execute(f"ATTACH {literal(str(path))} AS {quoted(name)} (READ_ONLY)")
+    try:
+        yield name
+    finally:
+        connection.execute(f"DETACH {quoted(name)}")
+
+
+def compare(connection: duckdb.DuckDBPyConnection, files: PreparedFiles) -> list[str]:
+    """The tables whose rows are not, cell by cell and count by count, those of the prepared files."""
+    prepared = rows(files, typed=False)
+    differing = []
+    for table in ddl.TARGET_TABLES:
+        names = [name for (name,) in connection.execute(f"SELECT column_name FROM (DESCRIBE {table})").fetchall()]
+        attribute_of = {name: _attribute(name, table) for name in names}
+        loaded = ", ".join(files.text(attribute_of[name], name) for name in names)
+        given = ", ".join(f"{quoted(name)}::VARCHAR" for name in names)
+        digest = "SELECT count(*), sum(hash({cells})::HUGEINT), bit_xor(hash({cells})) FROM {rows}"
+        if (
+            connection.execute(digest.format(cells=loaded, rows=table)).fetchall()
+            != connection.execute(digest.format(cells=given, rows=f"({prepared[table]})")).fetchall()
+        ):
+            differing.append(table)
+    return differing
+
+
+def _attribute(column: str, table: str) -> str:
+    if table == "addresses" and column.startswith("address."):
+        return ADDRESSES[0].prefix + column.removeprefix("address.")
+    return column
+
+
+def rows(files: PreparedFiles, *, typed: bool = True) -> dict[str, str]:
+    """SQL of the rows of each target table, over the prepared files."""
+    customers = files.relation("customers")
+    metadata = files.metadata()
+    carried = files.columns("customers")
+
+    def values(table: Table) -> str:
+        names = [attribute.name for attribute in table.attributes] + list(metadata[table.object])
+        return ", ".join(f"{files.value(name, typed)} AS {quoted(name)}" for name in names)
+
+    def address_id(table: Table) -> str:
+        name = ADDRESS_IDS[table.object].name
+        return f"coalesce({quoted(name)}, '')" if name in carried else "''"
+
+    ids = "".join(
+        f"{quoted(attribute.name) if attribute.name in carried else 'NULL::VARCHAR'} AS {quoted(attribute.name)}, "
+        for attribute in ADDRESS_IDS.values()
+    )
+    addresses = [
+        f"""SELECT {quoted(CUSTOMER_ID)}, {literal(table.object.removesuffix("_address"))} AS type,
+            {address_id(table)} AS {ddl.ADDRESS_ID},
+            {", ".join(f"{quoted(a.name)} AS {quoted(ddl.address_column(a, table))}" for a in table.attributes)}
+        FROM numbered WHERE {quoted(table.prefix + "line1")} IS NOT NULL
+        QUALIFY {_first_of(table, carried)}"""
+        for table in ADDRESSES
+    ]
+    numbered = f"WITH numbered AS (SELECT row_number() OVER () AS {ddl.RECORD}, * FROM {customers})"
+    # Records of one customer follow each other: its first is where the id changes.
+    return {
+        "products": f"SELECT {values(PRODUCTS)} FROM {files.relation('products')}",
+        "plans": f"SELECT {values(PLANS)} FROM {files.relation('plans')}",
+        "customers": f"""SELECT {values(CUSTOMERS)} FROM (
+            SELECT *, lag({quoted(CUSTOMER_ID)}) OVER () AS before FROM {customers})
+            WHERE before IS DISTINCT FROM {quoted(CUSTOMER_ID)}""",
+        "addresses": f"{numbered}, {', '.join(f'{t.object} AS ({q})' for t, q in zip(ADDRESSES, addresses, strict=True))} "
+        f"FROM {ADDRESSES[0].object} UNION ALL FROM {ADDRESSES[1].object}",
+        "subscriptions": f"{numbered} SELECT {ddl.RECORD}, {quoted(CUSTOMER_ID)}, {ids}{values(SUBSCRIPTIONS)} "
+        f"FROM numbered WHERE {_SUBSCRIBED}",
+    }
+
+
+def _first_of(table: Table, carried: list[str]) -> str:
+    """SQL: the record is the first that carries its address."""
+    name = ADDRESS_IDS[table.object].name
+    if name in carried:
+        return f"{ddl.RECORD} = min({ddl.RECORD}) OVER (PARTITION BY {quoted(CUSTOMER_ID)}, {quoted(name)})"
+    return f"lag({quoted(CUSTOMER_ID)}) OVER () IS DISTINCT FROM {quoted(CUSTOMER_ID)}"

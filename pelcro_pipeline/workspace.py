@@ -1,0 +1,81 @@
+"""Where things stand under PELCRO_HOME: the fixed interface, as paths."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pelcro_pipeline.errors import UnusableInputError
+
+#: The extract's name is a folder, a partition key and a file name.
+_EXTRACT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def home() -> Path:
+    """PELCRO_HOME, or the project's ``data`` folder."""
+    default = Path(__file__).resolve().parent.parent / "data"
+    return Path(os.environ.get("PELCRO_HOME") or default).expanduser().resolve()
+
+
+@dataclass(frozen=True)
+class ExtractPaths:
+    """Every place that belongs to one extract."""
+
+    home: Path
+    extract: str
+
+    def __post_init__(self) -> None:
+        if not _EXTRACT_NAME.fullmatch(self.extract) or self.extract.endswith("."):
+            raise UnusableInputError(
+                f"The extract's name {self.extract!r} cannot be used: give it letters, digits, "
+                "dots, hyphens and underscores, a letter or digit first, at most 100."
+            )
+
+    @property
+    def delivered(self) -> Path:
+        return self.home / "extracts" / self.extract
+
+    @property
+    def tables(self) -> Path:
+        """What the steps hand each other; made anew by every run."""
+        return self.home / "tables" / self.extract
+
+    @property
+    def reading(self) -> Path:
+        return self.tables / "raw" / "reading.json"
+
+    @property
+    def conversion(self) -> Path:
+        return self.tables / "conversion"
+
+    @property
+    def analysis(self) -> Path:
+        return self.tables / "analysis"
+
+    @property
+    def prepared(self) -> Path:
+        return self.home / "prepared" / self.extract
+
+    @property
+    def archive(self) -> Path:
+        return self.home / "archive" / self.extract
+
+    @property
+    def reports(self) -> Path:
+        return self.home / "reports" / self.extract
+
+    @property
+    def sign_off(self) -> Path:
+        return self.home / "sign_offs" / f"{self.extract}.toml"
+
+    def database(self, environment: str) -> Path:
+        """``environment`` is ``staging`` or ``production``."""
+        return self.home / environment / f"{self.extract}.duckdb"
+
+
+def extracts(at: Path) -> list[str]:
+    """The extracts that stand in a workspace, by name."""
+    folder = at / "extracts"
+    return sorted(each.name for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []

@@ -1,0 +1,66 @@
+"""Files appear whole or not at all, for their owner alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+#: What a killed run leaves behind carries this, and the next run removes it.
+_UNFINISHED = ".unfinished"
+
+
+def private_folder(folder: Path) -> Path:
+    """The folder, made with its parents for its owner alone where it is missing."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A place to write that takes ``path``'s when the block ends well."""
+    private_folder(path.parent)
+    unfinished = path.with_name(path.name + _UNFINISHED)
+    discard(unfinished)
+    unfinished.touch(mode=0o600)
+    try:
+        yield unfinished
+        with unfinished.open("rb+") as written:
+            os.fsync(written.fileno())
+        unfinished.chmod(0o600)
+        unfinished.replace(path)
+    finally:
+        discard(unfinished)
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill that takes ``folder``'s place when the block ends well."""
+    private_folder(folder.parent)
+    unfinished = folder.with_name(folder.name + _UNFINISHED)
+    discard(unfinished)
+    private_folder(unfinished)
+    replaced = folder.with_name(folder.name + ".replaced")
+    discard(replaced)
+    try:
+        yield unfinished
+        for each in unfinished.rglob("*"):
+            each.chmod(0o700 if each.is_dir() else 0o600)
+        if folder.exists():
+            folder.rename(replaced)
+        unfinished.rename(folder)
+    finally:
+        discard(unfinished)
+        discard(replaced)
+
+
+def discard(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
