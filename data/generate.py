@@ -74,7 +74,13 @@ class Place:
 MONTH, YEAR = 3, 4
 
 PRODUCTS = [
-    Product("HR-PRINT", "The Harbour Review in print", "Twelve issues a year, by post", 1, "https://harbour-review.example/print.jpg"),
+    Product(
+        "HR-PRINT",
+        "The Harbour Review in print",
+        "Twelve issues a year, by post",
+        1,
+        "https://harbour-review.example/print.jpg",
+    ),
     Product("HR-DIGITAL", "The Harbour Review online", "Every article, the archive since 1987, and the app"),
     Product("HR-COMBO", "The Harbour Review, print and online", "The magazine by post, and everything online", 1),
     Product("HR-CREW", "The Harbour Crew", "One membership for a school, a library or an office"),
@@ -84,13 +90,44 @@ PRODUCTS = [
 PLANS = [
     Plan("HR-P-M-CAD", "HR-PRINT", "Print, monthly, Canada", 1100, "cad", MONTH, ships=1, entitlements=None),
     Plan("HR-P-Y-CAD", "HR-PRINT", "Print, yearly, Canada", 9900, "cad", YEAR, ships=12, weight=20, entitlements=None),
-    Plan("HR-P-2Y-CAD", "HR-PRINT", "Print, two years, paid once", 17900, "cad", YEAR, 2, ships=24, renews=0, entitlements=None),
+    Plan(
+        "HR-P-2Y-CAD",
+        "HR-PRINT",
+        "Print, two years, paid once",
+        17900,
+        "cad",
+        YEAR,
+        2,
+        ships=24,
+        renews=0,
+        entitlements=None,
+    ),
     Plan("HR-D-M-CAD", "HR-DIGITAL", "Online, monthly, Canada", 700, "cad", MONTH),
     Plan("HR-D-Y-CAD", "HR-DIGITAL", "Online, yearly, Canada", 6900, "cad", YEAR, weight=20),
     Plan("HR-C-Y-CAD", "HR-COMBO", "Print and online, yearly, Canada", 12900, "cad", YEAR, ships=12),
     Plan("HR-CREW-Y-CAD", "HR-CREW", "Crew, yearly", 49900, "cad", YEAR, type="membership", weight=0),
-    Plan("HR-FRIEND-Y-CAD", "HR-FRIENDS", "Friend, yearly donation", 5000, "cad", YEAR, type="donation", weight=3, entitlements=None),
-    Plan("HR-P-Y-USD", "HR-PRINT", "Print, yearly, United States", 9900, "usd", YEAR, ships=12, weight=20, entitlements=None),
+    Plan(
+        "HR-FRIEND-Y-CAD",
+        "HR-FRIENDS",
+        "Friend, yearly donation",
+        5000,
+        "cad",
+        YEAR,
+        type="donation",
+        weight=3,
+        entitlements=None,
+    ),
+    Plan(
+        "HR-P-Y-USD",
+        "HR-PRINT",
+        "Print, yearly, United States",
+        9900,
+        "usd",
+        YEAR,
+        ships=12,
+        weight=20,
+        entitlements=None,
+    ),
     Plan("HR-C-Y-USD", "HR-COMBO", "Print and online, yearly, United States", 12900, "usd", YEAR, ships=12),
     Plan("HR-D-M-USD", "HR-DIGITAL", "Online, monthly, United States", 599, "usd", MONTH, weight=30),
     Plan("HR-D-Q-USD", "HR-DIGITAL", "Online, quarterly, offer of 2019", 1999, "usd", MONTH, 3, weight=1),
@@ -100,7 +137,14 @@ PLANS = [
     Plan("HR-D-M-EUR", "HR-DIGITAL", "Online, monthly, Europe", 500, "eur", MONTH),
 ]
 
-NATIONS = {"CA": "Canada", "US": "United States", "GB": "United Kingdom", "FR": "France", "DE": "Germany", "AU": "Australia"}
+NATIONS = {
+    "CA": "Canada",
+    "US": "United States",
+    "GB": "United Kingdom",
+    "FR": "France",
+    "DE": "Germany",
+    "AU": "Australia",
+}
 CURRENCIES = {"CA": "cad", "US": "usd", "GB": "gbp", "FR": "eur", "DE": "eur", "AU": "usd"}
 MARKETS = list(dict.fromkeys(CURRENCIES.values()))
 
@@ -130,23 +174,89 @@ PLACES = [
     Place("Hobart", "TAS", "Tasmania", "AU", "70#~", "+61-3-5550-00", 1),
 ]
 
-FIRST_NAMES = """
-    Anne-Marie Béatrice Chloë D'Arcy Edward Frances Gerard Hélène Ian Jane José Karin Liam Małgorzata
-    Noor Olivia Priya Quentin Ruth Søren Siobhán Thomas Uma Víctor Wei Yusuf Zoë
-""".split()
+FIRST_NAMES = [
+    "Anne-Marie",
+    "Béatrice",
+    "Chloë",
+    "D'Arcy",
+    "Edward",
+    "Frances",
+    "Gerard",
+    "Hélène",
+    "Ian",
+    "Jane",
+    "José",
+    "Karin",
+    "Liam",
+    "Małgorzata",
+    "Noor",
+    "Olivia",
+    "Priya",
+    "Quentin",
+    "Ruth",
+    "Søren",
+    "Siobhán",
+    "Thomas",
+    "Uma",
+    "Víctor",
+    "Wei",
+    "Yusuf",
+    "Zoë",
+]
 LAST_NAMES = [
-    *"Achebe Bélanger Côté D'Angelo Eriksson Fraser García Hughes Iyer Jørgensen Kowalski LeBlanc MacNeil Müller".split(),
-    *"Nguyễn O'Brien Okafor Peña Quinn Rossi Tremblay Underwood White Yılmaz Zhang".split(),
+    *[
+        "Achebe",
+        "Bélanger",
+        "Côté",
+        "D'Angelo",
+        "Eriksson",
+        "Fraser",
+        "García",
+        "Hughes",
+        "Iyer",
+        "Jørgensen",
+        "Kowalski",
+        "LeBlanc",
+        "MacNeil",
+        "Müller",
+    ],
+    *["Nguyễn", "O'Brien", "Okafor", "Peña", "Quinn", "Rossi", "Tremblay", "Underwood", "White", "Yılmaz", "Zhang"],
     *("de la Cruz", "Smith, Jr.", "St. Clair", "van den Berg"),
 ]
 LISTS = {
-    "domains": ["example.com", "mail.example.com", "post.example.org", "subscribers.example.net", "atlantic-post.example.org"],
+    "domains": [
+        "example.com",
+        "mail.example.com",
+        "post.example.org",
+        "subscribers.example.net",
+        "atlantic-post.example.org",
+    ],
     "streets": [
-        *("Water Street", "Barrington Street", "King Street East", "Old Mill Road", "Homewood Ave.", "Wellington Square, North Side"),
-        *("Captain's Row", "Fisherman's Wharf", "rue Sainte-Catherine Ouest", "chemin de l'Église", "quai Saint-Vincent", "Königstraße"),
+        *(
+            "Water Street",
+            "Barrington Street",
+            "King Street East",
+            "Old Mill Road",
+            "Homewood Ave.",
+            "Wellington Square, North Side",
+        ),
+        *(
+            "Captain's Row",
+            "Fisherman's Wharf",
+            "rue Sainte-Catherine Ouest",
+            "chemin de l'Église",
+            "quai Saint-Vincent",
+            "Königstraße",
+        ),
     ],
     "units": ["Apt. 4", "#02-111", "Suite 200, Floor 2", 'Unit "B"', "2e étage", "c/o The Chandlery", "P.O. Box 77"],
-    "companies": ["Baker, Boyle & Co.", "Atlantic Chandlers Ltd.", "Café de la Marine", "O'Hara Shipping", 'Books at the "Anchor"'],
+    "companies": [
+        "Baker, Boyle & Co.",
+        "Atlantic Chandlers Ltd.",
+        "Café de la Marine",
+        "O'Hara Shipping",
+        'Books at the "Anchor"',
+    ],
     "departments": ["Accounting", "Library", "Human Resources", "Reading Room"],
     "salutations": ["Mr.", "Mrs.", "Ms.", "Miss", "Dr.", "Me."],
     "titles": ["CEO", "Manager", "Doctor", "Publisher", "Librarian"],
@@ -171,7 +281,10 @@ def cycle(families: dict[Family, int], seed: int) -> list[dict]:
     numbered = [family for family, count in families.items() for _ in range(count)]
     first, *others = [number for number, family in enumerate(numbered) for _ in family]
     random.Random(seed).shuffle(others)
-    order = [first, *others]  # the record that opens a cycle is single and has no defect, so that others can share its email or id
+    order = [
+        first,
+        *others,
+    ]  # the record that opens a cycle is single and has no defect, so that others can share its email or id
     roles = [numbered[number][order[:slot].count(number)] for slot, number in enumerate(order)]
     breaks = accumulate((role == "broken" for role in roles), initial=0)
     return [
@@ -247,7 +360,9 @@ FROM choices
 
 
 def cases(subject: str, values: dict[str, str], otherwise: str = "NULL") -> str:
-    return " ".join([f"CASE {subject}", *(f"WHEN '{key}' THEN {value}" for key, value in values.items()), f"ELSE {otherwise} END"])
+    return " ".join(
+        [f"CASE {subject}", *(f"WHEN '{key}' THEN {value}" for key, value in values.items()), f"ELSE {otherwise} END"]
+    )
 
 
 def one_of(*values: str) -> str:
@@ -351,7 +466,11 @@ PLAN = {
 
 FILES = {
     "customers": {f"customer.{column}": cell for column, cell in CUSTOMER.items()}
-    | {f"address.{side}_{column}": cell.format(side=side) for side in ("billing", "shipping") for column, cell in ADDRESS.items()}
+    | {
+        f"address.{side}_{column}": cell.format(side=side)
+        for side in ("billing", "shipping")
+        for column, cell in ADDRESS.items()
+    }
     | {f"subscription.{column}": cell for column, cell in SUBSCRIPTION.items()},
     "products": {f"product.{column}": cell for column, cell in PRODUCT.items()},
     "plans": {f"plan.{column}": cell for column, cell in PLAN.items()},
@@ -512,7 +631,11 @@ def slug(name: str) -> str:
 
 def offer(currency: str, posted: bool) -> list[int]:
     """Numbers of the plans that a reader chooses among, each as often as its weight."""
-    fitting = [(number, plan) for number, plan in enumerate(PLANS, 1) if plan.currency == currency and (posted or not plan.ships)]
+    fitting = [
+        (number, plan)
+        for number, plan in enumerate(PLANS, 1)
+        if plan.currency == currency and (posted or not plan.ships)
+    ]
     return [number for number, plan in fitting for _ in range(plan.weight)]
 
 
@@ -554,7 +677,9 @@ def sources() -> dict[str, str]:
 def spoiled(table: str, source: str, defects: list[Defect]) -> str:
     """The records of a file, each exposed one with a defect among those that fit it."""
     cells = ", ".join(f'{cell} AS "{column}"' for column, cell in FILES[table].items())
-    fitting = ", ".join(f"CASE WHEN {defect.where} THEN {[defect.name] * defect.share} ELSE [] END" for defect in defects)
+    fitting = ", ".join(
+        f"CASE WHEN {defect.where} THEN {[defect.name] * defect.share} ELSE [] END" for defect in defects
+    )
     return f"""
         SELECT *, choice(fitting, i, 'defect') AS defect
         FROM (SELECT *, CASE WHEN exposed THEN flatten([{fitting}]::VARCHAR[][]) END AS fitting FROM (SELECT *, {cells} FROM ({source})))
@@ -575,7 +700,9 @@ def generate(kind: Kind, records: int, seed: int, folder: Path, labels: Path | N
     con.execute(MACROS)
     # Several threads read a table, in order; one alone reads range().
     con.execute(f"CREATE TABLE numbers AS SELECT range AS i FROM range({records})")
-    con.execute("CREATE TABLE defects (defect VARCHAR, object VARCHAR, attribute VARCHAR, rule VARCHAR, severity VARCHAR)")
+    con.execute(
+        "CREATE TABLE defects (defect VARCHAR, object VARCHAR, attribute VARCHAR, rule VARCHAR, severity VARCHAR)"
+    )
     con.executemany(
         "INSERT INTO defects VALUES (?, ?, ?, ?, ?)",
         [(defect.name, defect.object, defect.attribute, defect.rule, defect.severity) for defect in kind.defects],
@@ -607,7 +734,9 @@ def main() -> None:
     benchmark.set_defaults(kind=BENCHMARK)
     for command in (publisher, benchmark):
         command.add_argument("folder", type=Path)
-        command.add_argument("--labels", type=Path, help="file to list the defects in: file, line, object, attribute, rule, severity")
+        command.add_argument(
+            "--labels", type=Path, help="file to list the defects in: file, line, object, attribute, rule, severity"
+        )
         command.add_argument("--seed", type=int, default=SEED)
     wanted = parser.parse_args()
     generate(wanted.kind, wanted.subscriptions, wanted.seed, wanted.folder, wanted.labels)

@@ -16,9 +16,7 @@ from pelcro_pipeline.defs import (
 from pelcro_pipeline.defs.resources import Extracts
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules(
-        [request, raw, conversion, analysis, prepared, staging, review, production]
-    ),
+    assets=dg.load_assets_from_modules([request, raw, conversion, analysis, prepared, staging, review, production]),
     jobs=[jobs.dry_run, jobs.sign_off, jobs.production],
     resources={"extract": Extracts()},
     # A step of its own costs seconds of interpreter start; the steps share two cores anyway.

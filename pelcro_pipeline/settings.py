@@ -48,15 +48,9 @@ class Settings(BaseModel):
     currency: str | None = Field(None, description="ISO 4217, for plans that give none.")
     taxes: bool | None = Field(None, description="Whether the publisher collects taxes.")
     date_format: DateFormat | None = Field(None, description="Told per column if not set.")
-    template_date_format: DateFormat = Field(
-        DateFormat.DAY_FIRST, description="How the prepared files write dates."
-    )
-    unpaid_reading: UnpaidReading = Field(
-        UnpaidReading.DUE_IN_ONE_DAY, description="When an unpaid invoice is due."
-    )
-    write_off_days: int | None = Field(
-        None, ge=1, description="Days until an open invoice is uncollectible."
-    )
+    template_date_format: DateFormat = Field(DateFormat.DAY_FIRST, description="How the prepared files write dates.")
+    unpaid_reading: UnpaidReading = Field(UnpaidReading.DUE_IN_ONE_DAY, description="When an unpaid invoice is due.")
+    write_off_days: int | None = Field(None, ge=1, description="Days until an open invoice is uncollectible.")
     source: str | None = Field(None, description="The legacy system that wrote the files.")
     encoding: str | None = Field(None, description="The files' encoding, where it cannot be told.")
     delimiter: str | None = Field(None, description="The files' delimiter, where it cannot be told.")

@@ -14,8 +14,7 @@ from __future__ import annotations
 from pelcro_pipeline.delivery.header import is_metadata
 from pelcro_pipeline.delivery.reading import DeliveredFile
 from pelcro_pipeline.settings import Settings
-from pelcro_pipeline.spec import ADDRESS_IDS, BY_OBJECT, CUSTOMER_ID, TABLES
-from pelcro_pipeline.spec import sql
+from pelcro_pipeline.spec import ADDRESS_IDS, BY_OBJECT, CUSTOMER_ID, sql
 from pelcro_pipeline.spec.model import Attribute, Breach, Outcome, Severity, Table
 from pelcro_pipeline.spec.sql import literal, quoted
 
@@ -99,11 +98,7 @@ def _delivered(file: DeliveredFile, attributes: list[Attribute]) -> list[str]:
 def _carried(file: DeliveredFile) -> list[str]:
     """What the file's records carry beside template attributes: the link, address ids, metadata."""
     ids = {attribute.name for attribute in ADDRESS_IDS.values()}
-    return [
-        name
-        for name in file.attributes
-        if name == CUSTOMER_ID or name in ids or is_metadata(name)
-    ]
+    return [name for name in file.attributes if name == CUSTOMER_ID or name in ids or is_metadata(name)]
 
 
 def _canonical(file: DeliveredFile, attributes: list[Attribute]) -> list[str]:
@@ -117,9 +112,7 @@ def _canonical(file: DeliveredFile, attributes: list[Attribute]) -> list[str]:
 def _understood(attributes: list[Attribute]) -> str:
     """The values as understood, and beside them the outcomes."""
     values = [
-        f"{sql.understood(attribute)} AS {quoted(attribute.name)}"
-        for attribute in attributes
-        if attribute.kind.repair
+        f"{sql.understood(attribute)} AS {quoted(attribute.name)}" for attribute in attributes if attribute.kind.repair
     ]
     outcomes = [
         f"{sql.outcome(attribute)} AS {sql.outcome_column(attribute)}"
@@ -149,16 +142,16 @@ def _breached(file: DeliveredFile, tables: tuple[Table, ...], constants: dict[st
         columns.append(f"CASE WHEN {held} THEN {mask} ELSE 0 END AS {quoted(f'{table.object}.breaches')}")
     if "customer" in file.objects:
         cells = ", ".join(f"coalesce({column.name}, '')" for column in file.columns)
-        columns.append(f"CASE WHEN {quoted(CUSTOMER_ID)} IS NULL THEN concat_ws(chr(31), {cells}) END AS record_content")
+        columns.append(
+            f"CASE WHEN {quoted(CUSTOMER_ID)} IS NULL THEN concat_ws(chr(31), {cells}) END AS record_content"
+        )
     return columns
 
 
 def absent(file: DeliveredFile, attribute: Attribute, breach: Breach) -> bool:
     """A repair for the whole file: its column is absent, and one finding counts the records."""
     return (
-        breach.severity is Severity.REPAIR
-        and breach.outcome is Outcome.EMPTY
-        and not file.columns_of(attribute.name)
+        breach.severity is Severity.REPAIR and breach.outcome is Outcome.EMPTY and not file.columns_of(attribute.name)
     )
 
 
@@ -167,16 +160,8 @@ def _held(file: DeliveredFile, table: Table) -> str:
     alone = {"customer": True, "product": "plan" not in file.objects, "plan": "product" not in file.objects}
     if alone.get(table.object):
         return "NOT blank"
-    filled = [
-        sql.presence(attribute)
-        for attribute in table.attributes
-        if file.columns_of(attribute.name)
-    ]
-    filled += [
-        quoted(name)
-        for name in file.attributes
-        if is_metadata(name) and name.startswith(table.prefix)
-    ]
+    filled = [sql.presence(attribute) for attribute in table.attributes if file.columns_of(attribute.name)]
+    filled += [quoted(name) for name in file.attributes if is_metadata(name) and name.startswith(table.prefix)]
     return f"coalesce({', '.join(filled)}) IS NOT NULL"
 
 

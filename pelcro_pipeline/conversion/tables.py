@@ -87,5 +87,3 @@ def _places(reading: Reading, folder: Path) -> str:
                 FROM {converted} POSITIONAL JOIN (SELECT line FROM read_parquet({literal(file.lines)}))"""
             )
     return "\nUNION ALL\n".join(selects)
-
-

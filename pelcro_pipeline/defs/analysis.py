@@ -39,8 +39,17 @@ _DEPS = [dg.AssetKey(["conversion", name]) for name in raw.TABLES]
         ),
     ],
     check_specs=[
-        check(_FINDINGS, "nothing_rejected", "No record was rejected. Rejected records are normal; they are to be looked at."),
-        check(_LEDGER, "conservation", "Received = prepared + merged + rejected + excluded, for every object, and every object has one fate.", blocking=True),
+        check(
+            _FINDINGS,
+            "nothing_rejected",
+            "No record was rejected. Rejected records are normal; they are to be looked at.",
+        ),
+        check(
+            _LEDGER,
+            "conservation",
+            "Received = prepared + merged + rejected + excluded, for every object, and every object has one fate.",
+            blocking=True,
+        ),
     ],
     partitions_def=extracts,
     name="judgement",
@@ -55,8 +64,12 @@ def analysis(extract: Extracts):
         ledger.create_ledger(connection, reading)
         with writing.whole_folder(paths.analysis) as folder:
             verdict.save(connection, folder)
-            connection.execute(f"COPY ({ledger.ordered()}) TO {literal(str(folder / 'ledger.parquet'))} (FORMAT parquet)")
-            connection.execute(f"COPY ({findings.ordered()}) TO {literal(str(folder / 'findings.parquet'))} (FORMAT parquet)")
+            connection.execute(
+                f"COPY ({ledger.ordered()}) TO {literal(str(folder / 'ledger.parquet'))} (FORMAT parquet)"
+            )
+            connection.execute(
+                f"COPY ({findings.ordered()}) TO {literal(str(folder / 'findings.parquet'))} (FORMAT parquet)"
+            )
         for name, columns in (("findings", findings.COLUMNS), ("ledger", ledger.COLUMNS)):
             with writing.whole(paths.reports / f"{name}.csv") as unfinished:
                 connection.execute(
@@ -85,7 +98,11 @@ def analysis(extract: Extracts):
             check_name="nothing_rejected",
             passed=rejects.empty,
             severity=dg.AssetCheckSeverity.WARN,
-            metadata={"rejected": int(rejects["findings"].sum()), "worst attributes": markdown(worst), "report": report},
+            metadata={
+                "rejected": int(rejects["findings"].sum()),
+                "worst attributes": markdown(worst),
+                "report": report,
+            },
         )
         fates = conservation.fates(connection, reading)
         yield dg.MaterializeResult(

@@ -14,9 +14,7 @@ def check(asset: dg.AssetKey, name: str, description: str, *, blocking: bool = F
     with warnings.catch_warnings():
         # In preview, but without it a later good extract hides an earlier bad one.
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        return dg.AssetCheckSpec(
-            name, asset=asset, description=description, blocking=blocking, partitions_def=extracts
-        )
+        return dg.AssetCheckSpec(name, asset=asset, description=description, blocking=blocking, partitions_def=extracts)
 
 
 def conforms(asset: dg.AssetKey, judged: Iterable[tuple]) -> dg.AssetCheckResult:

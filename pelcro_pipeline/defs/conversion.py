@@ -42,7 +42,12 @@ _STEPS = {
         for name, own in raw.TABLES.items()
     ],
     check_specs=[
-        check(dg.AssetKey(["conversion", name]), "conforms", "What leaves the conversion standing is in the form that the pandera schema states.", blocking=True)
+        check(
+            dg.AssetKey(["conversion", name]),
+            "conforms",
+            "What leaves the conversion standing is in the form that the pandera schema states.",
+            blocking=True,
+        )
         for name in raw.TABLES
     ],
     partitions_def=extracts,
@@ -77,7 +82,4 @@ def convert(connection, reading: delivery.Reading, settings: extract_settings.Se
     """Write each delivered file's conversion into ``folder``."""
     for file in reading.files:
         to = tables.parquet(folder, file)
-        connection.execute(
-            f"COPY ({select(file, settings)}) TO {literal(str(to))} (FORMAT parquet, COMPRESSION lz4)"
-        )
-
+        connection.execute(f"COPY ({select(file, settings)}) TO {literal(str(to))} (FORMAT parquet, COMPRESSION lz4)")

@@ -38,7 +38,12 @@ _CONVERSIONS = {
         for name in files.NAMES
     ],
     check_specs=[
-        check(dg.AssetKey(["prepared", name]), "conforms", "What is prepared is in the form that the pandera schema states.", blocking=True)
+        check(
+            dg.AssetKey(["prepared", name]),
+            "conforms",
+            "What is prepared is in the form that the pandera schema states.",
+            blocking=True,
+        )
         for name in files.NAMES
     ],
     partitions_def=extracts,

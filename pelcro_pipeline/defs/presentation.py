@@ -38,6 +38,4 @@ def markdown(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:
 
 def asset_spec(group: str, name: str, description: str, **more: object) -> dg.AssetSpec:
     """An asset keyed ``group/name``."""
-    return dg.AssetSpec(
-        dg.AssetKey([group, name]), group_name=group, description=description, owners=OWNERS, **more
-    )
+    return dg.AssetSpec(dg.AssetKey([group, name]), group_name=group, description=description, owners=OWNERS, **more)

@@ -54,7 +54,12 @@ def production_database(extract: Extracts) -> dg.MaterializeResult:
     kinds={"csv", "pandas"},
     partitions_def=extracts,
     check_specs=[
-        check(dg.AssetKey(["production", "migration_statistics"]), "production_equals_staging", "Every measure counts the same in production as in staging.", blocking=True)
+        check(
+            dg.AssetKey(["production", "migration_statistics"]),
+            "production_equals_staging",
+            "Every measure counts the same in production as in staging.",
+            blocking=True,
+        )
     ],
 )
 def production_migration_statistics(extract: Extracts):

@@ -24,5 +24,8 @@ def request_templates() -> dg.MaterializeResult:
     folder = workspace.home() / "templates"
     written = templates.write(folder)
     return dg.MaterializeResult(
-        metadata={"files": dg.MetadataValue.md("\n".join(f"- {path.name}" for path in written)), "folder": dg.MetadataValue.path(folder)}
+        metadata={
+            "files": dg.MetadataValue.md("\n".join(f"- {path.name}" for path in written)),
+            "folder": dg.MetadataValue.path(folder),
+        }
     )

@@ -10,15 +10,18 @@ from typing import Protocol
 import dagster as dg
 
 from pelcro_pipeline import instance
-from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.definitions import defs
+from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.workspace import ExtractPaths
 
-_STARTED, _ENDED = dg.DagsterEventType.STEP_START, {
-    dg.DagsterEventType.STEP_SUCCESS,
-    dg.DagsterEventType.STEP_FAILURE,
-}
+_STARTED, _ENDED = (
+    dg.DagsterEventType.STEP_START,
+    {
+        dg.DagsterEventType.STEP_SUCCESS,
+        dg.DagsterEventType.STEP_FAILURE,
+    },
+)
 _EVERY_SECONDS = 0.2
 
 
@@ -76,7 +79,9 @@ def _watch(recorded: dg.DagsterInstance, run_id: str, watcher: Watcher, done: th
 def _refusal(recorded: dg.DagsterInstance, run_id: str) -> Exception:
     """What the run failed with, as the sentence that it was refused by."""
     failures = [
-        entry.dagster_event for entry in recorded.all_logs(run_id) if entry.dagster_event and entry.dagster_event.is_failure
+        entry.dagster_event
+        for entry in recorded.all_logs(run_id)
+        if entry.dagster_event and entry.dagster_event.is_failure
     ]
     for event in failures:
         if event.event_type is dg.DagsterEventType.STEP_FAILURE:
@@ -93,5 +98,7 @@ def _refusal(recorded: dg.DagsterInstance, run_id: str) -> Exception:
         if not evaluation.passed and evaluation.blocking
     ]
     if checks:
-        return RefusedError(f"A blocking check does not hold ({', '.join(checks)}): nothing was loaded; see run {run_id} in the UI.")
+        return RefusedError(
+            f"A blocking check does not hold ({', '.join(checks)}): nothing was loaded; see run {run_id} in the UI."
+        )
     return RefusedError(f"An unexpected error stopped the run: look at run {run_id} in the UI (pelcro-pipeline ui).")

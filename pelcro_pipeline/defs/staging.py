@@ -26,7 +26,12 @@ _PREPARED = [dg.AssetKey(["prepared", name]) for name in NAMES]
     kinds={"duckdb"},
     partitions_def=extracts,
     check_specs=[
-        check(dg.AssetKey(["staging", "database"]), "equals_prepared_files", "Every cell of the database is the prepared files'.", blocking=True)
+        check(
+            dg.AssetKey(["staging", "database"]),
+            "equals_prepared_files",
+            "Every cell of the database is the prepared files'.",
+            blocking=True,
+        )
     ],
 )
 def staging_database(extract: Extracts):
@@ -45,7 +50,9 @@ def staging_database(extract: Extracts):
             "database": dg.MetadataValue.path(paths.database("staging")),
         }
     )
-    yield dg.AssetCheckResult(check_name="equals_prepared_files", passed=True, metadata={"rows compared": sum(counts.values())})
+    yield dg.AssetCheckResult(
+        check_name="equals_prepared_files", passed=True, metadata={"rows compared": sum(counts.values())}
+    )
 
 
 @dg.asset(

@@ -6,9 +6,7 @@ import re
 
 from pelcro_pipeline.spec import ADDRESS_IDS, ATTRIBUTES, METADATA_PREFIXES
 
-_ALIASES = {
-    alias: attribute.name for attribute in ATTRIBUTES.values() for alias in attribute.aliases
-}
+_ALIASES = {alias: attribute.name for attribute in ATTRIBUTES.values() for alias in attribute.aliases}
 _ADDRESS_IDS = {attribute.name for attribute in ADDRESS_IDS.values()}
 #: "subscription.n.common_metadata.is_expired", says the guide; n may be a number.
 _NUMBERED = re.compile(r"^subscription\.(?:n|\d+)\.")

@@ -104,11 +104,7 @@ class DeliveredFile(BaseModel):
     @property
     def repeated(self) -> dict[str, tuple[Column, ...]]:
         """The attributes that the header names more than once."""
-        return {
-            attribute: columns
-            for attribute in self.attributes
-            if len(columns := self.columns_of(attribute)) > 1
-        }
+        return {attribute: columns for attribute in self.attributes if len(columns := self.columns_of(attribute)) > 1}
 
     def columns_of(self, attribute: str) -> tuple[Column, ...]:
         """The columns that name an attribute; none where it is absent."""
@@ -121,9 +117,7 @@ class DeliveredFile(BaseModel):
         A file whose only customer column is the link to another file's customers holds none.
         """
         found = {
-            table.object
-            for table in TABLES
-            if any(attribute.startswith(table.prefix) for attribute in self.attributes)
+            table.object for table in TABLES if any(attribute.startswith(table.prefix) for attribute in self.attributes)
         }
         customers = [each for each in self.attributes if each.startswith("customer.")]
         if customers == [CUSTOMER_ID] and found != {"customer"}:
@@ -159,9 +153,7 @@ class Reading(BaseModel):
 
         return Reading(
             files=tuple(
-                file.model_copy(
-                    update={name: there(getattr(file, name)) for name in ("path", "lines", "set_aside")}
-                )
+                file.model_copy(update={name: there(getattr(file, name)) for name in ("path", "lines", "set_aside")})
                 for file in self.files
             )
         )
@@ -203,24 +195,20 @@ def opened(path: Path) -> Reading:
     for file in reading.files:
         stat = Path(file.delivered).stat() if Path(file.delivered).exists() else None
         if stat is None or (stat.st_size, stat.st_mtime_ns) != file.stamp:
-            raise UnusableInputError(f"{file.name} has changed since it was read: run the extract again from the start.")
+            raise UnusableInputError(
+                f"{file.name} has changed since it was read: run the extract again from the start."
+            )
     return reading
 
 
-def read(
-    folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDBPyConnection
-) -> Reading:
+def read(folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDBPyConnection) -> Reading:
     """Read every delivered file of ``folder``; what must be kept beside it goes into ``into``.
 
     Raises UnusableInputError where a file cannot be read (FILE-UNREADABLE) or lacks what nothing
     can stand without (FILE-MISSING).
     """
-    sheets = [
-        sheet for path in _delivered(folder, settings) for sheet in _sheets(path, into, settings)
-    ]
-    files = tuple(
-        _file(ordinal, sheet, into, settings, connection) for ordinal, sheet in enumerate(sheets)
-    )
+    sheets = [sheet for path in _delivered(folder, settings) for sheet in _sheets(path, into, settings)]
+    files = tuple(_file(ordinal, sheet, into, settings, connection) for ordinal, sheet in enumerate(sheets))
     if not files:
         raise UnusableInputError(f"{folder.name} holds no CSV or XLSX file: deliver the publisher's export.")
     reading = Reading(files=files)
@@ -233,9 +221,7 @@ def _delivered(folder: Path, settings: Settings) -> list[Path]:
     unknown = [name for name in settings.ignore if not (folder / name).exists()]
     if unknown:
         raise UnusableInputError(f"extract.toml ignores {unknown[0]}, which is not in {folder.name}.")
-    delivered = [
-        path for path in paths if path.name not in SETTING_FILES and path.name not in settings.ignore
-    ]
+    delivered = [path for path in paths if path.name not in SETTING_FILES and path.name not in settings.ignore]
     for path in delivered:
         if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
             raise UnusableInputError(
@@ -279,8 +265,7 @@ def _file(
 ) -> DeliveredFile:
     delimiter, header = text.header_of(sheet.path, None if sheet.numbers else settings.delimiter)
     columns = tuple(
-        Column(position=position, header=cell, attribute=attribute_of(cell))
-        for position, cell in enumerate(header)
+        Column(position=position, header=cell, attribute=attribute_of(cell)) for position, cell in enumerate(header)
     )
     if not any(column.attribute for column in columns):
         raise UnusableInputError(
@@ -307,16 +292,18 @@ def _file(
     return _dated(file, settings, connection)
 
 
-def _numbered(
-    file: DeliveredFile, sheet: _Sheet, into: Path, connection: duckdb.DuckDBPyConnection
-) -> DeliveredFile:
+def _numbered(file: DeliveredFile, sheet: _Sheet, into: Path, connection: duckdb.DuckDBPyConnection) -> DeliveredFile:
     """The file with its count of records, their lines, and what had to be set aside."""
     try:
         (records,) = connection.execute(f"SELECT count(*) FROM {file.relation()}").fetchall()[0]
     except (duckdb.InvalidInputException, duckdb.ConversionException):
         return _rewritten(file, sheet, into)
     if sheet.numbers is not None:
-        return _with_lines(file, records, sheet.numbers[1:], into) if records == len(sheet.numbers) - 1 else _rewritten(file, sheet, into)
+        return (
+            _with_lines(file, records, sheet.numbers[1:], into)
+            if records == len(sheet.numbers) - 1
+            else _rewritten(file, sheet, into)
+        )
     if text.line_feeds(sheet.path) == records + 1:
         return file.model_copy(update={"records": records})
     lines, blank = text.record_lines(sheet.path)
@@ -390,9 +377,7 @@ def _with_lines(file: DeliveredFile, records: int, lines, into: Path) -> Deliver
     return file.model_copy(update={"records": records, "lines": str(path)})
 
 
-def _setting_aside(
-    file: DeliveredFile, records: list[tuple[int, str, str]], into: Path
-) -> DeliveredFile:
+def _setting_aside(file: DeliveredFile, records: list[tuple[int, str, str]], into: Path) -> DeliveredFile:
     if not records:
         return file
     path = into / f"{file.ordinal}.set_aside.parquet"
@@ -405,20 +390,14 @@ def _setting_aside(
         }
     )
     pyarrow.parquet.write_table(table, path, compression="zstd")
-    return file.model_copy(
-        update={"set_aside": str(path), "set_aside_records": len(records)}
-    )
+    return file.model_copy(update={"set_aside": str(path), "set_aside_records": len(records)})
 
 
-def _dated(
-    file: DeliveredFile, settings: Settings, connection: duckdb.DuckDBPyConnection
-) -> DeliveredFile:
+def _dated(file: DeliveredFile, settings: Settings, connection: duckdb.DuckDBPyConnection) -> DeliveredFile:
     """The file with the order of day and month told for each of its date columns, from all values."""
-    dates = [
-        name for name in file.attributes if name in ATTRIBUTES and ATTRIBUTES[name].kind is DATE
-    ]
+    dates = [name for name in file.attributes if name in ATTRIBUTES and ATTRIBUTES[name].kind is DATE]
     if settings.date_format is not None:
-        formats = {name: settings.date_format.strptime for name in dates}
+        formats = dict.fromkeys(dates, settings.date_format.strptime)
         return file.model_copy(update={"date_formats": formats})
     formats, untold = {}, []
     for name in dates:

@@ -56,9 +56,7 @@ def _decodes(path: Path, encoding: str) -> str:
             text = decoder.decode(chunk)
             if "\0" in text:
                 at = offset + max(chunk.find(b"\0"), 0)
-                raise UnusableInputError(
-                    f"{path.name} is not text (a zero byte at offset {at}): deliver CSV or XLSX."
-                )
+                raise UnusableInputError(f"{path.name} is not text (a zero byte at offset {at}): deliver CSV or XLSX.")
             offset += len(chunk)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:

@@ -12,7 +12,6 @@ from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import ADDRESSES, ATTRIBUTES, CUSTOMERS, PLANS, PRODUCTS, SUBSCRIPTIONS, TEMPLATES
 from pelcro_pipeline.spec.headers import template
 from pelcro_pipeline.spec.kinds import DATE
-from pelcro_pipeline.spec.model import Table
 from pelcro_pipeline.spec.sql import literal, quoted
 
 NAMES = tuple(TEMPLATES)
@@ -25,9 +24,7 @@ def header(name: str, reading: Reading) -> list[str]:
     return template(name) + address_ids + sorted(metadata)
 
 
-def write(
-    connection: duckdb.DuckDBPyConnection, reading: Reading, settings: Settings, folder: Path
-) -> dict[str, int]:
+def write(connection: duckdb.DuckDBPyConnection, reading: Reading, settings: Settings, folder: Path) -> dict[str, int]:
     """Write the three files into ``folder``; gives the records of each. Needs ``prepared.tables``."""
     queries = {
         "customers": _customers(connection, reading),
@@ -37,9 +34,7 @@ def write(
     order = {"customers": "ORDER BY first_record, record, leftover"}
     records = {}
     for name, query in queries.items():
-        columns = ", ".join(
-            _written(column, settings) for column in header(name, reading)
-        )
+        columns = ", ".join(_written(column, settings) for column in header(name, reading))
         path = folder / f"{name}.csv"
         ((records[name],),) = connection.execute(
             f"COPY (SELECT {columns} FROM ({query}) prepared {order.get(name, 'ORDER BY record')}) "
@@ -66,7 +61,9 @@ def _customers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> str:
         if id_name in reading.address_ids:
             names.append(id_name)
         selected += [f"{table.object}.{quoted(name)}" for name in names]
-        joins.append(f"LEFT JOIN prepared_{table.object} {table.object} ON {table.object}.record = carrier.{table.object}")
+        joins.append(
+            f"LEFT JOIN prepared_{table.object} {table.object} ON {table.object}.record = carrier.{table.object}"
+        )
     metadata = reading.metadata[SUBSCRIPTIONS.object]
     selected += [
         f"subscription.{quoted(name)}"

@@ -14,18 +14,14 @@ from pelcro_pipeline.spec.sql import literal, quoted
 _IMPORT_ONLY = "customer.common_metadata.import_only_the_customer"
 
 
-def create_views(
-    connection: duckdb.DuckDBPyConnection, reading: Reading, settings: Settings
-) -> None:
+def create_views(connection: duckdb.DuckDBPyConnection, reading: Reading, settings: Settings) -> None:
     """A view ``prepared_<object>`` for each object: ``record``, ``customer`` and its columns.
 
     Needs ``rules.verdict.open_on``.
     """
     for table in TABLES:
         source = "customer_in_use" if table is CUSTOMERS else table.object
-        selected = ", ".join(
-            f"{value} AS {quoted(name)}" for name, value in _values(reading, table, settings).items()
-        )
+        selected = ", ".join(f"{value} AS {quoted(name)}" for name, value in _values(reading, table, settings).items())
         amended = _amended(table)
         connection.execute(
             f"""CREATE OR REPLACE TEMP VIEW prepared_{table.object} AS
@@ -49,9 +45,7 @@ def _amended(table: Table) -> list[str]:
         for attribute in table.attributes
         if attribute.name not in (CUSTOMER_ID, _IMPORT_ONLY)
         and (
-            any(breach.told_by_relations for breach in attribute.breaches)
-            or table is CUSTOMERS
-            and attribute.unique
+            any(breach.told_by_relations for breach in attribute.breaches) or (table is CUSTOMERS and attribute.unique)
         )
     ]
 
@@ -83,4 +77,3 @@ def _values(reading: Reading, table: Table, settings: Settings) -> dict[str, str
             value = f"CASE WHEN amended.{quoted(name + '?')} THEN amended.{quoted(name)} ELSE {value} END"
         values[name] = value
     return values
-

@@ -43,7 +43,9 @@ def _made(paths: ExtractPaths, environment: str) -> str:
 
 def fates(paths: ExtractPaths) -> list[tuple]:
     """For each object: its title, received, prepared, merged, rejected, excluded and staged."""
-    staged = statistics.summary(statistics.read(paths.reports / "statistics.csv")).set_index("Attribute")[statistics.STAGING]
+    staged = statistics.summary(statistics.read(paths.reports / "statistics.csv")).set_index("Attribute")[
+        statistics.STAGING
+    ]
     with duck.connect() as connection:
         counted = {
             object_: counts
@@ -53,9 +55,7 @@ def fates(paths: ExtractPaths) -> list[tuple]:
                 FROM read_parquet({literal(str(paths.analysis / "ledger.parquet"))}) GROUP BY object"""
             ).fetchall()
         }
-    rows = [
-        (table.title, *counted.get(table.object, [0] * 5), int(staged[table.title])) for table in TABLES
-    ]
+    rows = [(table.title, *counted.get(table.object, [0] * 5), int(staged[table.title])) for table in TABLES]
     if "" in counted:
         rows.append(("Blank records", *counted[""], 0))
     return rows

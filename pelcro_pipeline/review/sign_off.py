@@ -45,11 +45,11 @@ def state(paths: ExtractPaths) -> State:
     prepared = [paths.prepared / f"{name}.csv" for name in NAMES]
     missing = [each.name for each in (*prepared, report) if not each.is_file()]
     if missing:
-        raise RefusedError(f"{paths.extract} has no {missing[0]} yet: run `pelcro-pipeline dry-run {paths.extract}` first.")
+        raise RefusedError(
+            f"{paths.extract} has no {missing[0]} yet: run `pelcro-pipeline dry-run {paths.extract}` first."
+        )
     delivered = sorted(
-        each
-        for each in paths.delivered.rglob("*")
-        if each.is_file() and each.name != extract_settings.FILE_NAME
+        each for each in paths.delivered.rglob("*") if each.is_file() and each.name != extract_settings.FILE_NAME
     )
     frame = statistics.read(report).drop(columns=[statistics.PRODUCTION])
     return State(
@@ -96,13 +96,9 @@ def read(paths: ExtractPaths) -> SignOff | None:
         return None
     try:
         document = tomllib.loads(paths.sign_off.read_text(encoding="utf-8"))
-        return SignOff(
-            document["signed_by"], document["role"], document["signed_on"], State(**document["state"])
-        )
+        return SignOff(document["signed_by"], document["role"], document["signed_on"], State(**document["state"]))
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        raise RefusedError(
-            f"{paths.sign_off.name} is no sign-off any more: sign {paths.extract} again."
-        ) from error
+        raise RefusedError(f"{paths.sign_off.name} is no sign-off any more: sign {paths.extract} again.") from error
 
 
 def verified(paths: ExtractPaths) -> SignOff:

@@ -123,9 +123,7 @@ def staging(
     return _finished(pd.concat([frame, _named_frame(by_name)], ignore_index=True))
 
 
-def production(
-    connection: duckdb.DuckDBPyConnection, staged: pd.DataFrame, production: str
-) -> pd.DataFrame:
+def production(connection: duckdb.DuckDBPyConnection, staged: pd.DataFrame, production: str) -> pd.DataFrame:
     """The same statistics with Production counted in the database attached as ``production``.
 
     ``connection`` has the verdict open as for ``staging``.
@@ -141,9 +139,7 @@ def production(
     _name_plans(connection)
     counts |= _by_name(connection, f"{quoted(production)}.")
     frame = staged.copy()
-    frame[PRODUCTION] = [
-        counts.get(key, 0) for key in zip(frame["Section"], frame["Attribute"], strict=True)
-    ]
+    frame[PRODUCTION] = [counts.get(key, 0) for key in zip(frame["Section"], frame["Attribute"], strict=True)]
     return _finished(frame)
 
 
@@ -193,9 +189,7 @@ def _count(measure: Measure) -> str:
     return f"count(*) FILTER ({quoted(name)} = {literal(measure.value)})"
 
 
-def _delivered(
-    connection: duckdb.DuckDBPyConnection, reading: Reading, listed: list[Measure]
-) -> list[dict[str, int]]:
+def _delivered(connection: duckdb.DuckDBPyConnection, reading: Reading, listed: list[Measure]) -> list[dict[str, int]]:
     """Each measure counted by disposition among the objects received."""
     counts: dict[Measure, dict[str, int]] = {}
     for table in TABLES:
@@ -251,14 +245,14 @@ def _received(measure: Measure, reading: Reading) -> str:
         return "true"
     attribute = next(a for a in measure.table.attributes if a.name == measure.attribute)
     column = quoted(attribute.name)
-    condition = f"{column} IS NOT NULL" if measure.value is None else f"coalesce({column} = {literal(measure.value)}, false)"
+    condition = (
+        f"{column} IS NOT NULL" if measure.value is None else f"coalesce({column} = {literal(measure.value)}, false)"
+    )
     bits = unfilled(measure.table, attribute)
     if bits:
         condition += f" AND breaches & {bits} = 0"
     lacking = [
-        str(file.ordinal)
-        for file in reading.holding(measure.table.object)
-        if attribute.name not in file.attributes
+        str(file.ordinal) for file in reading.holding(measure.table.object) if attribute.name not in file.attributes
     ]
     if lacking and _inferred(attribute):
         condition += f" AND (record >> 40) NOT IN ({', '.join(lacking)})"

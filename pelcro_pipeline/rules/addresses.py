@@ -2,7 +2,6 @@
 
 from pelcro_pipeline.rules.query import Query
 from pelcro_pipeline.spec import ADDRESSES
-from pelcro_pipeline.spec.model import Severity
 
 
 def _name(object_: str, prefix: str, part: str) -> Query:
@@ -18,8 +17,4 @@ def _name(object_: str, prefix: str, part: str) -> Query:
     )
 
 
-QUERIES = tuple(
-    _name(table.object, table.prefix, part)
-    for table in ADDRESSES
-    for part in ("first_name", "last_name")
-)
+QUERIES = tuple(_name(table.object, table.prefix, part) for table in ADDRESSES for part in ("first_name", "last_name"))

@@ -20,16 +20,16 @@ COLUMNS = (
 def key(table: Table) -> str:
     """SQL of what names an object to a person: its own key, or its customer's id."""
     own = quoted(table.key)
-    return own if table.object in ("product", "plan") else (
-        f"coalesce({own}, customer)" if table.object == "subscription" else "customer"
+    return (
+        own
+        if table.object in ("product", "plan")
+        else (f"coalesce({own}, customer)" if table.object == "subscription" else "customer")
     )
 
 
 def create_findings(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
     """The temporary table ``findings``: the columns of findings.csv, and ``place`` to sort by."""
-    rules = ", ".join(
-        f"({literal(rule.id)}, {literal(rule.sentence)}, {literal(rule.fix)})" for rule in RULES.values()
-    )
+    rules = ", ".join(f"({literal(rule.id)}, {literal(rule.sentence)}, {literal(rule.fix)})" for rule in RULES.values())
     keys = "\nUNION ALL\n".join(
         f"SELECT record, {literal(table.object)} AS object, {key(table)} AS key FROM {table.object} "
         f"SEMI JOIN place_named USING (record)"

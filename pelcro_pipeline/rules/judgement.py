@@ -36,8 +36,8 @@ from pelcro_pipeline.spec import (
     PRODUCTS,
     SUBSCRIPTIONS,
     TABLES,
+    sql,
 )
-from pelcro_pipeline.spec import sql
 from pelcro_pipeline.spec.model import Severity, Table
 from pelcro_pipeline.spec.sql import literal, quoted
 
@@ -49,9 +49,7 @@ _FOUND = """CREATE OR REPLACE TEMP TABLE found (
     value VARCHAR, result VARCHAR, related BIGINT)"""
 
 
-def judge(
-    connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: Path, settings: Settings
-) -> None:
+def judge(connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: Path, settings: Settings) -> None:
     """Judge every object of an extract; leaves ``found``, ``fallen``, ``merged`` and what they rest on."""
     tables.create_views(connection, reading, conversion)
     connection.execute(_SHIPS)
@@ -110,9 +108,7 @@ def _exclude(connection: duckdb.DuckDBPyConnection) -> None:
         if breach.severity is Severity.EXCLUDED
     }
     by_bit = " ".join(
-        f"WHEN breaches & {bits[rule]} <> 0 THEN {literal(rule)}"
-        for rule in catalogue.EXCLUSIONS
-        if rule in bits
+        f"WHEN breaches & {bits[rule]} <> 0 THEN {literal(rule)}" for rule in catalogue.EXCLUSIONS if rule in bits
     )
     mask = sql.mask(SUBSCRIPTIONS, Severity.EXCLUDED)
     connection.execute(
@@ -136,9 +132,7 @@ def _firsts(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
     repeats = [
         _repeats(reading, PRODUCTS, "product", '"product.id"', belongs=False),
         _repeats(reading, PLANS, "plan", '"plan.old_id"', belongs=False),
-        _repeats(
-            reading, SUBSCRIPTIONS, "judged_subscription", '"subscription.common_metadata.old_id"', belongs=True
-        ),
+        _repeats(reading, SUBSCRIPTIONS, "judged_subscription", '"subscription.common_metadata.old_id"', belongs=True),
     ]
     content = ", ".join(map(quoted, tables.columns(reading, SUBSCRIPTIONS)))
     for statement in (
@@ -208,7 +202,14 @@ def _bits(reading: Reading, table: Table) -> str:
     ]
     for file in reading.holding(table.object):
         rows += [
-            (1 << (len(table.breaches) + index), file.ordinal, len(shown) + index + 1, name, "FILE-DUPLICATE-HEADER", Severity.REJECT)
+            (
+                1 << (len(table.breaches) + index),
+                file.ordinal,
+                len(shown) + index + 1,
+                name,
+                "FILE-DUPLICATE-HEADER",
+                Severity.REJECT,
+            )
             for index, name in enumerate(duplicated(file, table))
         ]
     return ", ".join(
@@ -390,7 +391,7 @@ def _merge_addresses(connection: duckdb.DuckDBPyConnection, reading: Reading, ta
             WHERE later.record <> later.first_record""",
         f"INSERT INTO merged SELECT record, {literal(table.object)}, first_record FROM address_repeat",
         f"""INSERT INTO found BY NAME
-            SELECT record, {literal(table.object)} AS object, {literal(table.prefix.rstrip('_'))} AS attribute,
+            SELECT record, {literal(table.object)} AS object, {literal(table.prefix.rstrip("_"))} AS attribute,
                 {literal(conflict)} AS rule, 'question' AS severity, first_record AS related
             FROM address_repeat WHERE NOT equal""",
     ):

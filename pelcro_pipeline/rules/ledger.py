@@ -54,9 +54,7 @@ def create_ledger(connection: duckdb.DuckDBPyConnection, reading: Reading) -> No
         if file.set_aside is None:
             continue
         held = ", ".join(
-            f"({literal(table.object)}, {place})"
-            for place, table in enumerate(TABLES)
-            if table.object in file.objects
+            f"({literal(table.object)}, {place})" for place, table in enumerate(TABLES) if table.object in file.objects
         )
         connection.execute(
             f"""INSERT INTO ledger BY NAME

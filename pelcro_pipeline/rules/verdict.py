@@ -37,9 +37,7 @@ def save(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         connection.execute(f"COPY ({query}) TO {literal(str(parquet(folder, name)))} (FORMAT parquet)")
 
 
-def open_on(
-    connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: Path, folder: Path
-) -> None:
+def open_on(connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: Path, folder: Path) -> None:
     """Views of the converted objects, ``customer_in_use`` and the verdict's tables."""
     tables.create_views(connection, reading, conversion)
     for name in TABLES:

@@ -29,12 +29,8 @@ TEMPLATES: dict[str, tuple[Table, ...]] = {
     "plans": (PLANS,),
 }
 
-ATTRIBUTES: dict[str, Attribute] = {
-    attribute.name: attribute for table in TABLES for attribute in table.attributes
-}
-TABLE_OF: dict[str, Table] = {
-    attribute.name: table for table in TABLES for attribute in table.attributes
-}
+ATTRIBUTES: dict[str, Attribute] = {attribute.name: attribute for table in TABLES for attribute in table.attributes}
+TABLE_OF: dict[str, Table] = {attribute.name: table for table in TABLES for attribute in table.attributes}
 CUSTOMER_ID = "customer.old_provider_id"
 METADATA_PREFIXES = tuple(table.metadata_prefix for table in TABLES if table.metadata_prefix)
 

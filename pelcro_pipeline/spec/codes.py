@@ -54,7 +54,5 @@ def subdivisions(country: str) -> dict[str, str]:
     """ISO 3166-2 codes of a country without its prefix, each with its lower-case name."""
     return {
         subdivision.code.split("-", 1)[1]: subdivision.name.lower()
-        for subdivision in sorted(
-            pycountry.subdivisions.get(country_code=country), key=lambda each: each.code
-        )
+        for subdivision in sorted(pycountry.subdivisions.get(country_code=country), key=lambda each: each.code)
     }

@@ -53,7 +53,7 @@ def create(metadata: dict[str, tuple[str, ...]]) -> list[str]:
         f"{quoted(CUSTOMER_ID)} VARCHAR NOT NULL REFERENCES customers ({quoted(CUSTOMER_ID)})",
         *(f"{quoted(attribute.name)} VARCHAR" for attribute in ADDRESS_IDS.values()),
         *columns(SUBSCRIPTIONS),
-        f"FOREIGN KEY ({quoted(_PLAN_ID)}) REFERENCES plans (\"plan.old_id\")",
+        f'FOREIGN KEY ({quoted(_PLAN_ID)}) REFERENCES plans ("plan.old_id")',
     ]
     plans = [
         *columns(PLANS),

@@ -22,17 +22,12 @@ def _canonical_choice(*choices: str, synonyms: dict[str, str] | None = None) -> 
     """SQL that writes a choice in its own spelling: any case, space or hyphen for an underscore."""
     folded = "replace(replace(lower({text}), ' ', '_'), '-', '_')"
     spellings = {choice: choice for choice in choices} | (synonyms or {})
-    whens = " ".join(
-        f"WHEN {_literal(spelling)} THEN {_literal(choice)}"
-        for spelling, choice in spellings.items()
-    )
+    whens = " ".join(f"WHEN {_literal(spelling)} THEN {_literal(choice)}" for spelling, choice in spellings.items())
     return f"CASE {folded} {whens} ELSE {{text}} END"
 
 
 def _choice(name: str, doc: str, *choices: str, synonyms: dict[str, str] | None = None) -> Kind:
-    return Kind(
-        name, doc, canonical=_canonical_choice(*choices, synonyms=synonyms), domain=OneOf(choices)
-    )
+    return Kind(name, doc, canonical=_canonical_choice(*choices, synonyms=synonyms), domain=OneOf(choices))
 
 
 TEXT = Kind("text", "Free text.")
@@ -178,9 +173,7 @@ def state(country: str) -> Kind:
         canonical="CASE WHEN {sibling} IN ('US', 'CA', 'AU') AND strlen({text}) <= 3 THEN upper({text}) ELSE {text} END",
         domain=PatternBy(
             country,
-            tuple(
-                (code, "|".join(codes.subdivisions(code))) for code in codes.COUNTRIES_WITH_STATES
-            ),
+            tuple((code, "|".join(codes.subdivisions(code))) for code in codes.COUNTRIES_WITH_STATES),
         ),
         repair=_look_up(names).replace("lower({text})", "{sibling} || '/' || lower({text})"),
     )

@@ -115,9 +115,7 @@ class Breach:
     def told_by_relations(self) -> bool:
         """Whether the value to infer lies in other records: a query of ``rules`` finds it."""
         return (
-            self.severity is Severity.REPAIR
-            and self.value is None
-            and self.outcome in (Outcome.EMPTY, Outcome.INVALID)
+            self.severity is Severity.REPAIR and self.value is None and self.outcome in (Outcome.EMPTY, Outcome.INVALID)
         )
 
 
@@ -179,9 +177,7 @@ class Table:
     @property
     def breaches(self) -> tuple[tuple[Attribute, Breach], ...]:
         """Every breach with its attribute; a breach's place here is its bit."""
-        return tuple(
-            (attribute, breach) for attribute in self.attributes for breach in attribute.breaches
-        )
+        return tuple((attribute, breach) for attribute in self.attributes for breach in attribute.breaches)
 
     @property
     def digest(self) -> str:
@@ -189,9 +185,7 @@ class Table:
         return hashlib.sha256(repr(self).encode()).hexdigest()[:12]
 
 
-def empty(
-    rule: str, severity: Severity, value: str | None = None, given: Given | None = None
-) -> Breach:
+def empty(rule: str, severity: Severity, value: str | None = None, given: Given | None = None) -> Breach:
     """The cell is empty."""
     return Breach(rule, severity, Outcome.EMPTY, value=value, given=given)
 
@@ -201,9 +195,7 @@ def repaired(rule: str) -> Breach:
     return Breach(rule, Severity.REPAIR, Outcome.REPAIRED)
 
 
-def invalid(
-    rule: str, severity: Severity, value: str | None = None, given: Given | None = None
-) -> Breach:
+def invalid(rule: str, severity: Severity, value: str | None = None, given: Given | None = None) -> Breach:
     """The cell is outside the kind's domain, and nothing can be inferred."""
     return Breach(rule, severity, Outcome.INVALID, value=value, given=given)
 

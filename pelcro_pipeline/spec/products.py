@@ -49,17 +49,19 @@ PRODUCTS = Table(
             examples=("Digital membership",),
             breaches=(empty("PRD-REQUIRED", Severity.REJECT),),
         ),
-        Attribute("product.description", TEXT, Need.OPTIONAL, "A description for the platform.", ("Print and Digital",)),
+        Attribute(
+            "product.description", TEXT, Need.OPTIONAL, "A description for the platform.", ("Print and Digital",)
+        ),
         Attribute(
             "product.statement_descriptor",
             TEXT,
             Need.OPTIONAL,
             "The name on the customer's bank statement, at most 22 characters.",
             examples=("HARBOUR REVIEW",),
-            breaches=(
-                whenever("PRD-DESCRIPTOR", Severity.QUESTION, 'length("product.statement_descriptor") > 22'),
-            ),
+            breaches=(whenever("PRD-DESCRIPTOR", Severity.QUESTION, 'length("product.statement_descriptor") > 22'),),
         ),
-        Attribute("product.image", TEXT, Need.OPTIONAL, "The address of a picture.", ("https://abcd.com/images/1.jpg",)),
+        Attribute(
+            "product.image", TEXT, Need.OPTIONAL, "The address of a picture.", ("https://abcd.com/images/1.jpg",)
+        ),
     ),
 )

@@ -57,11 +57,7 @@ def literal(text: str) -> str:
 def _filled_in(template: str, attribute: Attribute, text: str, date_order: str = "") -> str:
     domain = attribute.kind.domain
     sibling = quoted(domain.sibling) if isinstance(domain, PatternBy) else ""
-    return (
-        template.replace("{text}", text)
-        .replace("{sibling}", sibling)
-        .replace("{date_order}", date_order)
-    )
+    return template.replace("{text}", text).replace("{sibling}", sibling).replace("{date_order}", date_order)
 
 
 def canonical(attribute: Attribute, date_order: str) -> str:
@@ -83,12 +79,13 @@ def holds(attribute: Attribute) -> str | None:
         case OneOf(choices):
             return f"regexp_full_match({column}, {literal('|'.join(choices))})"
         case CalendarDate():
-            return rf"regexp_full_match({column}, '\d{{4}}-\d\d-\d\d') AND try_strptime({column}, '%Y-%m-%d') IS NOT NULL"
+            return (
+                rf"regexp_full_match({column}, '\d{{4}}-\d\d-\d\d') AND try_strptime({column}, '%Y-%m-%d') IS NOT NULL"
+            )
         case PatternBy(sibling, patterns, ignoring):
             judged = f"translate({column}, {literal(ignoring)}, '')" if ignoring else column
             whens = " ".join(
-                f"WHEN {literal(value)} THEN regexp_full_match({judged}, {literal(regex)})"
-                for value, regex in patterns
+                f"WHEN {literal(value)} THEN regexp_full_match({judged}, {literal(regex)})" for value, regex in patterns
             )
             return f"CASE {quoted(sibling)} {whens} ELSE true END"
 
@@ -173,11 +170,7 @@ def inferred(attribute: Attribute, settings: dict[str, str]) -> str | None:
 
 def mask(table: Table, *severities: Severity) -> int:
     """The bits of a table's breaches that have one of these severities."""
-    return sum(
-        1 << bit
-        for bit, (_, breach) in enumerate(table.breaches)
-        if breach.severity in severities
-    )
+    return sum(1 << bit for bit, (_, breach) in enumerate(table.breaches) if breach.severity in severities)
 
 
 def standing(table: Table, attribute: Attribute, settings: dict[str, str]) -> str:
@@ -185,14 +178,10 @@ def standing(table: Table, attribute: Attribute, settings: dict[str, str]) -> st
     clearing = sum(
         1 << bit
         for bit, (owner, breach) in enumerate(table.breaches)
-        if breach.severity is Severity.CLEAR
-        and attribute.name in (breach.clears or (owner.name,))
+        if breach.severity is Severity.CLEAR and attribute.name in (breach.clears or (owner.name,))
     )
     conditions = [f"breaches & {clearing} = 0"] if clearing else []
-    if any(
-        breach.told_by_relations and breach.outcome is Outcome.INVALID
-        for breach in attribute.breaches
-    ):
+    if any(breach.told_by_relations and breach.outcome is Outcome.INVALID for breach in attribute.breaches):
         conditions.append(holds(attribute))
     column = quoted(attribute.name)
     value = f"CASE WHEN {' AND '.join(conditions)} THEN {column} END" if conditions else column

@@ -188,7 +188,9 @@ SUBSCRIPTIONS = Table(
         ),
         Attribute("subscription.common_metadata.order_number", TEXT, Need.OPTIONAL, "The order's number.", ("1223",)),
         Attribute("subscription.common_metadata.order_price", TEXT, Need.OPTIONAL, "The order's price.", ("34500",)),
-        Attribute("subscription.common_metadata.order_term", TEXT, Need.OPTIONAL, "The order's term (length).", ("12",)),
+        Attribute(
+            "subscription.common_metadata.order_term", TEXT, Need.OPTIONAL, "The order's term (length).", ("12",)
+        ),
         Attribute(
             "subscription.type",
             SUBSCRIPTION_TYPE,

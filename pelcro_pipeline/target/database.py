@@ -25,8 +25,8 @@ from pelcro_pipeline.spec import (
     PRODUCTS,
     SUBSCRIPTIONS,
     TABLES,
+    ddl,
 )
-from pelcro_pipeline.spec import ddl
 from pelcro_pipeline.spec.kinds import DATE
 from pelcro_pipeline.spec.model import Table
 from pelcro_pipeline.spec.sql import literal, quoted
