@@ -21,7 +21,7 @@ test: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/dagster definitions validate -w workspace.yaml
+	DAGSTER_HOME= $(BIN)/dagster definitions validate -w workspace.yaml
 
 clean:
 	rm -rf .venv

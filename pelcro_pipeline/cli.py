@@ -25,6 +25,8 @@ app = typer.Typer(
     help="Migrates a publisher's readers, products, plans and subscriptions into Pelcro.",
 )
 _out = Console()
+#: `dagster dev` warns on every start that `dg dev`, which needs another package, supersedes it.
+_QUIET = {"PYTHONWARNINGS": "ignore::FutureWarning"}
 _Extract = Annotated[str, typer.Argument(help="A delivered folder, or the name of one under extracts/.")]
 
 
@@ -116,7 +118,7 @@ def ui(port: Annotated[int, typer.Option(help="The port on this machine.")] = 30
         "--port",
         str(port),
     ]
-    raise typer.Exit(subprocess.run(command, env=os.environ | {"DAGSTER_HOME": str(home)}, check=False).returncode)
+    raise typer.Exit(subprocess.run(command, env=os.environ | {"DAGSTER_HOME": str(home)} | _QUIET, check=False).returncode)
 
 
 def _existing(extract: str) -> ExtractPaths:

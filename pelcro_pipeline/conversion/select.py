@@ -3,8 +3,10 @@
 Its layers stand on each other:
 
     delivered   every attribute of the file's objects as delivered text, empty cells null
-    canonical   each kind's spelling, and how the cell stands to its kind
-    dependent   the same for attributes that a sibling decides on (state and zip, by country)
+    spelled     each kind's own spelling
+    judged      beside it, how the cell stands to its kind
+    understood  what the kind infers where the cell is outside the accepted forms
+    ...         the last three again, for attributes that a sibling decides on (state and zip, by country)
     breached    each object's breaches as bits
     converted   inferred values; delivered cells and results of the breached rows alone
 """
@@ -55,20 +57,26 @@ WITH delivered AS (
     SELECT {_listed(_delivered(file, attributes))}
     FROM {file.relation()}
 ), spelled AS (
-    SELECT * REPLACE ({_listed(_canonical(file, plain))})
+    SELECT {_replaced(_spelled(file, plain))}
     FROM delivered
-), canonical AS (
-    SELECT {_understood(plain)}
+), judged AS (
+    SELECT {_listed(["*", *_outcomes(plain)])}
     FROM spelled
-), respelled AS (
-    SELECT {_replaced(_canonical(file, dependent))}
-    FROM canonical
-), dependent AS (
-    SELECT {_understood(dependent)}
-    FROM respelled
+), understood AS (
+    SELECT {_replaced(_understood(plain))}
+    FROM judged
+), spelled_dependent AS (
+    SELECT {_replaced(_spelled(file, dependent))}
+    FROM understood
+), judged_dependent AS (
+    SELECT {_listed(["*", *_outcomes(dependent)])}
+    FROM spelled_dependent
+), understood_dependent AS (
+    SELECT {_replaced(_understood(dependent))}
+    FROM judged_dependent
 ), breached AS (
     SELECT *, {_listed(_breached(file, tables, constants))}
-    FROM dependent
+    FROM understood_dependent
 )
 SELECT {_listed(_converted(file, tables, constants))}
 FROM breached
@@ -101,25 +109,28 @@ def _carried(file: DeliveredFile) -> list[str]:
     return [name for name in file.attributes if name == CUSTOMER_ID or name in ids or is_metadata(name)]
 
 
-def _canonical(file: DeliveredFile, attributes: list[Attribute]) -> list[str]:
+def _spelled(file: DeliveredFile, attributes: list[Attribute]) -> list[str]:
     return [
         f"{sql.canonical(attribute, literal(file.date_formats.get(attribute.name, '%d/%m/%Y')))} AS {quoted(attribute.name)}"
         for attribute in attributes
-        if attribute.kind.canonical != "{text}"
+        if attribute.kind.canonical != "{text}" and file.columns_of(attribute.name)
     ]
 
 
-def _understood(attributes: list[Attribute]) -> str:
-    """The values as understood, and beside them the outcomes."""
-    values = [
-        f"{sql.understood(attribute)} AS {quoted(attribute.name)}" for attribute in attributes if attribute.kind.repair
-    ]
-    outcomes = [
+def _outcomes(attributes: list[Attribute]) -> list[str]:
+    return [
         f"{sql.outcome(attribute)} AS {sql.outcome_column(attribute)}"
         for attribute in attributes
         if any(breach.outcome for breach in attribute.breaches)
     ]
-    return _listed([_replaced(values), *outcomes])
+
+
+def _understood(attributes: list[Attribute]) -> list[str]:
+    return [
+        f"{value} AS {quoted(attribute.name)}"
+        for attribute in attributes
+        if (value := sql.understood(attribute)) is not None
+    ]
 
 
 def _breached(file: DeliveredFile, tables: tuple[Table, ...], constants: dict[str, str]) -> list[str]:

@@ -130,7 +130,7 @@ class DeliveredFile(BaseModel):
         return (
             f"read_csv({literal(self.path)}, header = true, auto_detect = false, "
             f"delim = {literal(self.delimiter)}, quote = '\"', escape = '\"', "
-            f"max_line_size = 268435456, columns = {{{columns}}})"
+            f"columns = {{{columns}}})"
         )
 
 

@@ -46,13 +46,23 @@ EMAIL = Kind(
     ),
 )
 
+def _without(characters: str) -> str:
+    """SQL that takes characters out of ``{text}``: half of what one regular expression costs."""
+    sql = "{text}"
+    for character in characters:
+        sql = f"replace({sql}, {_literal(character)}, '')"
+    return sql
+
+
+_DIGITS_OF_PHONE = _without(" -.()+")
+_PUNCTUATED = "regexp_full_match({text}, '[+.() 0-9-]*[0-9][+.() 0-9-]*')"
+
 CUSTOMER_PHONE = Kind(
     "customer phone",
     "Up to 20 digits, with a leading + where there is one; + . - ( ) and spaces are taken out.",
     canonical=(
-        "CASE WHEN regexp_full_match({text}, '[+.() 0-9-]*[0-9][+.() 0-9-]*') "
-        "THEN CASE WHEN regexp_matches({text}, '^[^0-9]*[+]') THEN '+' ELSE '' END "
-        "|| regexp_replace({text}, '[^0-9]', '', 'g') ELSE {text} END"
+        f"CASE WHEN {_PUNCTUATED} THEN if(regexp_matches({{text}}, '^[^0-9]*[+]'), '+', '') || {_DIGITS_OF_PHONE} "
+        "ELSE {text} END"
     ),
     domain=Pattern(r"\+?[0-9]{1,20}"),
 )
@@ -61,9 +71,9 @@ ADDRESS_PHONE = Kind(
     "address phone",
     "Up to 20 digits and nothing else; punctuation is taken out.",
     canonical=(
-        r"CASE WHEN regexp_full_match({text}, '[0-9]+') OR regexp_matches({text}, '\pL') "
-        r"OR NOT regexp_matches({text}, '[0-9]') "
-        "THEN {text} ELSE regexp_replace({text}, '[^0-9]', '', 'g') END"
+        f"CASE WHEN {_PUNCTUATED} THEN {_DIGITS_OF_PHONE} "
+        r"WHEN regexp_matches({text}, '\pL') OR NOT regexp_matches({text}, '[0-9]') THEN {text} "
+        "ELSE regexp_replace({text}, '[^0-9]', '', 'g') END"
     ),
     domain=Pattern(r"[0-9]{1,20}"),
 )
@@ -140,7 +150,7 @@ DATE = Kind(
     "date",
     "ISO 8601, or day, month and year with / - or . and the order told for the column; a time is dropped.",
     storage="DATE",
-    canonical="coalesce(iso_date({text}), ordered_date({text}, {date_order}), {text})",
+    canonical="coalesce(ten_digit_date({text}, {date_order}), iso_date({text}), ordered_date({text}, {date_order}), {text})",
     domain=CalendarDate(),
 )
 

@@ -54,7 +54,7 @@ class PreparedFiles:
         columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in self.columns(name))
         return (
             f"read_csv({literal(str(self.path(name)))}, header = true, auto_detect = false, delim = ',', "
-            f"quote = '\"', escape = '\"', max_line_size = 268435456, columns = {{{columns}}})"
+            f"quote = '\"', escape = '\"', columns = {{{columns}}})"
         )
 
     def metadata(self) -> dict[str, tuple[str, ...]]:

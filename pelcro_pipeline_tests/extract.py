@@ -1,0 +1,373 @@
+"""An extract in a temporary workspace: records as dicts over valid defaults, and what becomes of them.
+
+Runs the rooms one after the other as the assets do, without Dagster, whose import alone takes seconds.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pandera.errors
+
+from pelcro_pipeline import connection as duck
+from pelcro_pipeline import settings as extract_settings
+from pelcro_pipeline.conversion import sample, tables
+from pelcro_pipeline.conversion.select import select
+from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.prepared import archive, files
+from pelcro_pipeline.prepared import tables as prepared_tables
+from pelcro_pipeline.review import statistics
+from pelcro_pipeline.rules import conservation, findings, judgement, ledger, verdict
+from pelcro_pipeline.spec import CUSTOMERS, TABLES, TEMPLATES, schema, sql
+from pelcro_pipeline.spec.headers import template
+from pelcro_pipeline.spec.sql import literal
+from pelcro_pipeline.target import database
+from pelcro_pipeline.workspace import ExtractPaths
+
+Row = dict[str, str]
+
+SETTINGS = "migration_date = 2026-11-01\ntaxes = false\n"
+
+PLAN_ID = "subscription.common_metadata.temporary_plan_id"
+OLD_ID = "subscription.common_metadata.old_id"
+STATUS = "subscription.common_metadata.service_status"
+PERIOD_END = "subscription.current_period_end"
+GROUP = "subscription.common_metadata.membership"
+DONOR = "subscription.common_metadata.is_gift_donor"
+RECIPIENT = "subscription.common_metadata.is_gift_recipient"
+DONOR_ID = "subscription.common_metadata.gift_donor_subscription_id"
+IMPORT_ONLY = "customer.common_metadata.import_only_the_customer"
+
+PRINT: Row = {
+    "product.id": "PRINT",
+    "product.address_required": "1",
+    "product.active": "1",
+    "product.name": "The Harbour Review in print",
+    "product.description": "Twelve issues a year, by post",
+    "product.statement_descriptor": "HARBOUR REVIEW",
+    "product.image": "https://harbour-review.example/print.jpg",
+}
+ONLINE: Row = PRINT | {
+    "product.id": "ONLINE",
+    "product.address_required": "0",
+    "product.name": "The Harbour Review online",
+    "product.description": "Every article, and the archive",
+}
+CREW: Row = ONLINE | {"product.id": "CREW", "product.name": "The Harbour Crew"}
+
+PRINT_YEARLY: Row = {
+    "plan.amount": "9900",
+    "plan.auto_renew": "1",
+    "plan.currency": "cad",
+    "plan.available_online": "1",
+    "plan.interval": "4",
+    "plan.interval_count": "1",
+    "plan.nickname": "Print, yearly",
+    "plan.shipments_per_interval": "12",
+    "plan.description": "Paid for 1 year at a time",
+    "plan.common_metadata.account_name": "harbour",
+    "plan.temporary_product_id": "PRINT",
+    "plan.old_id": "P-Y",
+    "plan.is_donated": "0",
+    "plan.type": "regular",
+    "plan.revenue_recognition_type": "shipment_based",
+    "plan.entitlements": "archive,crossword",
+}
+ONLINE_MONTHLY: Row = PRINT_YEARLY | {
+    "plan.amount": "700",
+    "plan.interval": "3",
+    "plan.nickname": "Online, monthly",
+    "plan.shipments_per_interval": "0",
+    "plan.description": "Paid for 1 month at a time",
+    "plan.temporary_product_id": "ONLINE",
+    "plan.old_id": "O-M",
+    "plan.revenue_recognition_type": "time_based",
+}
+CREW_YEARLY: Row = ONLINE_MONTHLY | {
+    "plan.amount": "49900",
+    "plan.interval": "4",
+    "plan.nickname": "Crew, yearly",
+    "plan.temporary_product_id": "CREW",
+    "plan.old_id": "C-Y",
+    "plan.type": "membership",
+}
+PRODUCTS, PLANS = (PRINT, ONLINE, CREW), (PRINT_YEARLY, ONLINE_MONTHLY, CREW_YEARLY)
+
+#: What marks a row's attribute as no column of its file, where every row leaves it out.
+ABSENT = None
+
+
+def customer(number: int = 1, *changes: Mapping[str, str | None]) -> Row:
+    """A reader's own attributes, without a subscription."""
+    row = {
+        "customer.old_provider_id": f"HR{number}",
+        "customer.email": f"genaro.cassano{number}@example.com",
+        "customer.first_name": "Genaro",
+        "customer.last_name": "Cassano",
+        "customer.phone": "+15141234567",
+        "customer.title": "Librarian",
+        "customer.salutation": "Mr.",
+        "customer.display_name": f"gcassano{number}",
+        "customer.password": "",
+        IMPORT_ONLY: "1",
+        "customer.common_metadata.password_encryption": "",
+        "customer.common_metadata.original_old_provider_id": f"HR{number}",
+    }
+    return _changed(row, changes)
+
+
+def address(type_: str, *changes: Mapping[str, str | None]) -> Row:
+    """A billing or shipping address; changes are named without their prefix."""
+    row = {
+        "first_name": "Genaro",
+        "last_name": "Cassano",
+        "salutation": "Mr.",
+        "title": "Librarian",
+        "company": "ABC Inc.",
+        "department": "Accounting",
+        "line1": "1010 Sainte Catherine ouest",
+        "line2": "#02-111",
+        "city": "Montréal",
+        "state": "QC",
+        "country": "CA",
+        "zip": "H3H 1H1",
+        "phone": "5141122233",
+    }
+    return {f"address.{type_}_{name}": value for name, value in _changed(row, changes).items()}
+
+
+def subscription(number: int = 1, *changes: Mapping[str, str | None]) -> Row:
+    """A subscription to the printed magazine, paid for until the next summer."""
+    row = {
+        PERIOD_END: "31/07/2027",
+        "subscription.cancel_at_period_end": "0",
+        "subscription.start_date": "31/07/2026",
+        "subscription.shipments_undeliverable": "0",
+        "subscription.shipments_suspended_until": "24/12/2026",
+        "subscription.common_metadata.is_expired": "0",
+        "subscription.common_metadata.start_now": "0",
+        "subscription.shipments_remaining": "9",
+        "subscription.quantity": "1",
+        "subscription.collection_method": "charge_automatically",
+        PLAN_ID: "P-Y",
+        OLD_ID: f"S{number}",
+        STATUS: "active",
+        "subscription.common_metadata.order_number": f"400{number}",
+        "subscription.common_metadata.order_price": "9900",
+        "subscription.common_metadata.order_term": "1 year",
+        "subscription.type": "regular",
+        GROUP: "",
+        DONOR: "0",
+        RECIPIENT: "0",
+        DONOR_ID: "",
+    }
+    return _changed(row, changes)
+
+
+def reader(number: int = 1, *changes: Mapping[str, str | None]) -> Row:
+    """A record of the flat file with a customer, both addresses and a subscription."""
+    row = customer(number, {IMPORT_ONLY: "0"}) | address("billing") | address("shipping") | subscription(number)
+    return _changed(row, changes)
+
+
+def unaddressed(number: int = 1, *changes: Mapping[str, str | None]) -> Row:
+    """A reader online, of whom no address is known."""
+    online = {PLAN_ID: "O-M", "subscription.shipments_remaining": ""}
+    return _changed(customer(number, {IMPORT_ONLY: "0"}) | subscription(number, online), changes)
+
+
+def gift(donor: int = 1, recipient: int = 2) -> tuple[Row, Row]:
+    """A gift: the record of its donor, and of its recipient."""
+    return (
+        reader(donor, {DONOR: "1"}),
+        reader(recipient, {RECIPIENT: "1", DONOR_ID: f"S{donor}"}),
+    )
+
+
+def crew(*types: str, first: int = 1, plan: str = "C-Y") -> tuple[Row, ...]:
+    """A membership group with a record for each of the types, its readers numbered from ``first``."""
+    return tuple(
+        unaddressed(number, {PLAN_ID: plan, "subscription.type": type_, GROUP: f"M-{first}"})
+        for number, type_ in enumerate(types, first)
+    )
+
+
+def _changed(row: Row, changes: Iterable[Mapping[str, str | None]]) -> Row:
+    for change in changes:
+        row = row | change
+    return row
+
+
+def header(name: str, rows: Sequence[Mapping[str, str | None]]) -> list[str]:
+    """The template's columns that a row does not leave out, then the rows' own."""
+    left_out = {column for row in rows for column, cell in row.items() if cell is ABSENT}
+    own = dict.fromkeys(column for row in rows for column in row)
+    columns = template(name) if name in TEMPLATES else []
+    return [column for column in dict.fromkeys([*columns, *own]) if column not in left_out]
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str | None]]) -> None:
+    """A comma separated file in UTF-8."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([row.get(column) or "" for column in columns] for row in rows)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The files of an extract, as records of the guide's three templates; ``texts`` are files as they stand."""
+
+    customers: Sequence[Mapping[str, str | None]] = ()
+    products: Sequence[Mapping[str, str | None]] = PRODUCTS
+    plans: Sequence[Mapping[str, str | None]] = PLANS
+    settings: str = SETTINGS
+    texts: Mapping[str, str | bytes] = field(default_factory=dict)
+
+    def into(self, folder: Path) -> Path:
+        """Write the files into ``folder``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("customers", "products", "plans"):
+            rows = getattr(self, name)
+            if rows:
+                write_csv(folder / f"{name}.csv", header(name, rows), rows)
+        for name, content in self.texts.items():
+            (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        (folder / "extract.toml").write_text(self.settings, encoding="utf-8")
+        return folder
+
+
+@dataclass(frozen=True)
+class Migration:
+    """What became of an extract."""
+
+    paths: ExtractPaths
+    findings: list[dict]
+    ledger: list[dict]
+    fates: pd.DataFrame
+    broken: list[str]
+    nonconforming: list[str]
+
+    @property
+    def told(self) -> list[str]:
+        """The findings of the files as ``file:line object, attribute: RULE severity -> result``, ordered.
+
+        A result is told where another value than the delivered one stands.
+        """
+        return sorted(
+            f"{_place(each)} {each['object'] or 'file'}, {each['attribute']}: {each['rule']} {each['severity']}"
+            + (f" -> {_assigned(each['result'])}" if _stands_instead(each) else "")
+            for each in self.findings
+            if each["file"]
+        )
+
+    @property
+    def fallen(self) -> list[str]:
+        """The ledger without what is prepared, as ``file:line object: disposition RULE``, ordered."""
+        return sorted(
+            f"{_place(each)} {each['object'] or 'record'}: {each['disposition']} {each['rule'] or ''}".rstrip()
+            for each in self.ledger
+            if each["disposition"] != "prepared"
+        )
+
+    def prepared(self, name: str) -> list[Row]:
+        """The records of a prepared file; an empty cell is an empty text."""
+        with (self.paths.prepared / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    def value(self, attribute: str, name: str = "customers", record: int = 0) -> str:
+        """A cell of a prepared file."""
+        return self.prepared(name)[record][attribute]
+
+    def archived(self, name: str) -> list[dict]:
+        """The records of a file of the archive."""
+        return _dicts(duckdb.sql(f"FROM read_parquet({literal(str(self.paths.archive / name))})"))
+
+    def staged(self) -> pd.DataFrame:
+        """Load staging and write its statistics, as the dry run does."""
+        given = database.PreparedFiles(self.paths.prepared, extract_settings.load(self.paths.delivered))
+        database.load(given, self.paths.database("staging"))
+        with duck.connect() as connection:
+            reading = delivery.opened(self.paths.reading)
+            verdict.open_on(connection, reading, self.paths.conversion, self.paths.analysis)
+            with database.opened(self.paths.database("staging"), "staging", connection):
+                frame = statistics.staging(connection, reading, given, "staging")
+        self.paths.reports.mkdir(parents=True, exist_ok=True)
+        frame.to_csv(self.paths.reports / "statistics.csv", index=False)
+        return frame
+
+
+def _stands_instead(finding: dict) -> bool:
+    return finding["severity"] in ("repair", "question") and finding["result"] not in (None, finding["value"])
+
+
+def _assigned(result: str) -> str:
+    """Assigned ids are hashes: what they are is told by a test of their own."""
+    return re.sub(r"^gen-[0-9a-f]{12}$", "gen-<12 hex digits>", result)
+
+
+def _place(row: dict) -> str:
+    return f"{row['file']}:{'' if row['line'] is None else row['line']}"
+
+
+def _dicts(relation: duckdb.DuckDBPyRelation) -> list[dict]:
+    return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+
+
+def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review") -> Migration:
+    """Deliver an extract into the workspace ``home`` and prepare it."""
+    paths = ExtractPaths(home, name)
+    if isinstance(given, Delivery):
+        given.into(paths.delivered)
+    elif given != paths.delivered:
+        paths.delivered.mkdir(parents=True)
+        for each in given.iterdir():
+            (paths.delivered / each.name).write_bytes(each.read_bytes())
+    for folder in (paths.reading.parent, paths.conversion, paths.analysis, paths.prepared, paths.archive):
+        folder.mkdir(parents=True)
+    settings = extract_settings.load(paths.delivered)
+    constants = sql.constants(settings.today, settings.currency)
+    with duck.connect() as connection:
+        reading = delivery.read(paths.delivered, paths.reading.parent, settings, connection)
+        paths.reading.write_text(reading.model_dump_json())
+        for file in reading.files:
+            to = tables.parquet(paths.conversion, file)
+            connection.execute(f"COPY ({select(file, settings)}) TO {literal(str(to))} (FORMAT parquet)")
+        tables.create_views(connection, reading, paths.conversion)
+        judged = [(schema.converted(each), sample.standing_rows(connection, each, constants)[0]) for each in TABLES]
+    with duck.connect() as connection:
+        judgement.judge(connection, reading, paths.conversion, settings)
+        findings.create_findings(connection, reading)
+        ledger.create_ledger(connection, reading)
+        verdict.save(connection, paths.analysis)
+        for what, query in (("findings", findings.ordered()), ("ledger", ledger.ordered())):
+            connection.execute(f"COPY ({query}) TO {literal(str(paths.analysis / what))} (FORMAT parquet)")
+        found = _dicts(connection.sql(findings.ordered()))
+        fates = _dicts(connection.sql(ledger.ordered()))
+        counted, broken = conservation.fates(connection, reading), conservation.broken(connection, reading)
+    with duck.connect() as connection:
+        verdict.open_on(connection, reading, paths.conversion, paths.analysis)
+        prepared_tables.create_views(connection, reading, settings)
+        files.write(connection, reading, settings, paths.prepared)
+        archive.write(connection, reading, paths.conversion, paths.analysis / "ledger", paths.archive)
+        for each in TABLES:
+            view = "complete_customer" if each is CUSTOMERS else f"prepared_{each.object}"
+            judged.append((schema.prepared(each), sample.prepared_rows(connection, each, view)[0]))
+    return Migration(paths, found, fates, counted, broken, _nonconforming(judged))
+
+
+def _nonconforming(judged: list[tuple]) -> list[str]:
+    wrong = []
+    for contract, frame in judged:
+        try:
+            contract.validate(frame, lazy=True)
+        except pandera.errors.SchemaErrors as error:
+            wrong += [f"{contract.name}, {case.column}: {case.check}" for case in error.failure_cases.itertuples()]
+    return wrong
