@@ -592,7 +592,8 @@ DEFECTS = [
     Defect("old id shared", "SUB-OLD-ID-SHARED", "reject", f"{METADATA}.old_id", "old_id(i - slot)", "plain"),
 ]  # fmt: skip
 
-PUBLISHER_DEFECTS = DEFECTS + [
+PUBLISHER_DEFECTS = [
+    *DEFECTS,
     Defect("donor unknown", "REL-GIFT-DONOR", "reject", f"{METADATA}.gift_donor_subscription_id",
            one_of("NULL", "'lost-' || i"), f'role = \'single\' AND "{METADATA}.old_id" IS NOT NULL', 6,
            {f"{METADATA}.is_gift_recipient": "'1'"}),

@@ -25,6 +25,8 @@ app = typer.Typer(
     help="Migrates a publisher's readers, products, plans and subscriptions into Pelcro.",
 )
 _out = Console()
+#: As a person types it from here: by name where the shell finds it, else by its path.
+_COMMAND = "pelcro-pipeline" if shutil.which("pelcro-pipeline") else os.path.relpath(sys.argv[0])
 #: `dagster dev` warns on every start that `dg dev`, which needs another package, supersedes it.
 _QUIET = {"PYTHONWARNINGS": "ignore::FutureWarning"}
 _Extract = Annotated[str, typer.Argument(help="A delivered folder, or the name of one under extracts/.")]
@@ -52,7 +54,7 @@ def new(folder: Annotated[Path, typer.Argument(help="Where the request is writte
         raise UnusableInputError(f"{folder} is a file: name a folder.")
     for path in templates.write(folder):
         _out.print(f"  {path}", soft_wrap=True)
-    _out.print("Send these to the publisher, or fill them; then: pelcro-pipeline dry-run FOLDER")
+    _out.print(f"Send these to the publisher, or fill them; then: {_COMMAND} dry-run FOLDER", soft_wrap=True)
 
 
 @app.command("dry-run")
@@ -64,8 +66,9 @@ def dry_run(extract: _Extract) -> None:
     _out.print(f"\nReports         {paths.reports}", soft_wrap=True)
     _out.print(f"Prepared files  {paths.prepared}", soft_wrap=True)
     _out.print(f"Staging         {paths.database('staging')}", soft_wrap=True)
-    _out.print("\nNext: open findings.csv and statistics.csv among the reports, or the graph with: pelcro-pipeline ui")
-    _out.print(f"Then: pelcro-pipeline sign-off {paths.extract} --by NAME --role ROLE", soft_wrap=True)
+    _out.print("\nNext: open findings.csv and statistics.csv among the reports,")
+    _out.print(f"or the graph with: {_COMMAND} ui", soft_wrap=True)
+    _out.print(f"Then: {_COMMAND} sign-off {paths.extract} --by NAME --role ROLE", soft_wrap=True)
 
 
 @app.command("sign-off")
@@ -78,7 +81,7 @@ def sign_off(
     paths = _existing(extract)
     _run("sign_off", paths, {"review__sign_off": {"config": {"signed_by": by, "role": role}}})
     _out.print(f"Signed: {paths.sign_off}", soft_wrap=True)
-    _out.print(f"Next: pelcro-pipeline production {paths.extract}")
+    _out.print(f"Next: {_COMMAND} production {paths.extract}")
 
 
 @app.command()
@@ -118,7 +121,9 @@ def ui(port: Annotated[int, typer.Option(help="The port on this machine.")] = 30
         "--port",
         str(port),
     ]
-    raise typer.Exit(subprocess.run(command, env=os.environ | {"DAGSTER_HOME": str(home)} | _QUIET, check=False).returncode)
+    raise typer.Exit(
+        subprocess.run(command, env=os.environ | {"DAGSTER_HOME": str(home)} | _QUIET, check=False).returncode
+    )
 
 
 def _existing(extract: str) -> ExtractPaths:
@@ -178,7 +183,7 @@ def _show_fates(paths: ExtractPaths) -> None:
 
     table = Table(title=f"\n{paths.extract}", title_justify="left")
     for heading in ("", "received", "prepared", "merged", "rejected", "excluded", "staged"):
-        table.add_column(heading, justify="left" if not heading else "right")
+        table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
     for object_, *counts in progress.fates(paths):
         table.add_row(object_, *(f"{count:,}" for count in counts))
     _out.print(table)

@@ -59,7 +59,7 @@ def staging_database(extract: Extracts):
     key=["staging", "migration_statistics"],
     group_name="staging",
     owners=OWNERS,
-    deps=[dg.AssetKey(["staging", "database"]), dg.AssetKey(["analysis", "ledger"]), *_PREPARED],
+    deps=[dg.AssetKey(["staging", "database"]), dg.AssetKey(["analysis", "ledger"])],
     kinds={"csv", "pandas"},
     partitions_def=extracts,
 )

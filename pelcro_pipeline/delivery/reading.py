@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -272,7 +271,7 @@ def _file(
             f"{sheet.name}: none of its headers belongs to a Pelcro template: compare them with `pelcro-pipeline new`, "
             "name the source in extract.toml, or name the file under ignore there."
         )
-    stat = os.stat(sheet.delivered)
+    stat = sheet.delivered.stat()
     file = DeliveredFile(
         ordinal=ordinal,
         name=sheet.name,

@@ -46,6 +46,7 @@ EMAIL = Kind(
     ),
 )
 
+
 def _without(characters: str) -> str:
     """SQL that takes characters out of ``{text}``: half of what one regular expression costs."""
     sql = "{text}"

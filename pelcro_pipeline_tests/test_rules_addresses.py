@@ -1,0 +1,244 @@
+"""Addresses: a required part that is missing, codes that are none, and more of them than one."""
+
+import pytest
+
+from pelcro_pipeline_tests.cases import Case, assert_holds
+from pelcro_pipeline_tests.extract import IMPORT_ONLY, OLD_ID, Delivery, address, customer, migrate, reader
+
+BILLING, SHIPPING = "address.billing_", "address.shipping_"
+BILLING_ID, SHIPPING_ID = "billing_address_id", "shipping_address_id"
+NEW_YORK = {"city": "New York", "state": "NY", "country": "US", "zip": "10001"}
+SAINT_MALO = {"city": "Saint-Malo", "state": "BRE", "country": "FR", "zip": "35400"}
+
+
+def billed(number: int, *changes: dict) -> dict:
+    """A reader whose billing address is changed; changes are named without their prefix."""
+    return reader(number, address("billing", *changes))
+
+
+def found(line: int, attribute: str, outcome: str) -> str:
+    return f"customers.csv:{line} billing_address, {BILLING}{attribute}: {outcome}"
+
+
+def rejected(line: int, rule: str) -> str:
+    return f"customers.csv:{line} billing_address: rejected {rule}"
+
+
+def merged(line: int, *types: str) -> list[str]:
+    return [f"customers.csv:{line} {each}: merged" for each in types]
+
+
+CASES = [
+    Case(
+        "ADR-NAME",
+        [
+            billed(1, {"first_name": ""}),
+            billed(2, {"first_name": "", "last_name": ""}),
+            reader(3, address("billing", {"first_name": ""}), {"customer.first_name": ""}),
+        ],
+        [billed(4, {"first_name": "Jennifer"}), reader(5, {"customer.first_name": "", "customer.last_name": ""})],
+        [
+            found(2, "first_name", "ADR-NAME repair -> Genaro"),
+            found(3, "first_name", "ADR-NAME repair -> Genaro"),
+            found(3, "last_name", "ADR-NAME repair -> Cassano"),
+            found(4, "first_name", "ADR-NAME reject"),
+        ],
+        [rejected(4, "ADR-NAME")],
+    ),
+    Case(
+        "ADR-REQUIRED",
+        [
+            billed(1, {"line1": ""}),
+            billed(2, {"city": "'empty'"}),
+            billed(3, {"country": ""}),
+            billed(4, {"zip": " "}),
+            billed(5, {"line1": "", "city": ""}),
+        ],
+        [
+            billed(6, {"line2": "", "company": "", "department": "", "phone": "", "salutation": "", "title": ""}),
+            customer(7),
+        ],
+        [
+            found(2, "line1", "ADR-REQUIRED reject"),
+            found(3, "city", "ADR-REQUIRED reject"),
+            found(4, "country", "ADR-REQUIRED reject"),
+            found(5, "zip", "ADR-REQUIRED reject"),
+            found(6, "line1", "ADR-REQUIRED reject"),
+            found(6, "city", "ADR-REQUIRED reject"),
+        ],
+        [rejected(line, "ADR-REQUIRED") for line in range(2, 7)],
+    ),
+    Case(
+        "ADR-COUNTRY",
+        [
+            billed(1, {"country": "Canada"}),
+            billed(2, NEW_YORK, {"country": "usa"}),
+            billed(3, SAINT_MALO, {"country": "FRANCE"}),
+            billed(4, {"country": "Atlantis"}),
+            billed(5, {"country": "XX"}),
+        ],
+        [billed(6, {"country": "ca"}), billed(7, SAINT_MALO), billed(8, NEW_YORK)],
+        [
+            found(2, "country", "ADR-COUNTRY repair -> CA"),
+            found(3, "country", "ADR-COUNTRY repair -> US"),
+            found(4, "country", "ADR-COUNTRY repair -> FR"),
+            found(5, "country", "ADR-COUNTRY reject"),
+            found(6, "country", "ADR-COUNTRY reject"),
+        ],
+        [rejected(5, "ADR-COUNTRY"), rejected(6, "ADR-COUNTRY")],
+    ),
+    Case(
+        "ADR-STATE",
+        [
+            billed(1, {"state": "Ontario", "zip": "M5V 1A1"}),
+            billed(2, NEW_YORK, {"state": "new york"}),
+            billed(3, {"state": "ZZ"}),
+            billed(4, {"state": ""}),
+            billed(5, NEW_YORK, {"state": "QC"}),
+            billed(6, {"country": "AU", "state": "", "zip": "6160", "city": "Fremantle"}),
+        ],
+        [
+            billed(7, {"state": "qc"}),
+            billed(8, {"country": "AU", "state": "TAS", "zip": "7000", "city": "Hobart"}),
+            billed(9, SAINT_MALO, {"state": "Bretagne"}),
+        ],
+        [
+            found(2, "state", "ADR-STATE repair -> ON"),
+            found(3, "state", "ADR-STATE repair -> NY"),
+            found(4, "state", "ADR-STATE reject"),
+            found(5, "state", "ADR-STATE reject"),
+            found(6, "state", "ADR-STATE reject"),
+            found(7, "state", "ADR-STATE reject"),
+        ],
+        [rejected(line, "ADR-STATE") for line in range(4, 8)],
+    ),
+    Case(
+        "ADR-STATE-EMPTY",
+        [billed(1, SAINT_MALO, {"state": ""})],
+        [billed(2, SAINT_MALO), billed(3, SAINT_MALO, {"state": "no such region"})],
+        [found(2, "state", "ADR-STATE-EMPTY question")],
+    ),
+    Case(
+        "ADR-ZIP",
+        [
+            billed(1, NEW_YORK, {"city": "Newark", "state": "NJ", "zip": "7102"}),
+            billed(2, NEW_YORK, {"city": "Newark", "state": "NJ", "zip": "7102-1234"}),
+            billed(3, NEW_YORK, {"zip": "100"}),
+            billed(4, {"zip": "V6B"}),
+            billed(5, {"zip": "3H3 1H1"}),
+        ],
+        [
+            billed(6, NEW_YORK, {"zip": "10001-1234"}),
+            billed(7, NEW_YORK, {"zip": "10001 1234"}),
+            billed(8, {"zip": "h3h-1h1"}),
+            billed(9, SAINT_MALO, {"zip": "anything"}),
+        ],
+        [
+            found(2, "zip", "ADR-ZIP repair -> 07102"),
+            found(3, "zip", "ADR-ZIP repair -> 07102-1234"),
+            found(4, "zip", "ADR-ZIP question"),
+            found(5, "zip", "ADR-ZIP question"),
+            found(6, "zip", "ADR-ZIP question"),
+        ],
+    ),
+    Case(
+        "ADR-PHONE",
+        [
+            billed(1, {"phone": "514-CALL"}),
+            billed(2, {"phone": "none"}),
+            billed(3, {"phone": "()"}),
+            billed(4, {"phone": "123456789012345678901"}),
+            billed(5, {"phone": "5141122233 x12"}),
+        ],
+        [
+            billed(6, {"phone": "(514)-112-2233"}),
+            billed(7, {"phone": "+1 514 112 2233"}),
+            billed(8, {"phone": "514/112.2233"}),
+        ],
+        [found(line, "phone", "ADR-PHONE clear") for line in range(2, 7)],
+    ),
+    Case(
+        "ADR-SALUTATION",
+        [reader(1, {f"{SHIPPING}salutation": "", f"{SHIPPING}title": "empty"})],
+        [reader(2)],
+    ),
+    Case(
+        "ADR-CONFLICT",
+        [
+            reader(1),
+            reader(1, {OLD_ID: "S9"}, address("billing", NEW_YORK), address("shipping", SAINT_MALO)),
+        ],
+        [
+            reader(2),
+            reader(2, {OLD_ID: "S8", f"{BILLING}phone": "(514) 112-2233", f"{BILLING}country": "ca"}),
+        ],
+        [
+            "customers.csv:3 billing_address, address.billing: ADR-CONFLICT question",
+            "customers.csv:3 shipping_address, address.shipping: ADR-CONFLICT question",
+        ],
+        [
+            *merged(3, "customer", "billing_address", "shipping_address"),
+            *merged(5, "customer", "billing_address", "shipping_address"),
+        ],
+    ),
+    Case(
+        "ADR-ID-CONFLICT",
+        [
+            reader(1, {BILLING_ID: "B-1", SHIPPING_ID: "S-1"}),
+            reader(1, {OLD_ID: "S9", BILLING_ID: "B-1", SHIPPING_ID: "S-1"}, address("shipping", SAINT_MALO)),
+        ],
+        [
+            reader(2, {BILLING_ID: "B-1", SHIPPING_ID: "S-1"}),
+            reader(2, {OLD_ID: "S8", BILLING_ID: "B-1", SHIPPING_ID: "S-2"}, address("shipping", SAINT_MALO)),
+        ],
+        ["customers.csv:3 shipping_address, address.shipping: ADR-ID-CONFLICT question"],
+        [
+            *merged(3, "customer", "billing_address", "shipping_address"),
+            *merged(5, "customer", "billing_address"),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_what_breaks_a_rule_is_found_and_nothing_else(case, tmp_path):
+    assert_holds(case, tmp_path)
+
+
+def test_an_address_that_does_not_stand_leaves_its_place_to_the_next(tmp_path):
+    rows = [billed(1, {"city": ""}), reader(1, {OLD_ID: "S9"}, address("billing", NEW_YORK))]
+    migration = migrate(Delivery(rows), tmp_path)
+    assert [each for each in migration.fallen if "billing" in each] == [rejected(2, "ADR-REQUIRED")]
+    assert {row[f"{BILLING}city"] for row in migration.prepared("customers")} == {"New York"}
+
+
+def test_an_address_whose_name_was_repaired_equals_one_that_gives_it(tmp_path):
+    migration = migrate(Delivery([billed(1, {"first_name": ""}), reader(1, {OLD_ID: "S9"})]), tmp_path)
+    assert migration.told == [found(2, "first_name", "ADR-NAME repair -> Genaro")]
+    assert migration.fallen == sorted(merged(3, "customer", "billing_address", "shipping_address"))
+
+
+def test_a_subscription_ships_to_its_own_record_s_address(tmp_path):
+    rows = [
+        reader(1, {SHIPPING_ID: "home", BILLING_ID: "B"}),
+        reader(1, {SHIPPING_ID: "abroad", BILLING_ID: "B", OLD_ID: "S9"}, address("shipping", SAINT_MALO)),
+        reader(1, {SHIPPING_ID: "home", BILLING_ID: "B", OLD_ID: "S8"}),
+    ]
+    migration = migrate(Delivery(rows), tmp_path)
+    assert migration.told == []
+    cities = [(row[OLD_ID], row[f"{SHIPPING}city"]) for row in migration.prepared("customers")]
+    assert cities == [("S1", "Montréal"), ("S9", "Saint-Malo"), ("S8", "Montréal")]
+
+
+def test_an_address_that_no_subscription_carries_has_a_record_of_its_own(tmp_path):
+    abroad = customer(1, {IMPORT_ONLY: "0"}) | address("shipping", SAINT_MALO)
+    rows = [reader(1, {SHIPPING_ID: "home"}), abroad | {SHIPPING_ID: "abroad"}]
+    migration = migrate(Delivery(rows), tmp_path)
+    carried = [(row[OLD_ID], row[SHIPPING_ID]) for row in migration.prepared("customers")]
+    assert carried == [("S1", "home"), ("", "abroad")]
+    assert len(migration.staged().query("Section == 'Objects' and Attribute == 'Shipping addresses'")) == 1
+
+
+def test_a_blank_side_is_no_address(tmp_path):
+    migration = migrate(Delivery([customer(1)]), tmp_path)
+    assert {each["object"] for each in migration.ledger} == {"customer", "product", "plan"}
