@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from pelcro_pipeline import instance, templates, workspace, writing
+from pelcro_pipeline.delivery import cards
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.workspace import ExtractPaths
 
@@ -150,6 +151,7 @@ def _taken_in(extract: str) -> ExtractPaths:
     if folder.resolve() != paths.delivered.resolve():
         with writing.whole_folder(paths.delivered) as unfinished:
             shutil.copytree(folder, unfinished, dirs_exist_ok=True, symlinks=True)
+            cards.refuse_to_store(unfinished)
     return paths
 
 

@@ -35,9 +35,20 @@ def breached_attributes(table: Table) -> tuple[Attribute, ...]:
 
 
 def duplicated(file: DeliveredFile, table: Table) -> tuple[str, ...]:
-    """The table's attributes that the header names twice: their bits follow the spec's."""
+    """The table's attributes that the header names twice: their bits follow the spec's.
+
+    A repeated link to another file's customers is every object's own.
+    """
     own = {attribute.name for attribute in table.attributes}
-    return tuple(name for name in file.repeated if name in own)
+    if table.object in ADDRESS_IDS:
+        own.add(ADDRESS_IDS[table.object].name)
+    if "customer" not in file.objects:
+        own.add(CUSTOMER_ID)
+    return tuple(
+        name
+        for name in file.repeated
+        if name in own or (table.metadata_prefix and is_metadata(name) and name.startswith(table.metadata_prefix))
+    )
 
 
 def select(file: DeliveredFile, settings: Settings) -> str:
@@ -173,6 +184,12 @@ def _held(file: DeliveredFile, table: Table) -> str:
         return "NOT blank"
     filled = [sql.presence(attribute) for attribute in table.attributes if file.columns_of(attribute.name)]
     filled += [quoted(name) for name in file.attributes if is_metadata(name) and name.startswith(table.prefix)]
+    filled += [
+        f"nullif(filled({column.name}), '0')"
+        for name in duplicated(file, table)
+        if name.startswith(table.prefix)
+        for column in file.columns_of(name)[1:]
+    ]
     return f"coalesce({', '.join(filled)}) IS NOT NULL"
 
 

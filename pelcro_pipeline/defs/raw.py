@@ -9,6 +9,7 @@ from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import asset_spec
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.delivery.cards import refuse_card_numbers
 from pelcro_pipeline.spec import ADDRESSES, CUSTOMERS, PLANS, PRODUCTS, SUBSCRIPTIONS, Table
 
 #: The five tables of the guide, each with the objects that its records hold.
@@ -40,8 +41,10 @@ def raw(extract: Extracts):
     paths = extract.paths
     with as_failure(), writing.whole_folder(paths.tables / "raw") as folder, duck.connect() as connection:
         settings = extract_settings.load(paths.delivered)
+        reading = delivery.read(paths.delivered, folder, settings, connection)
+        refuse_card_numbers(reading, connection)
         # The folder takes its final name only when it is whole, so the reading names that one.
-        reading = delivery.read(paths.delivered, folder, settings, connection).moved(folder, paths.tables / "raw")
+        reading = reading.moved(folder, paths.tables / "raw")
         (folder / paths.reading.name).write_text(reading.model_dump_json(indent=1))
     for name, tables in TABLES.items():
         files = {file.name: file for table in tables for file in reading.holding(table.object)}

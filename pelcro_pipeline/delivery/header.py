@@ -15,7 +15,7 @@ _NUMBERED = re.compile(r"^subscription\.(?:n|\d+)\.")
 def attribute_of(header: str) -> str | None:
     """The attribute that a header names, after case, spaces, a trailing * and the aliases.
 
-    A metadata column is named as delivered behind its prefix; a header of no template gives None.
+    A header of no template gives None.
     """
     name = re.sub(r"\s", "", header.lstrip("\ufeff")).rstrip("*")
     folded = _NUMBERED.sub("subscription.", name.lower())
@@ -24,7 +24,7 @@ def attribute_of(header: str) -> str | None:
         return folded
     for prefix in METADATA_PREFIXES:
         if folded.startswith(prefix) and len(folded) > len(prefix):
-            return prefix + name[-(len(folded) - len(prefix)) :]
+            return folded
     return None
 
 

@@ -211,7 +211,7 @@ def read(folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDB
     if not files:
         raise UnusableInputError(f"{folder.name} holds no CSV or XLSX file: deliver the publisher's export.")
     reading = Reading(files=files)
-    _nothing_missing(reading)
+    _nothing_missing(reading, connection)
     return reading
 
 
@@ -246,7 +246,7 @@ def _sheets(path: Path, into: Path, settings: Settings) -> Iterator[_Sheet]:
                 numbers = [number for number, row in rows if writer.writerow(row)]
             yield _Sheet(name=f"{path.name}#{name}", delivered=path, path=to, numbers=numbers)
         return
-    encoding = settings.encoding or text.encoding_of(path)
+    encoding = text.encoding_of(path, settings.encoding)
     if encoding == "utf-8":
         yield _Sheet(name=path.name, delivered=path, path=path)
         return
@@ -327,7 +327,7 @@ def _rewritten(file: DeliveredFile, sheet: _Sheet, into: Path) -> DeliveredFile:
             number = sheet.numbers[index] if sheet.numbers else line
             if index == 0:
                 writer.writerow(cells)
-            elif not any(cells):
+            elif not any(cell.strip() for cell in cells):
                 set_aside.append((number, "FILE-BLANK", ""))
             elif len(cells) != width:
                 set_aside.append((number, "FILE-RAGGED", raw))
@@ -421,7 +421,7 @@ def _dated(file: DeliveredFile, settings: Settings, connection: duckdb.DuckDBPyC
     return file.model_copy(update={"date_formats": formats, "untold_dates": tuple(untold)})
 
 
-def _nothing_missing(reading: Reading) -> None:
+def _nothing_missing(reading: Reading, connection: duckdb.DuckDBPyConnection) -> None:
     missing = [
         f"{file.name} lacks {attribute}"
         for object_, attributes in INDISPENSABLE.items()
@@ -429,11 +429,20 @@ def _nothing_missing(reading: Reading) -> None:
         for attribute in attributes
         if attribute not in file.attributes
     ]
-    if reading.holding("subscription"):
-        missing += [
-            f"the extract has subscriptions and no {object_}s"
-            for object_ in ("product", "plan")
-            if not reading.holding(object_)
-        ]
+    undelivered = [object_ for object_ in ("product", "plan") if not reading.holding(object_)]
+    if undelivered and any(_has_subscriptions(file, connection) for file in reading.holding("subscription")):
+        missing += [f"the extract has subscriptions and no {object_}s" for object_ in undelivered]
     if missing:
         raise UnusableInputError(f"FILE-MISSING: {'; '.join(missing)}. Deliver what is missing.")
+
+
+def _has_subscriptions(file: DeliveredFile, connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a record holds a subscription: the template names its columns in any case."""
+    cells = ", ".join(
+        f"nullif(filled({column.name}), '0')"
+        for column in file.columns
+        if column.attribute and column.attribute.startswith("subscription.")
+    )
+    return connection.execute(
+        f"SELECT coalesce(bool_or(coalesce({cells}) IS NOT NULL), false) FROM {file.relation()}"
+    ).fetchall()[0][0]

@@ -18,14 +18,19 @@ _CHUNK = 1 << 24
 _HEADER_SIZE = 1 << 20
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
+def chunks(path: Path) -> Iterator[bytes]:
+    """The file's bytes, 16 MB at a time."""
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             yield chunk
 
 
-def encoding_of(path: Path) -> str:
-    """The Python codec that the whole file decodes by.
+#: The encodings that extract.toml can name, as Python knows them.
+_NAMED = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "windows-1252": "cp1252"}
+
+
+def encoding_of(path: Path, named: str | None = None) -> str:
+    """The Python codec that the whole file decodes by: the one ``named``, or the one told.
 
     UTF-8 (with or without BOM) and UTF-16 are told by their bytes; what is neither is Windows-1252.
     Raises UnusableInputError, with the byte offset, for a file that is no text.
@@ -34,6 +39,8 @@ def encoding_of(path: Path) -> str:
         start = file.read(4)
     if not start:
         raise UnusableInputError(f"{path.name} is empty (zero bytes): deliver it again.")
+    if named is not None:
+        return _decodes(path, _NAMED[named.lower()])
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return _decodes(path, "utf-16")
     if start[1:2] == b"\0" and start[3:4] == b"\0":
@@ -52,16 +59,17 @@ def _decodes(path: Path, encoding: str) -> str:
     decoder = codecs.getincrementaldecoder(encoding)()
     offset = 0
     try:
-        for chunk in _chunks(path):
+        for chunk in chunks(path):
             text = decoder.decode(chunk)
             if "\0" in text:
                 at = offset + max(chunk.find(b"\0"), 0)
                 raise UnusableInputError(f"{path.name} is not text (a zero byte at offset {at}): deliver CSV or XLSX.")
             offset += len(chunk)
         decoder.decode(b"", final=True)
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
+        at = offset + (error.start if isinstance(error, UnicodeDecodeError) else 0)
         raise UnusableInputError(
-            f"{path.name} is not text in any encoding we know (byte offset {offset + error.start}): "
+            f"{path.name} is not text in {'any encoding we know' if encoding == 'cp1252' else encoding} (byte offset {at}): "
             "deliver it as UTF-8, or name its encoding in extract.toml."
         ) from error
     return encoding
@@ -71,7 +79,7 @@ def transcode(path: Path, encoding: str, to: Path) -> None:
     """Write ``path`` to ``to`` as UTF-8 without BOM, line ends untouched."""
     decoder = codecs.getincrementaldecoder(encoding)()
     with to.open("wb") as out:
-        for chunk in _chunks(path):
+        for chunk in chunks(path):
             out.write(decoder.decode(chunk).encode())
         out.write(decoder.decode(b"", final=True).encode())
 
@@ -85,7 +93,7 @@ def header_of(path: Path, delimiter: str | None) -> tuple[str, list[str]]:
         start = file.read(_HEADER_SIZE)
     readings = {}
     for candidate in (delimiter,) if delimiter else DELIMITERS:
-        header = next(csv.reader(io.StringIO(start), delimiter=candidate), [])
+        header = next(csv.reader(io.StringIO(start, newline=""), delimiter=candidate), [])
         readings[candidate] = header
     best = max(
         readings,
@@ -100,7 +108,7 @@ def header_of(path: Path, delimiter: str | None) -> tuple[str, list[str]]:
 def line_feeds(path: Path) -> int:
     """How many lines the file has, the last with or without a line feed."""
     count, last = 0, b""
-    for chunk in _chunks(path):
+    for chunk in chunks(path):
         count += chunk.count(b"\n")
         last = chunk
     return count + (not last.endswith(b"\n"))
@@ -137,7 +145,7 @@ def _line_ends(path: Path) -> tuple[np.ndarray, np.ndarray]:
     offset = line = quotes = 0
     ends, lines = [], []
     last = b""
-    for chunk in _chunks(path):
+    for chunk in chunks(path):
         view = np.frombuffer(chunk, dtype=np.uint8)
         feeds = np.flatnonzero(view == 10)
         marks = np.flatnonzero(view == 34)

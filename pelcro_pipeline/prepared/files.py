@@ -81,7 +81,8 @@ def _carriers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
     """The temporary table ``carrier``: which subscription and which addresses a record carries.
 
     Without address ids a customer has one address of a type, and every record carries it. With
-    them a record carries its own, or else the customer's first, and what is left over follows.
+    them a record carries its own, or else the one that it names, or else the customer's first; what
+    is left over follows.
     """
     first = {
         table.object: f"SELECT customer, min(record) AS record FROM prepared_{table.object} GROUP BY customer"
@@ -92,11 +93,16 @@ def _carriers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
         object_ = table.object
         own_joins += f" LEFT JOIN ({first[object_]}) first_{object_} USING (customer)"
         if f"{object_}_id" in reading.address_ids:
-            own_joins += (
-                f" LEFT JOIN prepared_{object_} own_{object_} ON own_{object_}.customer = holder.customer "
-                f"AND own_{object_}.{object_}_id = holder.{object_}_id"
+            own_joins += f"""
+                LEFT JOIN (
+                    SELECT record, record AS own FROM prepared_{object_}
+                    UNION ALL SELECT record, into_record FROM merged WHERE object = {literal(object_)}
+                ) own_{object_} ON own_{object_}.record = holder.subscription
+                LEFT JOIN prepared_{object_} named_{object_} ON named_{object_}.customer = holder.customer
+                    AND named_{object_}.{object_}_id = holder.{object_}_id"""
+            own_values.append(
+                f"coalesce(own_{object_}.own, named_{object_}.record, first_{object_}.record) AS {object_}"
             )
-            own_values.append(f"coalesce(own_{object_}.record, first_{object_}.record) AS {object_}")
             left_over.append(
                 f"SELECT customer, {', '.join('record' if other is table else 'NULL' for other in ADDRESSES)}, NULL, record "
                 f"FROM prepared_{object_} address WHERE record NOT IN (SELECT {object_} FROM carrier WHERE {object_} IS NOT NULL)"

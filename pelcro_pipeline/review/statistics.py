@@ -293,7 +293,7 @@ def _name_plans(connection: duckdb.DuckDBPyConnection) -> None:
         )
         SELECT plan_name.id, if(plan_name.shared, plan_name.name || ' (' || plan_name.id || ')', plan_name.name) AS plan,
             if(product_name.shared, product_name.name || ' (' || product_name.id || ')', product_name.name) AS product
-        FROM plan_name LEFT JOIN product_name ON plan_name.product = product_name.id"""
+        FROM plan_name FULL JOIN product_name ON plan_name.product = product_name.id"""
     )
 
 
@@ -302,7 +302,13 @@ def _by_name(connection: duckdb.DuckDBPyConnection, prefix: str) -> dict[tuple[s
     subscriptions = f"""
         SELECT {quoted(CUSTOMER_ID)} AS customer, plan, product
         FROM {prefix}subscriptions JOIN named_plan ON {quoted(_PLAN_ID)} = named_plan.id"""
-    return {
+    # A plan that nobody subscribes to is counted too.
+    counts = {
+        (section, name): 0
+        for section, (what, _) in _BY_NAME.items()
+        for (name,) in connection.execute(f"SELECT DISTINCT {what} FROM named_plan WHERE {what} IS NOT NULL").fetchall()
+    }
+    return counts | {
         (section, name): count
         for section, (what, counted) in _BY_NAME.items()
         for name, count in connection.execute(
@@ -323,14 +329,24 @@ def _by_name_delivered(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[
         column: f"disposition = {literal(disposition)}" for column, disposition in _DISPOSITIONS.items()
     }
     counts: dict[str, dict[tuple[str, str], int]] = {column: {} for column in columns}
+    filtered = ", ".join(f"count(*) FILTER ({condition})" for condition in columns.values())
     for section, (what, counted) in _BY_NAME.items():
-        filtered = ", ".join(f"{counted} FILTER ({condition})" for condition in columns.values())
+        # A customer has one fate in a plan: prepared where any of its subscriptions is.
+        source = (
+            subscriptions
+            if counted == "count(*)"
+            else f"SELECT {what}, {_BEST_DISPOSITION} AS disposition FROM ({subscriptions}) GROUP BY {what}, customer"
+        )
         for name, *values in connection.execute(
-            f"SELECT {what}, {filtered} FROM ({subscriptions}) GROUP BY {what} ORDER BY {what}"
+            f"SELECT {what}, {filtered} FROM ({source}) GROUP BY {what} ORDER BY {what}"
         ).fetchall():
             for column, value in zip(columns, values, strict=True):
                 counts[column][section, name] = value
     return counts
+
+
+_BEST_DISPOSITION = """CASE WHEN bool_or(disposition = 'prepared') THEN 'prepared' WHEN bool_or(disposition = 'merged') THEN 'merged'
+    WHEN bool_or(disposition = 'rejected') THEN 'rejected' ELSE 'excluded' END"""
 
 
 def _named_frame(by_name: dict[str, dict[tuple[str, str], int]]) -> pd.DataFrame:

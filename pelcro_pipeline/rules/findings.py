@@ -7,9 +7,9 @@ import duckdb
 from pelcro_pipeline.conversion.select import absent
 from pelcro_pipeline.delivery.reading import DeliveredFile, Reading
 from pelcro_pipeline.rules.catalogue import RULES
-from pelcro_pipeline.spec import BY_OBJECT, TABLES
+from pelcro_pipeline.spec import BY_OBJECT, CUSTOMER_ID, TABLES
 from pelcro_pipeline.spec.model import Severity, Table
-from pelcro_pipeline.spec.sql import literal, quoted
+from pelcro_pipeline.spec.sql import given, literal, quoted
 
 COLUMNS = (
     "file", "line", "object", "key", "attribute", "rule",
@@ -90,6 +90,7 @@ def _of_whole_files(reading: Reading) -> list[str]:
             for name in file.untold_dates
         ]
         statements += _absent_repairs(file, at)
+        statements += _ragged(file)
         statements.append(
             f"""SELECT {at}, object, found.attribute, rule, severity,
                 if(min(result) = max(result), min(result), NULL) AS result,
@@ -103,6 +104,18 @@ def _of_whole_files(reading: Reading) -> list[str]:
     return statements
 
 
+def _ragged(file: DeliveredFile) -> list[str]:
+    """SQL of the findings of records that were set aside when their file was read."""
+    if file.set_aside is None:
+        return []
+    return [
+        f"""SELECT {literal(file.name)} AS file, line, {literal(object_)} AS object, rule, 'reject' AS severity, message, fix,
+            {file.ordinal}::BIGINT << 40 AS place
+        FROM read_parquet({literal(file.set_aside)}) JOIN wording USING (rule) WHERE rule = 'FILE-RAGGED'"""
+        for object_ in file.objects
+    ]
+
+
 def _absent_repairs(file: DeliveredFile, at: str) -> list[str]:
     """What the spec infers for a column that the file lacks."""
     statements = []
@@ -111,11 +124,15 @@ def _absent_repairs(file: DeliveredFile, at: str) -> list[str]:
         for attribute in BY_OBJECT[object_].attributes:
             for breach in attribute.breaches:
                 if absent(file, attribute, breach) and not breach.told_by_relations:
+                    value = "customer" if attribute.name == CUSTOMER_ID else quoted(attribute.name)
+                    concerned = given(breach.given) if breach.given else "true"
                     statements.append(
                         f"""SELECT {at}, {literal(object_)} AS object, {literal(attribute.name)} AS attribute,
-                            rule, 'repair' AS severity,
+                            rule, 'repair' AS severity, result,
                             message || {_absent("records")} AS message, fix
-                        FROM wording, (SELECT count(*) AS records FROM {view} WHERE record >> 40 = {file.ordinal})
+                        FROM wording, (
+                            SELECT count(*) AS records, if(min({value}) = max({value}), min({value}), NULL) AS result
+                            FROM {view} WHERE record >> 40 = {file.ordinal} AND {concerned})
                         WHERE rule = {literal(breach.rule)} AND records > 0"""
                     )
     return statements
@@ -138,5 +155,5 @@ def ordered() -> str:
         SELECT {", ".join(f"findings.{name}" for name in COLUMNS)}
         FROM findings LEFT JOIN object_order ON object_order.object = findings.object
         LEFT JOIN rule_order ON rule_order.rule = findings.rule
-        ORDER BY findings.place, findings.line NULLS FIRST, object_order.place, rule_order.place,
+        ORDER BY findings.place >> 40, findings.line NULLS FIRST, object_order.place, rule_order.place,
             findings.attribute, findings.value, findings.related"""

@@ -11,6 +11,7 @@ Works on temporary tables of one connection, in which each step finds what the s
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 
 import duckdb
@@ -62,7 +63,7 @@ def judge(connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: P
     _field_falls(connection)
     _relation_findings(connection, settings)
     _close(connection)
-    _merge(connection, reading)
+    _merge(connection)
 
 
 def _order(connection: duckdb.DuckDBPyConnection) -> None:
@@ -80,7 +81,9 @@ def _customers_in_use(connection: duckdb.DuckDBPyConnection, reading: Reading) -
     connection.execute(in_use.standing_customers(reading))
     for statement in (
         """CREATE OR REPLACE TEMP TABLE repeated_customer AS
-            SELECT customer, min(record) AS first_record FROM customer GROUP BY customer HAVING count(*) > 1""",
+            SELECT customer, min(record) AS first_record FROM standing_customer
+            SEMI JOIN (SELECT customer FROM customer GROUP BY customer HAVING count(*) > 1) repeated USING (customer)
+            GROUP BY customer""",
         f"""CREATE OR REPLACE TEMP TABLE repeated_value AS
             UNPIVOT (SELECT standing_customer.* FROM standing_customer SEMI JOIN repeated_customer USING (customer))
             ON {", ".join(map(quoted, names))} INTO NAME attribute VALUE value""",
@@ -218,7 +221,7 @@ def _bits(reading: Reading, table: Table) -> str:
     )
 
 
-def _find(connection: duckdb.DuckDBPyConnection, query: Query) -> None:
+def _find(connection: duckdb.DuckDBPyConnection, query: Query, into: str = "found") -> None:
     said = {
         "rule": query.rule,
         "object": query.object,
@@ -226,7 +229,7 @@ def _find(connection: duckdb.DuckDBPyConnection, query: Query) -> None:
         "severity": query.severity,
     }
     constants = ", ".join(f"{literal(value)} AS {name}" for name, value in said.items() if value)
-    connection.execute(f"INSERT INTO found BY NAME SELECT {constants}, broken.* FROM ({query.sql}) broken")
+    connection.execute(f"INSERT INTO {into} BY NAME SELECT {constants}, breaking.* FROM ({query.sql}) breaking")
 
 
 def _field_falls(connection: duckdb.DuckDBPyConnection) -> None:
@@ -243,9 +246,11 @@ def _field_falls(connection: duckdb.DuckDBPyConnection) -> None:
             f"""CREATE OR REPLACE TEMP TABLE fallen_in_field_{table.object} AS
             SELECT record FROM fallen WHERE object = {literal(table.object)}"""
         )
+        # An equal repeat is one with its first record: it is no second donor, admin or recipient.
         connection.execute(
             f"""CREATE OR REPLACE TEMP VIEW standing_{table.object} AS
-            SELECT {table.object}.* FROM {table.object} ANTI JOIN fallen_in_field_{table.object} USING (record)"""
+            SELECT {table.object}.* FROM {table.object} ANTI JOIN fallen_in_field_{table.object} USING (record)
+            ANTI JOIN (SELECT record FROM repeat WHERE object = {literal(table.object)} AND equal) repeats USING (record)"""
         )
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE first_product AS
@@ -257,29 +262,29 @@ def _field_falls(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _relation_findings(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    connection.execute("CREATE OR REPLACE TEMP TABLE field_found AS FROM found")
-    connection.execute("DELETE FROM found")
-    for query in relations.queries(bool(settings.taxes)):
-        _find(connection, query)
-    # An object that breaks several relations is named by the first in the book's order.
+    """Relations one after the other: an object that one of them rejects is no finding of the next."""
+    connection.execute("CREATE OR REPLACE TEMP TABLE relation_fall (record BIGINT, object VARCHAR, rule VARCHAR)")
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE relation_fall AS
-        SELECT record, object, min(place) AS place, arg_min(rule, place) AS rule
-        FROM found JOIN rule_order USING (rule) WHERE severity = 'reject' GROUP BY record, object"""
+        """CREATE OR REPLACE TEMP VIEW unfallen_subscription AS
+        SELECT standing_subscription.* FROM standing_subscription
+        ANTI JOIN (SELECT record FROM relation_fall WHERE object = 'subscription') gone USING (record)"""
     )
-    connection.execute(
-        """INSERT INTO field_found BY NAME
-        SELECT found.* FROM found JOIN rule_order USING (rule)
-        LEFT JOIN relation_fall USING (record, object)
-        WHERE coalesce(rule_order.place <= relation_fall.place, true)
-        QUALIFY rule <> 'REL-CUSTOMER' OR object = min(object) OVER (PARTITION BY record, rule)"""
-    )
-    connection.execute("DROP TABLE found")
-    connection.execute("ALTER TABLE field_found RENAME TO found")
+    for rule, queries in groupby(relations.queries(bool(settings.taxes)), key=lambda query: query.rule):
+        connection.execute("CREATE OR REPLACE TEMP TABLE broken AS FROM found LIMIT 0")
+        for query in queries:
+            _find(connection, query, "broken")
+        connection.execute("DELETE FROM broken WHERE (record, object) IN (SELECT record, object FROM relation_fall)")
+        connection.execute(
+            "INSERT INTO relation_fall SELECT DISTINCT record, object, rule FROM broken WHERE severity = 'reject'"
+        )
+        connection.execute(f"INSERT INTO found FROM broken {_ONCE_A_RECORD.get(rule, '')}")
     connection.execute(
         "INSERT INTO fallen SELECT record, object, 'rejected', rule, record, object, rule FROM relation_fall"
     )
 
+
+#: One finding for a record, whatever of its objects it concerns.
+_ONCE_A_RECORD = {"REL-CUSTOMER": "QUALIFY object = min(object) OVER (PARTITION BY record)"}
 
 #: Parent to child, in the order in which one pass suffices: (child, its link, parent, its key).
 _PARENTS = (
@@ -304,11 +309,12 @@ def _close(connection: duckdb.DuckDBPyConnection) -> None:
     """REL-CLOSURE, to its fixed point: what hangs on the fallen falls with it, naming the root cause."""
     for child, link, parent, key in _PARENTS:
         _fall_with(connection, child, "true", link, parent, "true", key)
-    while any(
-        _fall_with(connection, "subscription", condition, link, "subscription", partner, key)
-        for condition, link, partner, key in _PARTNERS
-    ):
-        pass
+    fell = True
+    while fell:
+        fell = sum(
+            _fall_with(connection, "subscription", condition, link, "subscription", partner, key)
+            for condition, link, partner, key in _PARTNERS
+        ) + _repeats_fall(connection)
 
 
 def _fall_with(
@@ -343,11 +349,23 @@ def _fall_with(
     return _count(connection, "fallen") - before
 
 
+def _repeats_fall(connection: duckdb.DuckDBPyConnection) -> int:
+    """An equal repeat falls with the record that it would have been merged into."""
+    before = _count(connection, "fallen")
+    connection.execute(
+        """INSERT INTO fallen
+        SELECT repeat.record, repeat.object, 'rejected', 'REL-CLOSURE', cause_record, cause_object, cause_rule
+        FROM repeat JOIN fallen ON fallen.record = repeat.first_record AND fallen.object = repeat.object
+        WHERE equal AND (repeat.record, repeat.object) NOT IN (SELECT record, object FROM fallen)"""
+    )
+    return _count(connection, "fallen") - before
+
+
 def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     return connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
 
 
-def _merge(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
+def _merge(connection: duckdb.DuckDBPyConnection) -> None:
     """What went into another record's object: ``merged (record, object, into_record)``."""
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE merged AS
@@ -359,40 +377,53 @@ def _merge(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
         SELECT record, object, first_record FROM repeat ANTI JOIN fallen USING (record, object) WHERE equal"""
     )
     for table in ADDRESSES:
-        _merge_addresses(connection, reading, table)
+        _merge_addresses(connection, table)
 
 
-def _merge_addresses(connection: duckdb.DuckDBPyConnection, reading: Reading, table: Table) -> None:
-    """A customer has one address of a type, or one for each address id."""
-    id_name = ADDRESS_IDS[table.object].name
-    told_apart = id_name in reading.address_ids
-    address_id = quoted(id_name)
+def _merge_addresses(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """A customer has one address of a type, and one for each address id.
+
+    A record without an id that says what an earlier one said holds that one's address.
+    """
+    address_id = quoted(ADDRESS_IDS[table.object].name)
     names = [attribute.name for attribute in table.attributes]
-    amended = ", ".join(
+    content = ", ".join(
+        f"{sql.standing(table, attribute, {})} AS {quoted(attribute.name)}" for attribute in table.attributes
+    )
+    # ADR-NAME: the two names come first.
+    named = ", ".join(
         f"coalesce({quoted(name)}, {quoted('customer.' + name.removeprefix(table.prefix))}) AS {quoted(name)}"
         for name in names[:2]
     )
+    said = ", ".join(map(quoted, names))
     equal = " AND ".join(f"later.{quoted(name)} IS NOT DISTINCT FROM first.{quoted(name)}" for name in names)
-    conflict = "ADR-ID-CONFLICT" if told_apart else "ADR-CONFLICT"
     for statement in (
         f"""CREATE OR REPLACE TEMP TABLE crowded_address AS
             WITH standing AS (
-                SELECT address.* FROM {table.object} address
+                SELECT record, customer, {address_id} AS address_id, {content} FROM {table.object} address
                 ANTI JOIN (SELECT record FROM fallen WHERE object = {literal(table.object)}) gone USING (record)
             ), crowded AS (
                 SELECT customer FROM standing GROUP BY customer HAVING count(*) > 1
             )
-            SELECT standing.* REPLACE ({amended}),
-                min(standing.record) OVER (PARTITION BY standing.customer, standing.{address_id}) AS first_record
+            SELECT standing.* REPLACE ({named})
             FROM standing SEMI JOIN crowded USING (customer) JOIN customer_in_use USING (customer)""",
         f"""CREATE OR REPLACE TEMP TABLE address_repeat AS
-            SELECT later.record, later.first_record, {equal} AS equal
-            FROM crowded_address later JOIN crowded_address first ON later.first_record = first.record
+            WITH firsts AS (
+                SELECT *, min(record) OVER (PARTITION BY customer, address_id) AS first_of_id,
+                    min(record) OVER (PARTITION BY customer, {said}) AS first_to_say
+                FROM crowded_address
+            ), later AS (
+                SELECT *, if(address_id IS NULL AND first_to_say < record, first_to_say, first_of_id) AS first_record
+                FROM firsts
+            )
+            SELECT later.record, later.first_record, {equal} AS equal,
+                if(later.address_id IS NULL, 'ADR-CONFLICT', 'ADR-ID-CONFLICT') AS conflict
+            FROM later JOIN crowded_address first ON later.first_record = first.record
             WHERE later.record <> later.first_record""",
         f"INSERT INTO merged SELECT record, {literal(table.object)}, first_record FROM address_repeat",
         f"""INSERT INTO found BY NAME
             SELECT record, {literal(table.object)} AS object, {literal(table.prefix.rstrip("_"))} AS attribute,
-                {literal(conflict)} AS rule, 'question' AS severity, first_record AS related
+                conflict AS rule, 'question' AS severity, first_record AS related
             FROM address_repeat WHERE NOT equal""",
     ):
         connection.execute(statement)

@@ -94,17 +94,17 @@ GIFTS = (
         SELECT record, {_DONOR_ID} AS value
         FROM standing_subscription recipient
         ANTI JOIN (SELECT {_OLD_ID} AS id FROM subscription WHERE {_DONOR}) donor ON recipient.{_DONOR_ID} = donor.id
-        WHERE {_RECIPIENT} AND NOT coalesce({_BOTH}, false)""",
+        WHERE {_RECIPIENT}""",
     ),
     _subscription(
         "REL-GIFT-ONE-TO-ONE",
         None,
         f"""
-        WITH crowded AS (
-            SELECT {_DONOR_ID} AS id FROM standing_subscription WHERE {_RECIPIENT} AND {_DONOR_ID} IS NOT NULL
-            GROUP BY id HAVING count(*) > 1
-        ), donor AS (
+        WITH donor AS (
             SELECT record, {_OLD_ID} AS id FROM standing_subscription WHERE {_DONOR}
+        ), crowded AS (
+            SELECT {_DONOR_ID} AS id FROM standing_subscription SEMI JOIN donor ON {_DONOR_ID} = donor.id
+            WHERE {_RECIPIENT} GROUP BY ALL HAVING count(*) > 1
         )
         SELECT standing_subscription.record, {_DONOR_ID} AS value, donor.record AS related,
             'subscription.common_metadata.gift_donor_subscription_id' AS attribute
@@ -121,7 +121,7 @@ GIFTS = (
         SELECT record, {_OLD_ID} AS value
         FROM standing_subscription donor
         ANTI JOIN (SELECT {_DONOR_ID} AS id FROM subscription WHERE {_RECIPIENT}) recipient ON donor.{_OLD_ID} = recipient.id
-        WHERE {_DONOR} AND NOT coalesce({_BOTH}, false)""",
+        WHERE {_DONOR}""",
     ),
     _subscription(
         "REL-GIFT-PLAN",
@@ -130,7 +130,7 @@ GIFTS = (
         WITH pair AS (
             SELECT donor.record AS donor, recipient.record AS recipient,
                 donor.{_PLAN_ID} AS donor_plan, recipient.{_PLAN_ID} AS recipient_plan
-            FROM standing_subscription recipient JOIN standing_subscription donor ON recipient.{_DONOR_ID} = donor.{_OLD_ID}
+            FROM unfallen_subscription recipient JOIN unfallen_subscription donor ON recipient.{_DONOR_ID} = donor.{_OLD_ID}
             WHERE recipient.{_RECIPIENT} AND donor.{_DONOR} AND donor_plan <> recipient_plan
         )
         SELECT donor AS record, donor_plan AS value, recipient AS related FROM pair

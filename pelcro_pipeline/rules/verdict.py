@@ -15,6 +15,8 @@ from pelcro_pipeline.spec.sql import literal
 TABLES = {
     # Objects that are not prepared: rejected, excluded or merged.
     "fate": "FROM fate",
+    # Which record's object a merged one went into.
+    "merged": "FROM merged",
     # Values that other records inferred or cleared; a filled customer is in ``repeated_in_use``.
     "amendment": """
         SELECT coalesce(owner, record) AS record, object, attribute, result FROM found

@@ -11,11 +11,14 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+_FOLDED = "strip_accents(lower({text}))"
+
+
 def _look_up(names: dict[str, str]) -> str:
-    """SQL that finds lower-case ``{text}`` among names, or gives null."""
+    """SQL that finds ``{text}``, folded, among names, or gives null."""
     keys = ", ".join(_literal(key) for key in names)
     values = ", ".join(_literal(value) for value in names.values())
-    return f"list_extract([{values}], list_position([{keys}], lower({{text}})))"
+    return f"list_extract([{values}], list_position([{keys}], {_FOLDED}))"
 
 
 def _canonical_choice(*choices: str, synonyms: dict[str, str] | None = None) -> str:
@@ -43,6 +46,7 @@ EMAIL = Kind(
     domain=Pattern(
         rf"(?:{_ATOM}(?:\.{_ATOM})*|\"[ !#-\[\]-~]{{1,62}}\")@(?:{_LABEL}\.)+[A-Za-z](?:[A-Za-z0-9-]{{0,61}}[A-Za-z0-9])",
         max_length=254,
+        also=r'(?:[^@"]{1,64}|"[^"]*")@[^@]+',
     ),
 )
 
@@ -176,17 +180,21 @@ def state(country: str) -> Kind:
     names = {
         f"{code}/{name}": subdivision
         for code in codes.COUNTRIES_WITH_STATES
-        for subdivision, name in codes.subdivisions(code).items()
+        for name, subdivision in codes.subdivision_names(code).items()
     }
     return Kind(
         "state",
         "For US, CA and AU an ISO 3166-2 code without its country; free text elsewhere.",
-        canonical="CASE WHEN {sibling} IN ('US', 'CA', 'AU') AND strlen({text}) <= 3 THEN upper({text}) ELSE {text} END",
+        # NY and US-NY are the same ISO 3166-2 code.
+        canonical=(
+            "CASE WHEN {sibling} IN ('US', 'CA', 'AU') THEN CASE WHEN strlen({text}) <= 3 THEN upper({text}) "
+            "WHEN starts_with(upper({text}), {sibling} || '-') THEN upper({text})[4:] ELSE {text} END ELSE {text} END"
+        ),
         domain=PatternBy(
             country,
             tuple((code, "|".join(codes.subdivisions(code))) for code in codes.COUNTRIES_WITH_STATES),
         ),
-        repair=_look_up(names).replace("lower({text})", "{sibling} || '/' || lower({text})"),
+        repair=_look_up(names).replace(_FOLDED, "{sibling} || '/' || " + _FOLDED),
     )
 
 
@@ -212,15 +220,8 @@ INTERVAL = Kind(
     "1 (day), 2 (week), 3 (month) or 4 (year).",
     storage="TINYINT",
     domain=OneOf(("1", "2", "3", "4")),
-    repair=_look_up(
-        {
-            "day": "1", "days": "1", "daily": "1",
-            "week": "2", "weeks": "2", "weekly": "2",
-            "month": "3", "months": "3", "monthly": "3",
-            "year": "4", "years": "4", "yearly": "4",
-        }
-    ),
-)  # fmt: skip
+    repair=_look_up({"day": "1", "week": "2", "month": "3", "year": "4"}),
+)
 
 PLAN_TYPE = _choice("plan type", "regular, membership or donation.", "regular", "membership", "donation")
 SUBSCRIPTION_TYPE = _choice("subscription type", "regular, admin or member.", "regular", "admin", "member")

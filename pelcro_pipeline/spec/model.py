@@ -37,10 +37,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Pattern:
-    """Values that a regular expression matches whole, in RE2 and in Python alike."""
+    """Values that a regular expression matches whole, in RE2 and in Python alike; ``also`` is a second one."""
 
     regex: str
     max_length: int | None = None
+    also: str | None = None
 
 
 @dataclass(frozen=True)

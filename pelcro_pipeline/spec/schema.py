@@ -57,8 +57,10 @@ def _schema(table: Table, filled: set[str]) -> pandera.DataFrameSchema:
 
 def _checks(attribute: Attribute) -> list[pandera.Check]:
     match attribute.kind.domain:
-        case Pattern(regex, max_length):
-            checks = [pandera.Check(partial(_matches, regex), name=attribute.kind.name)]
+        case Pattern(regex, max_length, also):
+            checks = [
+                pandera.Check(partial(_matches, each), name=attribute.kind.name) for each in (regex, also) if each
+            ]
             if max_length is not None:
                 checks.append(pandera.Check.str_length(max_value=max_length))
             return checks

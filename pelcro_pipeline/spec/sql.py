@@ -40,6 +40,9 @@ MACROS = (
     r"""CREATE OR REPLACE MACRO ordered_date(text, format) AS
         CASE WHEN regexp_matches(text, '^\d{1,2}([/.-])\d{1,2}([/.-])\d{4}(?:$|[T ,]+\d{1,2}:)')
         THEN strftime(try_strptime(regexp_replace(regexp_extract(text, '^[0-9/.-]+'), '[.-]', '/', 'g'), format), '%Y-%m-%d') END""",
+    # A cast alone reads 31/01/27 as a day of the year 31.
+    r"""CREATE OR REPLACE MACRO known_date(text) AS
+        CASE WHEN regexp_full_match(text, '\d{4}-\d\d-\d\d') THEN try_cast(text AS DATE) END""",
     r"""CREATE OR REPLACE MACRO told_scheme(hash) AS CASE
         WHEN starts_with(hash, '$S$') THEN 'drupal'
         WHEN regexp_matches(hash, '^\$P\$|^\$H\$|^\$wp\$2y\$') THEN 'wordpress'
@@ -75,17 +78,17 @@ def holds(attribute: Attribute) -> str | None:
     match attribute.kind.domain:
         case None:
             return None
-        case Pattern(regex, max_length):
+        case Pattern(regex, max_length, also):
             matches = f"regexp_full_match({column}, {literal(regex)})"
+            if also is not None:
+                matches += f" AND regexp_full_match({column}, {literal(also)})"
             return matches if max_length is None else f"strlen({column}) <= {max_length} AND {matches}"
         case OneOf(choices) if len(choices) <= _LONGEST_IN_LIST:
             return f"{column} IN ({', '.join(map(literal, choices))})"
         case OneOf(choices):
             return f"regexp_full_match({column}, {literal('|'.join(choices))})"
         case CalendarDate():
-            return (
-                rf"regexp_full_match({column}, '\d{{4}}-\d\d-\d\d') AND try_strptime({column}, '%Y-%m-%d') IS NOT NULL"
-            )
+            return f"known_date({column}) IS NOT NULL"
         case PatternBy(sibling, patterns, ignoring):
             judged = f"translate({column}, {literal(ignoring)}, '')" if ignoring else column
             whens = " ".join(
@@ -186,7 +189,10 @@ def standing(table: Table, attribute: Attribute, settings: dict[str, str]) -> st
         if breach.severity is Severity.CLEAR and attribute.name in (breach.clears or (owner.name,))
     )
     conditions = [f"breaches & {clearing} = 0"] if clearing else []
-    if any(breach.told_by_relations and breach.outcome is Outcome.INVALID for breach in attribute.breaches):
+    if any(
+        breach.outcome is Outcome.INVALID and (breach.told_by_relations or breach.given)
+        for breach in attribute.breaches
+    ):
         conditions.append(holds(attribute))
     column = quoted(attribute.name)
     value = f"CASE WHEN {' AND '.join(conditions)} THEN {column} END" if conditions else column

@@ -48,7 +48,7 @@ SUBSCRIPTIONS = Table(
                 whenever(
                     "SUB-EXPIRED",
                     Severity.EXCLUDED,
-                    """try_cast("subscription.current_period_end" AS DATE) < {today}
+                    """known_date("subscription.current_period_end") < {today}
                     AND "subscription.common_metadata.service_status" = 'active'
                     AND "subscription.common_metadata.is_expired" IS DISTINCT FROM '1'
                     AND "subscription.common_metadata.start_now" IS DISTINCT FROM '1'""",
@@ -80,7 +80,7 @@ SUBSCRIPTIONS = Table(
                 whenever(
                     "SUB-START-AFTER-END",
                     Severity.QUESTION,
-                    """try_cast("subscription.start_date" AS DATE) > try_cast("subscription.current_period_end" AS DATE)""",
+                    """known_date("subscription.start_date") > known_date("subscription.current_period_end")""",
                 ),
             ),
         ),

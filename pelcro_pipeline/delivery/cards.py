@@ -1,0 +1,127 @@
+"""FILE-CARD-NUMBER: a delivery that holds payment card numbers is not taken in."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from pelcro_pipeline import connection as duck
+from pelcro_pipeline import settings as extract_settings
+from pelcro_pipeline.delivery.reading import DeliveredFile, Reading, read
+from pelcro_pipeline.delivery.text import chunks
+from pelcro_pipeline.delivery.workbook import is_workbook
+from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline.spec import ADDRESS_IDS, ATTRIBUTES
+from pelcro_pipeline.spec.kinds import ADDRESS_PHONE, CUSTOMER_PHONE, IDENTIFIER
+from pelcro_pipeline.spec.sql import literal
+
+#: 13 to 19 digits, single spaces or hyphens between them, no letter or digit beside them.
+_NUMBER = r"(?:^|[^0-9A-Za-z])([0-9](?:[ -]?[0-9]){12,18})(?:[^0-9A-Za-z]|$)"
+#: Bytes of a number that the next chunk may continue: 19 digits of UTF-16 with their separators.
+_LONGEST = 128
+#: American Express, Diners, JCB, Visa, Mastercard, Discover, UnionPay, Maestro.
+_ISSUER = r"^(?:3[47]|30[0-5]|3095|36|3[89]|35(?:2[89]|[3-8])|4|5[0-8]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720|6[0-9])"
+#: Numbers of customers and phones are long and digits too: there, only what stands out counts.
+_LONG_BY_NATURE = (CUSTOMER_PHONE, ADDRESS_PHONE, IDENTIFIER)
+
+_MACROS = (
+    f"""CREATE OR REPLACE TEMP MACRO card_candidates(text) AS
+        list_transform(regexp_extract_all(text, {literal(_NUMBER)}, 1), lambda each: regexp_replace(each, '[ -]', '', 'g'))""",
+    """CREATE OR REPLACE TEMP MACRO luhn(digits) AS
+        list_sum(list_transform(range(1, length(digits) + 1), lambda place: CASE
+            WHEN (length(digits) - place) % 2 = 0 THEN digits[place]::INTEGER
+            WHEN digits[place]::INTEGER > 4 THEN 2 * digits[place]::INTEGER - 9
+            ELSE 2 * digits[place]::INTEGER END)) % 10 = 0""",
+    f"""CREATE OR REPLACE TEMP MACRO is_card_number(digits) AS
+        regexp_matches(digits, {literal(_ISSUER)}) AND luhn(digits)""",
+)
+
+
+def refuse_to_store(folder: Path) -> None:
+    """Raise UnusableInputError where a folder that is about to be taken in holds payment card numbers."""
+    files = [path for path in folder.iterdir() if path.is_file() and not path.is_symlink()]
+    if any(is_workbook(path) or has_long_numbers(path) for path in files):
+        with tempfile.TemporaryDirectory(dir=folder.parent) as kept, duck.connect() as connection:
+            reading = read(folder, Path(kept), extract_settings.load(folder), connection)
+            refuse_card_numbers(reading, connection)
+
+
+def refuse_card_numbers(reading: Reading, connection: duckdb.DuckDBPyConnection) -> None:
+    """Raise UnusableInputError where a cell of the delivery holds a payment card number.
+
+    The error names file, line and column, never the number.
+    """
+    for macro in _MACROS:
+        connection.execute(macro)
+    for file in reading.files:
+        if has_long_numbers(Path(file.delivered)) or has_long_numbers(Path(file.path)):
+            _refuse(file, connection)
+
+
+def has_long_numbers(path: Path) -> bool:
+    """Whether a file's bytes hold 13 digits in a row, whatever spaces, hyphens or zero bytes part them.
+
+    Over the bytes, because most deliveries have none, and then no cell needs to be looked at.
+    """
+    carried = b""
+    for chunk in chunks(path):
+        view = np.frombuffer(carried + chunk, dtype=np.uint8)
+        view = view[(view != 0) & (view != ord(" ")) & (view != ord("-"))]
+        digit = (view - ord("0")) < 10
+        for shift in (1, 2, 4, 5):
+            digit = digit[:-shift] & digit[shift:]
+        if digit.any():
+            return True
+        carried = chunk[-_LONGEST:]
+    return False
+
+
+def _refuse(file: DeliveredFile, connection: duckdb.DuckDBPyConnection) -> None:
+    for column in file.columns:
+        found = connection.execute(
+            f"""WITH cell AS (
+                SELECT row_number() OVER () - 1 AS place, {column.name} AS text FROM {file.relation()}
+            ), number AS (
+                SELECT place, unnest(card_candidates(text)) AS digits FROM cell WHERE text IS NOT NULL
+            )
+            SELECT min(place) FROM number
+            WHERE is_card_number(digits) AND {_stands_out(column.attribute)}"""
+        ).fetchall()[0][0]
+        if found is not None:
+            _stop(file, _line(file, found, connection), column.header)
+    if file.set_aside:
+        ((line,),) = connection.execute(
+            f"""SELECT min(line) FROM (
+                SELECT line, unnest(card_candidates(text)) AS digits FROM read_parquet({literal(file.set_aside)})
+            ) WHERE is_card_number(digits)"""
+        ).fetchall()
+        if line is not None:
+            _stop(file, line, "a record with more or fewer cells than the header")
+
+
+def _stands_out(attribute: str | None) -> str:
+    """SQL condition on ``digits``; in phone and id columns most cells must have another length."""
+    ids = {each.name for each in ADDRESS_IDS.values()}
+    if attribute in ids or (attribute in ATTRIBUTES and ATTRIBUTES[attribute].kind in _LONG_BY_NATURE):
+        return """length(digits) IN (15, 16) AND (
+            SELECT count(*) FILTER (length(regexp_replace(cell.text, '[^0-9]', '', 'g')) = length(digits)) * 2 < count(cell.text)
+            FROM cell)"""
+    return "true"
+
+
+def _line(file: DeliveredFile, place: int, connection: duckdb.DuckDBPyConnection) -> int:
+    if file.lines is None:
+        return place + 2
+    return connection.execute(
+        f"SELECT line FROM read_parquet({literal(str(Path(file.lines)))}, file_row_number = true) WHERE file_row_number = {place}"
+    ).fetchall()[0][0]
+
+
+def _stop(file: DeliveredFile, line: int, column: str) -> None:
+    raise UnusableInputError(
+        f"FILE-CARD-NUMBER: {file.name}, line {line}, {column} holds a payment card number: nothing was stored; "
+        "take card numbers out of the delivery and deliver again."
+    )
