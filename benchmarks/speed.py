@@ -43,7 +43,7 @@ reading = read(folder, into, said, connection)
 for file in reading.files:
     connection.execute(f"COPY ({select(file, said)}) TO '{tables.parquet(into, file)}' (FORMAT parquet, COMPRESSION lz4)")
 judgement.judge(connection, reading, into, said)
-findings.create_findings(connection, reading)
+findings.create_findings(connection, reading, {})
 ledger.create_ledger(connection, reading)
 """
 

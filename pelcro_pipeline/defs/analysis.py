@@ -5,6 +5,7 @@ import dagster as dg
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline import writing
+from pelcro_pipeline.conversion import passwords
 from pelcro_pipeline.defs import raw
 from pelcro_pipeline.defs.checks import check
 from pelcro_pipeline.defs.partitions import extracts
@@ -60,7 +61,7 @@ def analysis(extract: Extracts):
         settings = extract_settings.load(paths.delivered)
         reading = delivery.opened(paths.reading)
         judgement.judge(connection, reading, paths.conversion, settings)
-        findings.create_findings(connection, reading)
+        findings.create_findings(connection, reading, passwords.proven(paths.delivered))
         ledger.create_ledger(connection, reading)
         with writing.whole_folder(paths.analysis) as folder:
             verdict.save(connection, folder)

@@ -12,6 +12,7 @@ import pyarrow.parquet
 from pydantic import BaseModel, ConfigDict
 
 from pelcro_pipeline import settings as extract_settings
+from pelcro_pipeline.conversion import passwords
 from pelcro_pipeline.delivery import text, workbook
 from pelcro_pipeline.delivery.header import attribute_of, is_metadata
 from pelcro_pipeline.errors import UnusableInputError
@@ -25,7 +26,7 @@ SETTING_FILES = (
     extract_settings.FILE_NAME,
     "cards.json",
     "cards.csv",
-    "password_samples.csv",
+    passwords.SAMPLES,
     "answers.csv",
 )
 #: FILE-MISSING: without these columns nothing of their table could stand.

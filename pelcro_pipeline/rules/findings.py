@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import duckdb
 
+from pelcro_pipeline.conversion.passwords import ENOUGH
 from pelcro_pipeline.conversion.select import absent
 from pelcro_pipeline.delivery.reading import DeliveredFile, Reading
 from pelcro_pipeline.rules.catalogue import RULES
@@ -27,8 +30,13 @@ def key(table: Table) -> str:
     )
 
 
-def create_findings(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
-    """The temporary table ``findings``: the columns of findings.csv, and ``place`` to sort by."""
+def create_findings(
+    connection: duckdb.DuckDBPyConnection, reading: Reading, password_samples: Mapping[str, int]
+) -> None:
+    """The temporary table ``findings``: the columns of findings.csv, and ``place`` to sort by.
+
+    ``password_samples`` counts the verified sample pairs of each scheme.
+    """
     rules = ", ".join(f"({literal(rule.id)}, {literal(rule.sentence)}, {literal(rule.fix)})" for rule in RULES.values())
     keys = "\nUNION ALL\n".join(
         f"SELECT record, {literal(table.object)} AS object, {key(table)} AS key FROM {table.object} "
@@ -61,7 +69,7 @@ def create_findings(connection: duckdb.DuckDBPyConnection, reading: Reading) -> 
             LEFT JOIN named other_named ON other_named.record = single.related AND other_named.object = single.object""",
     ):
         connection.execute(statement)
-    for statement in _of_whole_files(reading):
+    for statement in [*_of_whole_files(reading), _unproven(reading, password_samples)]:
         connection.execute(f"INSERT INTO findings BY NAME {statement}")
 
 
@@ -136,6 +144,30 @@ def _absent_repairs(file: DeliveredFile, at: str) -> list[str]:
                         WHERE rule = {literal(breach.rule)} AND records > 0"""
                     )
     return statements
+
+
+def _unproven(reading: Reading, password_samples: Mapping[str, int]) -> str:
+    """SQL of CUS-PASSWORD-UNPROVEN: one question for each scheme that too few samples prove.
+
+    WordPress has hashes of three kinds: the question says which were found.
+    """
+    samples = ", ".join(f"({literal(scheme)}, {count})" for scheme, count in (password_samples or {"": 0}).items())
+    files = reading.holding("customer")
+    kind = """regexp_extract("customer.password", '^[$](?:wp[$]2y|[PH])[$]')"""
+    at = f"{literal(files[0].name) if len(files) == 1 else 'NULL'} AS file, {files[0].ordinal if files else 0}::BIGINT << 40"
+    return f"""
+        SELECT {at} AS place, 'customer' AS object, 'customer.password' AS attribute, rule, 'question' AS severity, '***' AS value,
+            message || ' Scheme ' || scheme || if(scheme = 'wordpress', ' (' || kinds || ')', '') || ': ' || passwords
+                || if(passwords = 1, ' password, ', ' passwords, ') || coalesce(verified, 0) || ' of {ENOUGH} samples verified.' AS message,
+            fix
+        FROM (
+            SELECT "customer.common_metadata.password_encryption" AS scheme, count(*) AS passwords,
+                string_agg(DISTINCT {kind}, ', ' ORDER BY {kind}) AS kinds
+            FROM customer_in_use WHERE "customer.password" IS NOT NULL AND scheme IS NOT NULL GROUP BY scheme
+        )
+        LEFT JOIN (VALUES {samples}) sample(scheme, verified) USING (scheme)
+        JOIN wording ON rule = 'CUS-PASSWORD-UNPROVEN'
+        WHERE coalesce(verified, 0) < {ENOUGH}"""
 
 
 def _absent(count: str) -> str:

@@ -10,9 +10,9 @@ from pelcro_pipeline.delivery.reading import Reading
 from pelcro_pipeline.spec import CUSTOMER_ID, CUSTOMERS
 from pelcro_pipeline.spec.sql import quoted, standing
 
-#: Needs ``standing_customer``, ``repeated_customer`` and ``repeated_in_use``.
+#: Needs ``customer_value``, ``repeated_customer`` and ``repeated_in_use``.
 CUSTOMERS_IN_USE = """CREATE OR REPLACE TEMP VIEW customer_in_use AS
-    SELECT standing_customer.* FROM standing_customer ANTI JOIN repeated_customer USING (customer)
+    SELECT customer_value.* FROM customer_value ANTI JOIN repeated_customer USING (customer)
     UNION ALL BY NAME
     FROM repeated_in_use"""
 
@@ -22,8 +22,8 @@ def names(reading: Reading) -> list[str]:
     return [name for name in tables.columns(reading, CUSTOMERS) if name != CUSTOMER_ID]
 
 
-def standing_customers(reading: Reading) -> str:
-    """SQL of the view ``standing_customer``: ``record``, ``customer`` and the values that stand.
+def customer_values(reading: Reading) -> str:
+    """SQL of the view ``customer_value``: ``record``, ``customer`` and the values that stand.
 
     A record whose repeated header disagrees with itself does not speak for its customer; the bits
     of repeated headers follow the spec's.
@@ -33,5 +33,5 @@ def standing_customers(reading: Reading) -> str:
         f"{standing(CUSTOMERS, known[name], {}) if name in known else quoted(name)} AS {quoted(name)}"
         for name in names(reading)
     )
-    return f"""CREATE OR REPLACE TEMP VIEW standing_customer AS
+    return f"""CREATE OR REPLACE TEMP VIEW customer_value AS
         SELECT record, customer, {values} FROM customer WHERE breaches < {1 << len(CUSTOMERS.breaches)}"""

@@ -78,14 +78,14 @@ def _customers_in_use(connection: duckdb.DuckDBPyConnection, reading: Reading) -
     """CUS-FILLED: of each attribute the first filled value in file order is used."""
     names = in_use.names(reading)
     first_filled = ", ".join(f"arg_min({quoted(name)}, record) AS {quoted(name)}" for name in names)
-    connection.execute(in_use.standing_customers(reading))
+    connection.execute(in_use.customer_values(reading))
     for statement in (
         """CREATE OR REPLACE TEMP TABLE repeated_customer AS
-            SELECT customer, min(record) AS first_record FROM standing_customer
+            SELECT customer, min(record) AS first_record FROM customer_value
             SEMI JOIN (SELECT customer FROM customer GROUP BY customer HAVING count(*) > 1) repeated USING (customer)
             GROUP BY customer""",
         f"""CREATE OR REPLACE TEMP TABLE repeated_value AS
-            UNPIVOT (SELECT standing_customer.* FROM standing_customer SEMI JOIN repeated_customer USING (customer))
+            UNPIVOT (SELECT customer_value.* FROM customer_value SEMI JOIN repeated_customer USING (customer))
             ON {", ".join(map(quoted, names))} INTO NAME attribute VALUE value""",
         """CREATE OR REPLACE TEMP TABLE filling AS
             SELECT customer, attribute, any_value(first_record) AS first_record,
@@ -93,7 +93,7 @@ def _customers_in_use(connection: duckdb.DuckDBPyConnection, reading: Reading) -
             FROM repeated_value JOIN repeated_customer USING (customer) GROUP BY customer, attribute""",
         f"""CREATE OR REPLACE TEMP TABLE repeated_in_use AS
             SELECT min(record) AS record, customer, {first_filled}
-            FROM standing_customer SEMI JOIN repeated_customer USING (customer) GROUP BY customer""",
+            FROM customer_value SEMI JOIN repeated_customer USING (customer) GROUP BY customer""",
         in_use.CUSTOMERS_IN_USE,
         "CREATE OR REPLACE TEMP VIEW subscriber AS SELECT DISTINCT customer FROM subscription",
         """CREATE OR REPLACE TEMP VIEW not_boolean AS

@@ -46,5 +46,5 @@ def open_on(connection: duckdb.DuckDBPyConnection, reading: Reading, conversion:
         connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {name} AS FROM read_parquet({literal(str(parquet(folder, name)))})"
         )
-    connection.execute(in_use.standing_customers(reading))
+    connection.execute(in_use.customer_values(reading))
     connection.execute(in_use.CUSTOMERS_IN_USE)

@@ -250,12 +250,14 @@ ENTITLEMENTS = Kind(
     "A comma separated list.",
     canonical=r"regexp_replace({text}, '\s*,\s*', ',', 'g')",
 )
+#: Brackets and versions are ignored: `Bcrypt (WordPress)` is bcrypt, `Drupal_v8.2.x` is drupal.
+_SCHEME = r"trim(regexp_replace(regexp_replace(lower({text}), '[(\[].*', ''), '[ _-]+v?[0-9][0-9.x]*\s*$', ''), ' _-')"
 PASSWORD_SCHEME = Kind(
     "password scheme",
     "drupal, wordpress, bcrypt, md5 or plain text; case, versions and brackets are ignored.",
     canonical=(
-        "CASE WHEN contains(lower({text}), 'drupal') THEN 'drupal' WHEN contains(lower({text}), 'wordpress') THEN 'wordpress' "
-        "WHEN contains(lower({text}), 'bcrypt') THEN 'bcrypt' WHEN regexp_matches(lower({text}), '^md-?5') THEN 'md5' "
-        "WHEN regexp_matches(lower({text}), '^plain[ _-]?text$|^plain$') THEN 'plain text' ELSE {text} END"
+        f"CASE {_SCHEME} WHEN 'drupal' THEN 'drupal' WHEN 'wordpress' THEN 'wordpress' WHEN 'bcrypt' THEN 'bcrypt' "
+        "WHEN 'md5' THEN 'md5' WHEN 'plain text' THEN 'plain text' WHEN 'plaintext' THEN 'plain text' "
+        "WHEN 'plain_text' THEN 'plain text' WHEN 'plain-text' THEN 'plain text' ELSE {text} END"
     ),
 )
