@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from pelcro_pipeline import instance, templates, workspace, writing
 from pelcro_pipeline.delivery import cards
@@ -108,6 +109,37 @@ def status() -> None:
 
 
 @app.command()
+def explain(
+    extract: _Extract, customer_id: Annotated[str, typer.Argument(help="The customer's old provider id.")]
+) -> None:
+    """One customer: every source line, finding, fate, prepared and loaded value."""
+    from pelcro_pipeline.review import explanation
+
+    explained = explanation.of(_existing(extract), customer_id)
+    for source in explained.sources:
+        _out.rule(f"[bold]{source.file} line {source.line}", align="left")
+        _out.print(_plain(["object", "key", "fate", "rule", "why"], source.fates))
+        for _, attribute, rule, severity, value, result, message in source.findings:
+            stands = f", {result} stands instead" if result is not None else ""
+            delivered = f"{value} was delivered" if value is not None else "nothing was delivered"
+            _out.print(Text(f"{severity}: {attribute}, {rule}: {message} ({delivered}{stands})"))
+        _out.print(_plain(["delivered column", "cell"], source.cells))
+    for record in explained.prepared:
+        _out.rule(f"[bold]prepared customers.csv, record {record.number}", align="left")
+        _out.print(_plain(["attribute", "prepared", *explained.environments], record.values))
+    if not explained.prepared:
+        _out.print("Nothing of this customer is prepared.")
+
+
+def _plain(headings: list[str], rows: list[tuple]) -> Table:
+    """A table without lines; what the data says is never taken for markup."""
+    table = Table(*headings, box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    return table
+
+
+@app.command()
 def ui(port: Annotated[int, typer.Option(help="The port on this machine.")] = 3000) -> None:
     """The Dagster UI on this workspace."""
     home = instance.prepare(workspace.home())
@@ -183,7 +215,7 @@ def _show_fates(paths: ExtractPaths) -> None:
     """Per object: received, prepared, merged, rejected, excluded, staged."""
     from pelcro_pipeline.review import progress
 
-    table = Table(title=f"\n{paths.extract}", title_justify="left")
+    table = Table(title=f"\n{paths.extract}", title_justify="left", box=None, padding=(0, 2, 0, 0))
     for heading in ("", "received", "prepared", "merged", "rejected", "excluded", "staged"):
         table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
     for object_, *counts in progress.fates(paths):
@@ -197,7 +229,7 @@ def _show_statistics(paths: ExtractPaths) -> None:
 
     frame = statistics.summary(statistics.read(paths.reports / "statistics.csv"))
     columns = ("Attribute", "Pelcro Pre-Processed", statistics.STAGING, statistics.PRODUCTION)
-    table = Table(*columns, title=f"\n{paths.extract}", title_justify="left")
+    table = Table(*columns, title=f"\n{paths.extract}", title_justify="left", box=None, padding=(0, 2, 0, 0))
     for row in frame[list(columns)].itertuples(index=False):
         table.add_row(*(str(cell) for cell in row))
     _out.print(table)

@@ -9,7 +9,7 @@ import numpy as np
 
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.delivery.reading import DeliveredFile, Reading
-from pelcro_pipeline.delivery.text import record_starts
+from pelcro_pipeline.delivery.records import cut
 from pelcro_pipeline.spec.sql import literal, quoted
 
 #: Columns that every archived record has before its raw cells.
@@ -46,20 +46,25 @@ def write(
 
 def _records(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, folder: Path) -> str:
     """SQL of a file's archived records; raw cells are cut from the file by byte offset."""
-    places = connection.execute(
-        f"""SELECT DISTINCT record & {(1 << 40) - 1} AS place FROM left_behind
+    places = (
+        connection.execute(
+            f"""SELECT DISTINCT record & {(1 << 40) - 1} AS place FROM left_behind
         WHERE file = {literal(file.name)} AND place IS NOT NULL AND NOT set_aside ORDER BY place"""
-    ).fetchnumpy()["place"]
-    cut = folder / f".{file.ordinal}.cut.csv"
-    _cut(file, np.asarray(places, dtype=np.int64), cut)
-    connection.register("cut_places", {"place": np.asarray(places, dtype=np.int64)})
+        )
+        .fetchnumpy()["place"]
+        .astype(np.int64)
+    )
+    cut_file = folder / f".{file.ordinal}.cut.csv"
+    with cut_file.open("wb") as out:
+        out.writelines(cut(file, places))
+    connection.register("cut_places", {"place": places})
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE raw_record AS
-        SELECT place, cells.* FROM (FROM {file.model_copy(update={"path": str(cut)}).relation()}) cells
+        SELECT place, cells.* FROM (FROM {file.model_copy(update={"path": str(cut_file)}).relation()}) cells
         POSITIONAL JOIN (SELECT place FROM cut_places) places"""
     )
     connection.unregister("cut_places")
-    cut.unlink()
+    cut_file.unlink()
     cells = ", ".join(f"raw.{column.name} AS {quoted(name)}" for column, name in _named(file))
     aside = (
         f"(SELECT line, text FROM read_parquet({literal(file.set_aside)}))"
@@ -73,19 +78,6 @@ def _records(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, folder:
         LEFT JOIN {aside} aside ON gone.set_aside AND aside.line = gone.line
         WHERE gone.file = {literal(file.name)}
         ORDER BY gone.line, gone.object_place"""
-
-
-def _cut(file: DeliveredFile, places: np.ndarray, to: Path) -> None:
-    """Copy the header and the records at ``places`` (in order) of a file, byte for byte."""
-    path = Path(file.path)
-    starts, blank = record_starts(path)
-    starts = starts[~blank]
-    ends = np.append(starts[1:], path.stat().st_size)
-    with path.open("rb") as source, to.open("wb") as out:
-        for index in (0, *(places + 1)):
-            source.seek(int(starts[index]))
-            text = source.read(int(ends[index] - starts[index]))
-            out.write(text.rstrip(b"\r\n") + b"\n")
 
 
 def _named(file: DeliveredFile) -> list[tuple]:
