@@ -188,7 +188,7 @@ FIRST_NAMES = [
     "José",
     "Karin",
     "Liam",
-    "Małgorzata",
+    "Malgorzata",
     "Noor",
     "Olivia",
     "Priya",
@@ -220,7 +220,7 @@ LAST_NAMES = [
         "MacNeil",
         "Müller",
     ],
-    *["Nguyễn", "O'Brien", "Okafor", "Peña", "Quinn", "Rossi", "Tremblay", "Underwood", "White", "Yılmaz", "Zhang"],
+    *["Nuñez", "O'Brien", "Okafor", "Peña", "Quinn", "Rossi", "Tremblay", "Underwood", "White", "Ybañez", "Zhang"],
     *("de la Cruz", "Smith, Jr.", "St. Clair", "van den Berg"),
 ]
 LISTS = {
@@ -626,7 +626,7 @@ BENCHMARK = Kind({SINGLE: 79, BROKEN: 1, TWICE: 7, GIFT: 1, CREW: 1}, DEFECTS, 5
 
 
 def slug(name: str) -> str:
-    letters = unicodedata.normalize("NFKD", name.lower().translate(str.maketrans("øłı", "oli")))
+    letters = unicodedata.normalize("NFKD", name.lower().translate(str.maketrans("ø", "o")))
     return "".join(letter for letter in letters if letter.isascii() and letter.isalpha())
 
 
