@@ -299,9 +299,11 @@ def _name_plans(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _by_name(connection: duckdb.DuckDBPyConnection, prefix: str) -> dict[tuple[str, str], int]:
     """Subscriptions and customers of each product and plan, in tables shaped like the target's."""
-    subscriptions = f"""
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE named_subscription AS
         SELECT {quoted(CUSTOMER_ID)} AS customer, plan, product
         FROM {prefix}subscriptions JOIN named_plan ON {quoted(_PLAN_ID)} = named_plan.id"""
+    )
     # A plan that nobody subscribes to is counted too.
     counts = {
         (section, name): 0
@@ -312,19 +314,21 @@ def _by_name(connection: duckdb.DuckDBPyConnection, prefix: str) -> dict[tuple[s
         (section, name): count
         for section, (what, counted) in _BY_NAME.items()
         for name, count in connection.execute(
-            f"SELECT {what}, {counted} FROM ({subscriptions}) GROUP BY {what} ORDER BY {what}"
+            f"SELECT {what}, {counted} FROM named_subscription GROUP BY {what} ORDER BY {what}"
         ).fetchall()
     }
 
 
 def _by_name_delivered(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[tuple[str, str], int]]:
     """The same among the subscriptions received, by disposition."""
-    subscriptions = f"""
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE received_subscription AS
         SELECT subscription.customer, coalesce(fate.disposition, 'prepared') AS disposition,
             coalesce(plan, {quoted(_PLAN_ID)}, '(no plan)') AS plan, coalesce(product, '(no product)') AS product
         FROM subscription
         LEFT JOIN (FROM fate WHERE object = 'subscription') fate USING (record)
         LEFT JOIN named_plan ON {quoted(_PLAN_ID)} = named_plan.id"""
+    )
     columns = {"Excel dump": "disposition <> 'merged'"} | {
         column: f"disposition = {literal(disposition)}" for column, disposition in _DISPOSITIONS.items()
     }
@@ -333,9 +337,9 @@ def _by_name_delivered(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[
     for section, (what, counted) in _BY_NAME.items():
         # A customer has one fate in a plan: prepared where any of its subscriptions is.
         source = (
-            subscriptions
+            "FROM received_subscription"
             if counted == "count(*)"
-            else f"SELECT {what}, {_BEST_DISPOSITION} AS disposition FROM ({subscriptions}) GROUP BY {what}, customer"
+            else f"SELECT {what}, {_BEST_DISPOSITION} AS disposition FROM received_subscription GROUP BY {what}, customer"
         )
         for name, *values in connection.execute(
             f"SELECT {what}, {filtered} FROM ({source}) GROUP BY {what} ORDER BY {what}"

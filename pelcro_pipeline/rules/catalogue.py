@@ -1,243 +1,726 @@
 """Every rule, once, in the order in which the ledger names the first.
 
-``sentence`` is what a finding says, ``fix`` what to do about it. Neither ever holds a value.
+What a person reads of a rule stands here: the findings take their words from it, and the error
+catalogue (``handbook``) is rendered from it. No text ever holds a value of a record: it is printed
+beside one, and would be shown for others.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pelcro_pipeline.spec.model import Severity
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Rule:
     """One rule of the migration."""
 
     id: str
+    #: What a finding says.
     sentence: str
+    #: What the publisher, or who prepares the files, does about it.
     fix: str
+    #: What a finding of it can be; none where the rule makes no finding, and ``effect`` says what it does.
+    severities: tuple[Severity, ...] = ()
+    effect: str = ""
+    #: The guide's own words that it rests on; none where the guide is silent.
+    guide: str = ""
+    #: Which reading was chosen where the guide is silent or leaves room, and why.
+    reading: str = ""
+    #: The columns that it concerns, where neither the spec nor a query declares them.
+    attributes: tuple[str, ...] = ()
 
 
-def _rules(*entries: tuple[str, str, str]) -> tuple[Rule, ...]:
-    return tuple(Rule(*entry) for entry in entries)
+_STOPS = "The run stops before anything is stored."
 
+FILES = (
+    Rule(
+        id="FILE-UNREADABLE",
+        sentence="The file cannot be read as text or as a workbook, or none of its columns belongs to a template.",
+        fix="Deliver it again as CSV or XLSX with the template's headers, or list it under ignore in extract.toml.",
+        effect=_STOPS,
+        guide="By providing the data in our predefined CSV files, our team will be able to process the migration much "
+        "faster",
+        reading="Workbooks, other delimiters and other encodings are read as well; what cannot be told for certain is "
+        "not guessed, as a wrong guess would spoil every name with an accent.",
+    ),
+    Rule(
+        id="FILE-HEADER",
+        sentence="This column is in no template; it is kept in the archive and not migrated.",
+        fix="If it is to be migrated, give it the name of a template column; otherwise nothing is to be done.",
+        severities=(Severity.QUESTION,),
+        guide="During the data conversion process, you will need to populate the Pelcro Provided templates with your "
+        "current data set.",
+        reading="The guide does not say what becomes of other columns: they are kept, and those that are named as "
+        "common_metadata of customers, subscriptions or plans are migrated as such.",
+    ),
+    Rule(
+        id="FILE-DUPLICATE-HEADER",
+        sentence="The file has this column twice, and on this line the two differ.",
+        fix="Take one of the two columns out, or make them agree.",
+        severities=(Severity.REJECT,),
+        reading="The guide's own example has a column twice, so equal values are let be; where they differ, nothing "
+        "tells which is meant.",
+    ),
+    Rule(
+        id="FILE-MISSING",
+        sentence="A column that nothing can stand in for is missing from its file, or subscriptions come without "
+        "plans or products.",
+        fix="Deliver the columns and files that the error lists.",
+        effect=_STOPS,
+        guide="Here's a list of the typical information which is vitally needed for a given subscriptions migration",
+        reading="Only columns that cannot be inferred are insisted on: without one, every record of the file would be "
+        "rejected.",
+    ),
+    Rule(
+        id="FILE-RAGGED",
+        sentence="This line has more or fewer cells than the header.",
+        fix="Put cells that hold the delimiter, a quotation mark or a line break in quotation marks.",
+        severities=(Severity.REJECT,),
+        reading="The guide does not speak of it: with a cell too many or too few, nothing tells which cell belongs to "
+        "which column, so no part of the line is used.",
+    ),
+    Rule(
+        id="FILE-BLANK",
+        sentence="The line is blank.",
+        fix="Nothing is to be done.",
+        severities=(Severity.EXCLUDED,),
+        reading="The guide does not speak of it: a blank line holds no record, and is listed so that every line is "
+        "accounted for.",
+    ),
+    Rule(
+        id="FILE-DATE-ORDER",
+        sentence="Day and month cannot be told apart in this column; the day is taken to come first.",
+        fix="Set date_format in extract.toml.",
+        severities=(Severity.QUESTION,),
+        reading="The guide does not name a date format, and its examples write the day first.",
+    ),
+    Rule(
+        id="FILE-CARD-NUMBER",
+        sentence="A cell holds a payment card number.",
+        fix="Take card numbers out of the delivery; cards move from payment processor to payment processor.",
+        effect=_STOPS,
+        guide="Coordinate between your new payment processor and the previous one to request the data migration.",
+        reading="Cards move between payment processors alone, so a card number in these files is an accident, and is "
+        "stored nowhere.",
+    ),
+)
+CUSTOMERS = (
+    Rule(
+        id="CUS-ID-MISSING",
+        sentence="The customer has no id; one is assigned.",
+        fix="Deliver the old system's id; without it a payment card cannot be matched to this customer.",
+        severities=(Severity.REPAIR,),
+        guide="Note: If an old provider id is not available, you must assign a randomly generated unique id for each "
+        "individual customer record.",
+        reading="The id is derived from the email, or else from the record, so that every run assigns the same one; "
+        "lines with one email are one customer.",
+    ),
+    Rule(
+        id="CUS-MERGED",
+        sentence="The line repeats the customer of an earlier line; the two are one.",
+        fix="Nothing is to be done.",
+        effect="The customer is merged into the first line with its id, in the ledger alone.",
+        guide="For these cases, only one row would be used to migrate customer related attributes and others would be "
+        "discarded. All subscription related attributes will be honoured and migrated as such.",
+    ),
+    Rule(
+        id="CUS-FILLED",
+        sentence="The customer's first line leaves this empty; it is filled from this line.",
+        fix="Write the same on every line of the customer.",
+        severities=(Severity.REPAIR,),
+        guide="all the customer-related fields (even if they are optional) must be unique per customer",
+        reading="An empty cell contradicts nothing: the first filled one in file order is used, so that no value is "
+        "lost.",
+    ),
+    Rule(
+        id="CUS-CONFLICT",
+        sentence="The customer's lines disagree; the first filled value is used.",
+        fix="Say which value is right, and write it on every line of the customer.",
+        severities=(Severity.QUESTION,),
+        guide="If the same user has multiple subscriptions, all the repeated rows must have exactly the same values "
+        "for the following customer related attributes with the same old_provider_id.",
+        reading="The guide uses one row and does not say which: the first filled value in file order is used, and "
+        "every line's subscription is migrated.",
+    ),
+    Rule(
+        id="CUS-EMAIL-INVALID",
+        sentence="This is not an email address; the customer is migrated without one.",
+        fix="Correct the address; without one the customer cannot log in.",
+        severities=(Severity.CLEAR,),
+        guide="Note: If an email address is not available, the user will not be able to login to online services.",
+        reading="The guide does not say what an email address is: it is judged by its form (RFC 5321), and nobody is "
+        "written to.",
+    ),
+    Rule(
+        id="CUS-EMAIL-SHARED",
+        sentence="Another customer already has this email address; this one is migrated without it.",
+        fix="Give the two one id if they are one person, or give this one an address of its own.",
+        severities=(Severity.CLEAR,),
+        guide="Two separate old provider IDs cannot share the same email address.",
+        reading="The first customer in file order keeps it; small and capital letters are the same.",
+    ),
+    Rule(
+        id="CUS-PHONE-INVALID",
+        sentence="This is not a phone number of at most 20 digits; the customer is migrated without it.",
+        fix="Correct the number: digits, with a leading + where there is one.",
+        severities=(Severity.CLEAR,),
+        guide="No letters are allowed. Maximum 20 digits.",
+        reading="Spaces and the signs + . - ( ) of the guide's examples are accepted and taken out.",
+    ),
+    Rule(
+        id="CUS-DISPLAY-NAME-SHARED",
+        sentence="Another customer already has this display name; this one is migrated without it.",
+        fix="Give this customer another display name.",
+        severities=(Severity.CLEAR,),
+        guide="Note: Two customers cannot share the same username.",
+        reading="The first customer in file order keeps it; small and capital letters differ.",
+    ),
+    Rule(
+        id="CUS-IMPORT-ONLY",
+        sentence="Neither 0 nor 1 says whether the customer is imported alone; this is told from whether it has a "
+        "subscription.",
+        fix="Write 0 to import the customer's subscriptions too, 1 to import the customer alone.",
+        severities=(Severity.REPAIR,),
+        guide="This is a binary value that determines if this migration will only import customer data and metadata.",
+        reading="The guide requires a value: a customer with a subscription is imported with it, any other alone.",
+    ),
+    Rule(
+        id="CUS-IMPORT-ONLY-SUB",
+        sentence="The customer is marked as imported alone; its subscriptions stay in the archive.",
+        fix="Set import_only_the_customer to 0 if the subscriptions are to be migrated.",
+        severities=(Severity.EXCLUDED,),
+        guide="1: Import customer data only.",
+        attributes=("customer.common_metadata.import_only_the_customer",),
+    ),
+    Rule(
+        id="CUS-ORIGINAL-ID",
+        sentence="The original id is empty; the customer's id is used.",
+        fix="Deliver the original id if it is another one.",
+        severities=(Severity.REPAIR,),
+        guide="Information corresponds to the old provider customer ID that is used during the migration process.",
+        reading="The guide requires it and does not tell it from customer.old_provider_id, so that one stands in.",
+    ),
+    Rule(
+        id="CUS-PASSWORD-SCHEME",
+        sentence="The password's encryption is missing, unknown, or not the one its hash shows.",
+        fix="Name the encryption; a customer whose password stays behind gets a reset email.",
+        severities=(Severity.REPAIR, Severity.CLEAR),
+        guide="Pelcro only supports the following: 1. Drupal_v8.2.x 2. Bcrypt (WordPress) 3. Bcrypt 4. MD5 5. Plain "
+        "text",
+        reading="Where the hash itself shows its encryption, that is used; where nothing shows it, the password is "
+        "not migrated, as nobody could log in with it.",
+    ),
+    Rule(
+        id="CUS-PASSWORD-UNPROVEN",
+        sentence="Fewer than five sample passwords of this encryption have been verified.",
+        fix="Deliver five hashes with their plain text in password_samples.csv.",
+        severities=(Severity.QUESTION,),
+        guide="A minimum of 5 password examples (hashes and their equivalent plain text).",
+        reading="It holds up no dry run: who signs off accepts the encryption by name.",
+        attributes=("customer.password",),
+    ),
+)
+ADDRESSES = (
+    Rule(
+        id="ADR-NAME",
+        sentence="The name on the address is empty.",
+        fix="Fill in the name; the customer's own is used where there is one.",
+        severities=(Severity.REPAIR, Severity.REJECT),
+        guide="The first name on the billing address corresponds to the first name of the person being billed when an "
+        "invoice is generated.",
+        reading="The guide requires a name: the customer's own stands in, and without one the address is not migrated.",
+    ),
+    Rule(
+        id="ADR-REQUIRED",
+        sentence="A required part of the address is empty.",
+        fix="Fill in the cell.",
+        severities=(Severity.REJECT,),
+        guide="Addresses will provide all the required contact information related to customers and their "
+        "subscriptions. That includes both billing and shipping addresses.",
+        reading="The first line, city, country and zip are marked as required and cannot be inferred; the customer is "
+        "migrated without the address.",
+    ),
+    Rule(
+        id="ADR-COUNTRY",
+        sentence="This is not a two-letter country code.",
+        fix="Write the two-letter ISO 3166-1 code, such as CA or US.",
+        severities=(Severity.REPAIR, Severity.REJECT),
+        guide="Note: Countries should be in the 2-letter ISO standard format found here.",
+        reading="A country's name or three-letter code is understood, and its two-letter code used.",
+    ),
+    Rule(
+        id="ADR-STATE",
+        sentence="The state or province is missing or not a code of the country.",
+        fix="Write its code, such as NY or QC.",
+        severities=(Severity.REPAIR, Severity.REJECT),
+        guide="Note: For all US and Canadian addresses, the state value must be populated in the 2-letter ISO "
+        "standard format found here.",
+        reading="Australian addresses are held to their own ISO codes too; a state's full name is understood, and its "
+        "code used.",
+    ),
+    Rule(
+        id="ADR-STATE-EMPTY",
+        sentence="The address has no state or province.",
+        fix="Fill it in, or confirm that addresses of this country have none.",
+        severities=(Severity.QUESTION,),
+        guide="This value provides the state of the customer's billing address.",
+        reading="The guide marks the state as required, and many countries have none: outside US, CA and AU the "
+        "address is migrated and the publisher asked.",
+    ),
+    Rule(
+        id="ADR-ZIP",
+        sentence="The zip or postal code does not look like one of the country.",
+        fix="Check the code; spreadsheets drop leading zeros.",
+        severities=(Severity.REPAIR, Severity.QUESTION),
+        guide="This value provides the zip/postal code of the customer's billing address.",
+        reading="The guide gives no form: US and Canadian codes alone are looked at, a US code that lacks one digit "
+        "gets its leading zero back, and any other is migrated as it is.",
+    ),
+    Rule(
+        id="ADR-PHONE",
+        sentence="This is not a phone number of at most 20 digits; the address is migrated without it.",
+        fix="Correct the number: digits alone.",
+        severities=(Severity.CLEAR,),
+        guide="It cannot contain any non-numeric characters (eg +,x). Number length should not exceed 20 digits.",
+        reading="The guide's own examples have hyphens and brackets: such signs are taken out, and only letters are "
+        "held against a number.",
+    ),
+    Rule(
+        id="ADR-SALUTATION",
+        sentence="The salutation or title of a shipping address is empty, which is accepted.",
+        fix="Nothing is to be done.",
+        effect="None: nothing is ever found.",
+        guide="Here are some example of accepted values: 1. Mr. 2. Mrs. 3. Miss. 4. Ms. 5. Dr. 6. Me. 7. 'empty'.",
+        reading="The guide marks both as required and lists 'empty' among their values; the values are believed.",
+        attributes=("address.shipping_salutation", "address.shipping_title"),
+    ),
+    Rule(
+        id="ADR-CONFLICT",
+        sentence="The customer has two different addresses of this type and no address ids; the first is used.",
+        fix="Say which address is right, or add the columns billing_address_id and shipping_address_id.",
+        severities=(Severity.QUESTION,),
+        guide="However, if the customer has more than one address, you need to add two additional columns "
+        "(shipping_address_id,billing_address_id) and ensure a unique ID for each unique address.",
+        reading="Without ids a customer has one address of each type: the first in file order.",
+        attributes=("address.billing", "address.shipping"),
+    ),
+    Rule(
+        id="ADR-ID-CONFLICT",
+        sentence="One address id stands for two different addresses; the first is used.",
+        fix="Give each address its own id.",
+        severities=(Severity.QUESTION,),
+        guide="ensure a unique ID for each unique address",
+        reading="Which of the two is meant is not told: the first in file order is used.",
+        attributes=("address.billing", "address.shipping"),
+    ),
+)
+PRODUCTS = (
+    Rule(
+        id="PRD-REQUIRED",
+        sentence="The product has no id or no name.",
+        fix="Fill in the cell.",
+        severities=(Severity.REJECT,),
+        guide="Here's a list of the required information for all product migrations:",
+    ),
+    Rule(
+        id="PRD-ID-SHARED",
+        sentence="An earlier product has this id and says something else.",
+        fix="Give each product its own id, or take out the line that is wrong.",
+        severities=(Severity.REJECT,),
+        guide="This value is a unique identifier tied to every product",
+        reading="The first product in file order keeps the id; a line that repeats it word for word is merged.",
+    ),
+    Rule(
+        id="PRD-ADDRESS-REQUIRED",
+        sentence="Neither 0 nor 1 says whether the product needs an address; this is told from whether one of its "
+        "plans ships.",
+        fix="Write 1 if customers need an address for this product, 0 if not.",
+        severities=(Severity.REPAIR,),
+        guide="This value is a boolean value that indicates if the customer address is required for this product or "
+        "not.",
+        reading="The guide requires a value: a product that is shipped needs an address, any other does not.",
+    ),
+    Rule(
+        id="PRD-DESCRIPTOR",
+        sentence="The statement descriptor is longer than 22 characters.",
+        fix="Shorten it, or it may be cut on bank statements.",
+        severities=(Severity.QUESTION,),
+        guide="Name that will appear on your customer's bank statement.",
+        reading="The guide gives no length; 22 characters are what card payments allow.",
+    ),
+    Rule(
+        id="PRD-ACTIVE",
+        sentence="Whether the product is active is neither 0 nor 1; it is taken as active.",
+        fix="Write 1 for a product on offer, 0 for an archived one.",
+        severities=(Severity.QUESTION,),
+        reading="The guide has this column in an example only, and does not describe it: a product is active unless "
+        "it says otherwise.",
+    ),
+)
+PLANS = (
+    Rule(
+        id="PLN-REQUIRED",
+        sentence="The plan has no id, no name or no product.",
+        fix="Fill in the cell.",
+        severities=(Severity.REJECT,),
+        guide="Here's a list of the required information for all plan migrations:",
+    ),
+    Rule(
+        id="PLN-ID-SHARED",
+        sentence="An earlier plan has this id and says something else.",
+        fix="Give each plan its own id, or take out the line that is wrong.",
+        severities=(Severity.REJECT,),
+        guide="The unique identifier previously used to refer to the plan (also known as rate code, promo code).",
+        reading="The first plan in file order keeps the id; a line that repeats it word for word is merged.",
+    ),
+    Rule(
+        id="PLN-PRODUCT",
+        sentence="The plan's product was not delivered.",
+        fix="Deliver the product, or correct its id here.",
+        severities=(Severity.REJECT,),
+        guide="This value will be used to link the Plans file with the Products file, and to specifically reference "
+        "the Product under which the Plan will be created.",
+    ),
+    Rule(
+        id="PLN-AMOUNT",
+        sentence="The amount is missing or not a whole number of cents.",
+        fix="Write the price in cents, without a decimal point.",
+        severities=(Severity.REJECT,),
+        guide="This value represents the unit amount in cents to be assigned as the plan price. Note: amounts should "
+        "be represented as a whole integer if possible.",
+        reading="A price is never guessed: readers are charged by it, and a decimal point may mean that it is not in "
+        "cents.",
+    ),
+    Rule(
+        id="PLN-CURRENCY",
+        sentence="The currency is missing or not a three-letter currency code.",
+        fix="Write the ISO 4217 code, such as cad, or set currency in extract.toml for plans that give none.",
+        severities=(Severity.REJECT,),
+        guide="This value determines the plan currency that will be used to charge the client.",
+        reading="The guide names no standard; its examples are ISO 4217 codes.",
+    ),
+    Rule(
+        id="PLN-BOOLEAN",
+        sentence="This is neither 0 nor 1.",
+        fix="Write 0 for no or 1 for yes.",
+        severities=(Severity.REJECT, Severity.REPAIR),
+        guide="This boolean value determines whether the plan is on an auto-renewal cycle or not.",
+        reading="Whether a plan renews decides who is charged again and is never guessed; a plan that does not say "
+        "whether it is available online is taken not to be.",
+    ),
+    Rule(
+        id="PLN-INTERVAL",
+        sentence="The interval is not 1 (day), 2 (week), 3 (month) or 4 (year).",
+        fix="Write its number.",
+        severities=(Severity.REPAIR, Severity.REJECT),
+        guide="The input is an integer which depends on the cycle: Day: 1 Week: 2 Month: 3 Year: 4",
+        reading="The word itself (day, week, month, year) is understood, and its number used.",
+    ),
+    Rule(
+        id="PLN-INTERVAL-COUNT",
+        sentence="The interval count is missing or not a whole number of 1 or more.",
+        fix="Write how many intervals one billing cycle lasts.",
+        severities=(Severity.REJECT,),
+        guide="This value is tied to the 'plan.interval' value and determines the billing cycle.",
+    ),
+    Rule(
+        id="PLN-SHIPMENTS",
+        sentence="The shipments per interval are missing or not a whole number of 0 or more.",
+        fix="Write how many shipments an interval has, 0 for a digital plan.",
+        severities=(Severity.REPAIR, Severity.REJECT),
+        guide="A digital plan that does not have any shipments associated with it, will typically be 0, whereas a "
+        "print product, that has shipments associated with it, will have a value greater than 0.",
+        reading="An empty cell is taken as 0, a digital plan; anything else that is no number leaves the plan behind.",
+    ),
+    Rule(
+        id="PLN-TYPE",
+        sentence="The plan's type is not regular, membership or donation.",
+        fix="Write one of the three.",
+        severities=(Severity.REPAIR, Severity.REJECT),
+        guide="Standard subscription plans must take the value regular.",
+        reading="An empty cell is taken as regular, the guide's standard; any other word leaves the plan behind.",
+    ),
+    Rule(
+        id="PLN-REVENUE",
+        sentence="Revenue is recognised neither by time nor by shipments.",
+        fix="Write time_based or shipment_based.",
+        severities=(Severity.REPAIR, Severity.REJECT),
+        guide="The revenue recognition field will be used to specify whether the subscription-related revenue is "
+        "being recognized on a time basis (seconds elapsed since subscription start) or a shipment basis (shipments "
+        "delivered from subscription start).",
+        reading="An empty cell is taken as shipment_based on a plan that ships and time_based on any other; any other "
+        "word leaves the plan behind.",
+    ),
+)
+SUBSCRIPTIONS = (
+    Rule(
+        id="SUB-NOT-MIGRATED",
+        sentence="The subscription is cancelled or expired; it is kept in the archive and not migrated.",
+        fix="Nothing is to be done, unless the status is wrong.",
+        severities=(Severity.EXCLUDED,),
+        guide="It is not possible to migrate any canceled or expired subscriptions.",
+    ),
+    Rule(
+        id="SUB-PLAN",
+        sentence="The subscription names no plan, or one that was not delivered.",
+        fix="Deliver the plan, or correct its id here.",
+        severities=(Severity.REJECT,),
+        guide="This value will be used to link the customers file with the plans file.",
+    ),
+    Rule(
+        id="SUB-PERIOD-END",
+        sentence="The end of the current period is missing or not a date.",
+        fix="Write the date until which the subscription is invoiced.",
+        severities=(Severity.REJECT,),
+        guide="End date of the current period that the subscription has been invoiced for. At the end of this period, "
+        "a new invoice will be created.",
+        reading="It may be missing where start_now is 1: the plan's interval then gives the end.",
+    ),
+    Rule(
+        id="SUB-EXPIRED",
+        sentence="The subscription's period ended before the migration; it is kept in the archive.",
+        fix="Nothing is to be done, unless the date is wrong.",
+        severities=(Severity.EXCLUDED,),
+        guide="You cannot migrate the following data: 1. Expired subscriptions.",
+        reading="An active subscription whose period has ended is an expired one, whatever its status says, unless "
+        "is_expired or start_now asks for it; unpaid ones have rules of their own.",
+    ),
+    Rule(
+        id="SUB-CANCEL",
+        sentence="Neither 0 nor 1 says whether the subscription ends with its period; this is told from its plan.",
+        fix="Write 1 if it ends with the period, 0 if it renews.",
+        severities=(Severity.REPAIR,),
+        guide="This boolean value determines whether an active subscription will be cancelled at the end of the "
+        "current period.",
+        reading="The guide requires a value: a subscription renews where its plan does.",
+    ),
+    Rule(
+        id="SUB-CANCEL-PLAN",
+        sentence="The subscription is said to renew, and its plan does not; the subscription is believed.",
+        fix="Say which is right: readers of a subscription that renews are charged again.",
+        severities=(Severity.QUESTION,),
+        guide="0: Plan will not be cancelled at the end of the current period. The plan will auto-renew.",
+        reading="The guide does not say which of the two prevails: the more particular one does.",
+    ),
+    Rule(
+        id="SUB-DATE",
+        sentence="This is not a date in the column's format; the subscription is migrated without it.",
+        fix="Correct the date.",
+        severities=(Severity.CLEAR,),
+        guide="Date which sets the subscription on a suspension mode.",
+        reading="Both dates are optional, so one that cannot be read is left out and does not hold up the "
+        "subscription.",
+    ),
+    Rule(
+        id="SUB-BOOLEAN",
+        sentence="This is not a yes or no; the subscription is migrated without it.",
+        fix="Write 1 for yes or 0 for no.",
+        severities=(Severity.CLEAR,),
+        guide="Boolean value that determines whether a shipment is deliverable.",
+        reading="None of these columns must be filled, so a value that cannot be read is left out and does not hold "
+        "up the subscription.",
+    ),
+    Rule(
+        id="SUB-START-AFTER-END",
+        sentence="The subscription starts after its current period ends; both dates are kept.",
+        fix="Say which date is right.",
+        severities=(Severity.QUESTION,),
+        reading="The guide does not describe the start date: it is migrated as delivered.",
+    ),
+    Rule(
+        id="SUB-SHIPMENTS",
+        sentence="The shipments remaining are missing on a plan that ships, or not a whole number of 0 or more.",
+        fix="Write how many shipments remain on the day of the migration.",
+        severities=(Severity.REJECT,),
+        guide="Must be an integer. Required (could be skipped in case of digital products subscriptions).",
+        reading="A subscription is digital where its plan does not ship.",
+    ),
+    Rule(
+        id="SUB-QUANTITY",
+        sentence="The quantity is missing or not a whole number of 1 or more.",
+        fix="Write how many copies, 1 in most cases.",
+        severities=(Severity.REPAIR, Severity.REJECT),
+        guide="In most cases, this value should be set to 1. Must be an integer.",
+        reading="An empty cell is taken as 1; anything else that is no such number leaves the subscription behind.",
+    ),
+    Rule(
+        id="SUB-COLLECTION",
+        sentence="The collection method is neither charge_automatically nor send_invoice.",
+        fix="Write one of the two.",
+        severities=(Severity.REJECT,),
+        guide='This attribute only takes 2 possible values: 1. "charge_automatically". 2. "send_invoice".',
+    ),
+    Rule(
+        id="SUB-STATUS",
+        sentence="The service status is neither active nor unpaid.",
+        fix="Write one of the two; unpaid means that the reader is invoiced or charged on the day of the migration.",
+        severities=(Severity.REJECT,),
+        guide="This field only takes the following values: 1. Active. 2. Unpaid.",
+        reading="It is never guessed, as it decides who is charged.",
+    ),
+    Rule(
+        id="SUB-TYPE",
+        sentence="The subscription's type is not regular, admin or member.",
+        fix="Write one of the three.",
+        severities=(Severity.REPAIR, Severity.REJECT),
+        guide="This field indicates the subscription type: 1. A standard subscription plan, if so indicate regular. "
+        "2. A membership group admin, if so indicate admin. 3. A membership group member, if so indicate member.",
+        reading="An empty cell is taken as regular, unless the subscription names a membership group: then it may be "
+        "admin or member, and stays behind.",
+    ),
+    Rule(
+        id="SUB-OLD-ID-SHARED",
+        sentence="An earlier subscription has this id and says something else.",
+        fix="Give each subscription its own id, or take out the line that is wrong.",
+        severities=(Severity.REJECT,),
+        guide="Unique subscription identifier.",
+        reading="The first subscription in file order keeps the id; a line that repeats it word for word, for the "
+        "same customer, is merged.",
+    ),
+    Rule(
+        id="SUB-OLD-ID-MISSING",
+        sentence="A gift subscription has no id.",
+        fix="Write the subscription's id: donor and recipient are joined by it.",
+        severities=(Severity.REJECT,),
+        guide="This field is optional but in case of having gift subscriptions, it must be filled.",
+    ),
+    Rule(
+        id="SUB-DUPLICATE",
+        sentence="An earlier line of this customer holds the same subscription, and neither has an id.",
+        fix="Take one of the lines out, or give each subscription its id if the reader has both.",
+        severities=(Severity.QUESTION, Severity.REJECT),
+        guide="One customer, referred to as a subscribed user, with two or more active subscriptions.",
+        reading="A reader may have two alike, so both are migrated; of unpaid ones the later stays behind, or the "
+        "reader would be charged twice.",
+    ),
+)
+RELATIONS = (
+    Rule(
+        id="REL-CUSTOMER",
+        sentence="The line names a customer who was not delivered, or none.",
+        fix="Deliver the customer, or correct the id here.",
+        severities=(Severity.REJECT,),
+        guide="Customers are the underlying object to which we associate subscriptions, payments, invoices, etc.",
+    ),
+    Rule(
+        id="REL-SHIPPING",
+        sentence="The plan ships or its product needs an address, and the customer has none that can be used.",
+        fix="Deliver a shipping address, or correct the one that was rejected.",
+        severities=(Severity.REJECT,),
+        guide="If the subscription is tied to a physical product that needs to be shipped, the shipping address will "
+        "be required.",
+        reading="Where the product needs an address and nothing is shipped, a billing address serves.",
+    ),
+    Rule(
+        id="REL-TAX-ADDRESS",
+        sentence="Taxes are collected, and the customer has no billing address that can be used.",
+        fix="Deliver a billing address, or correct the one that was rejected.",
+        severities=(Severity.REJECT,),
+        guide="In case of taxes inclusion in payments, addresses are required for all eligible customers regardless "
+        "of product nature.",
+        reading="It holds where taxes is set in extract.toml, for customers who have a subscription: tax follows the "
+        "billing address.",
+    ),
+    Rule(
+        id="REL-MEMBERSHIP-ADMIN",
+        sentence="The membership group has no admin, or more than one.",
+        fix="Make exactly one subscription of the group its admin.",
+        severities=(Severity.REJECT,),
+        guide="Note: Every unique membership group must have a single admin user.",
+        reading="Who the admin is cannot be told, so the whole group stays behind.",
+    ),
+    Rule(
+        id="REL-MEMBERSHIP-ID",
+        sentence="An admin or member names no membership group.",
+        fix="Write the group's id.",
+        severities=(Severity.REJECT,),
+        guide="The unique membership identifier, as Pelcro would define each membership via this field.",
+    ),
+    Rule(
+        id="REL-MEMBERSHIP-PLAN",
+        sentence="An admin or member is on a plan that is not of type membership.",
+        fix="Say which is right: the subscription's type or the plan's.",
+        severities=(Severity.QUESTION,),
+        guide="Membership/group plan must take the value membership.",
+        reading="The guide does not say that members need such a plan: both are migrated as delivered.",
+    ),
+    Rule(
+        id="REL-GIFT-DONOR",
+        sentence="The gift's donor is not named, was not delivered, or is not marked as a gift donor.",
+        fix="Write the id of the donor's subscription, and mark that one as gift donor.",
+        severities=(Severity.REJECT,),
+        guide="The donor subscription ID that will be used to tie a gift recipient subscription to a gift donor "
+        "subscription.",
+    ),
+    Rule(
+        id="REL-GIFT-ONE-TO-ONE",
+        sentence="Two or more recipients name the same donor subscription.",
+        fix="Give each recipient a donor subscription of its own.",
+        severities=(Severity.REJECT,),
+        guide="This is a one-to-one relation which means that every gift donor subscription should be related to one "
+        "(and only one) gift recipient subscription using the gift_donor_subscription_id value.",
+        reading="Which recipient is meant cannot be told, so all of them and the donor stay behind.",
+        attributes=(
+            "subscription.common_metadata.gift_donor_subscription_id",
+            "subscription.common_metadata.old_id",
+        ),
+    ),
+    Rule(
+        id="REL-GIFT-ALONE",
+        sentence="No recipient names this gift donor.",
+        fix="Deliver the recipient's subscription, or take the gift donor mark away.",
+        severities=(Severity.REJECT,),
+        guide="every gift donor subscription should be related to one (and only one) gift recipient subscription",
+    ),
+    Rule(
+        id="REL-GIFT-PLAN",
+        sentence="Donor and recipient of the gift are on different plans.",
+        fix="Put both on one plan.",
+        severities=(Severity.REJECT,),
+        guide="Donor and recipient subscriptions should share the same plan.",
+        reading="The guide says should: a pair on two plans cannot be told from a wrong pair, so both stay behind.",
+    ),
+    Rule(
+        id="REL-STRAY",
+        sentence="This does not go with the kind of subscription: a group or a membership plan on a regular one, or a "
+        "donor on one that is no gift recipient.",
+        fix="Say which is right, this cell or the kind of subscription.",
+        severities=(Severity.QUESTION,),
+        guide="This value is only expected to be filled for gift recipient subscription records.",
+        reading="The guide does not say what becomes of it: it is migrated as delivered.",
+    ),
+    Rule(
+        id="REL-GIFT-BOTH",
+        sentence="The subscription is marked as donor and as recipient of a gift.",
+        fix="Take one of the two marks away.",
+        severities=(Severity.REJECT,),
+        reading="The guide has no subscription that is both: a pair has two sides, and which this is cannot be told.",
+    ),
+    Rule(
+        id="REL-CLOSURE",
+        sentence="What this belongs to is not migrated, so this is not either.",
+        fix="Correct the cause that the ledger's detail names; this one follows by itself.",
+        effect="The object is rejected, in the ledger alone: the cause is the one finding.",
+        guide="It also is used to reference the Plan under which this subscription record will be created.",
+        reading="Nothing can be created under a product, plan or customer that is not there, nor half a gift, nor a "
+        "group without its admin.",
+    ),
+)
 
-FILES = _rules(
-    ("FILE-UNREADABLE", "The file cannot be read as text or as a workbook.", "Deliver it again as CSV or XLSX."),
-    (
-        "FILE-HEADER",
-        "The column is in no template; it is archived, not migrated.",
-        "Rename it to a template column if it is to be migrated.",
-    ),
-    (
-        "FILE-DUPLICATE-HEADER",
-        "The header names this attribute twice and the two cells differ.",
-        "Leave one column, or make the two agree.",
-    ),
-    ("FILE-MISSING", "A column is missing that nothing of its table can stand without.", "Deliver the column."),
-    (
-        "FILE-RAGGED",
-        "The record has more or fewer cells than the header.",
-        "Quote cells that hold the delimiter or a quotation mark.",
-    ),
-    ("FILE-BLANK", "The record is blank.", "Nothing is to be done."),
-    (
-        "FILE-DATE-ORDER",
-        "Day and month of this column cannot be told apart; day first is assumed.",
-        "Set date_format in extract.toml.",
-    ),
-    ("FILE-CARD-NUMBER", "A cell holds a payment card number.", "Take card numbers out of the delivery."),
-)
-CUSTOMERS = _rules(
-    (
-        "CUS-ID-MISSING",
-        "The customer has no id; one is assigned.",
-        "Deliver the old system's id if the customer has a card to migrate.",
-    ),
-    (
-        "CUS-FILLED",
-        "The customer's first record leaves this empty; a later record fills it.",
-        "Make the customer's records agree.",
-    ),
-    ("CUS-CONFLICT", "The customer's records disagree; the first filled value is used.", "Say which value is right."),
-    (
-        "CUS-EMAIL-INVALID",
-        "This is not an email address.",
-        "Correct the address; without one the customer cannot log in.",
-    ),
-    (
-        "CUS-EMAIL-SHARED",
-        "Another customer holds this email address.",
-        "Say whether the two are one customer, or give this one its own address.",
-    ),
-    ("CUS-PHONE-INVALID", "This is not a phone number of at most 20 digits.", "Correct the number."),
-    (
-        "CUS-DISPLAY-NAME-SHARED",
-        "Another customer holds this display name.",
-        "Give this customer another display name.",
-    ),
-    (
-        "CUS-IMPORT-ONLY",
-        "Whether to import the customer only is not said; it is taken from whether there is a subscription.",
-        "Write 0 or 1.",
-    ),
-    (
-        "CUS-IMPORT-ONLY-SUB",
-        "The customer is imported without subscriptions.",
-        "Set import_only_the_customer to 0 if they are to be migrated.",
-    ),
-    (
-        "CUS-ORIGINAL-ID",
-        "The original id is empty; the customer's id is used.",
-        "Deliver the original id if it differs.",
-    ),
-    (
-        "CUS-PASSWORD-SCHEME",
-        "The password's scheme is missing, unknown or not its hash's.",
-        "Name the scheme; where it stays unknown the customer gets a reset email.",
-    ),
-    (
-        "CUS-PASSWORD-UNPROVEN",
-        "The scheme has fewer than five verified password samples.",
-        "Deliver five hashes with their plain text in password_samples.csv.",
-    ),
-)
-ADDRESSES = _rules(
-    (
-        "ADR-NAME",
-        "The name on the address is empty.",
-        "Deliver the name; the customer's own is used where there is one.",
-    ),
-    ("ADR-REQUIRED", "A required part of the address is empty.", "Complete the address."),
-    ("ADR-COUNTRY", "This is not an ISO 3166-1 alpha-2 country code.", "Write the two-letter code."),
-    ("ADR-STATE", "This is not an ISO 3166-2 state or province of the country.", "Write its code, such as NY or QC."),
-    ("ADR-STATE-EMPTY", "The address has no state.", "Say whether that is right for this country."),
-    ("ADR-ZIP", "The zip does not have the country's shape.", "Check the zip; spreadsheets drop leading zeros."),
-    ("ADR-PHONE", "This is not a phone number of at most 20 digits.", "Correct the number."),
-    ("ADR-SALUTATION", "The salutation or title of a shipping address is empty.", "Nothing is to be done."),
-    (
-        "ADR-CONFLICT",
-        "The customer has several addresses of this type and no address ids; the first is used.",
-        "Say which is right, or add the address id columns.",
-    ),
-    (
-        "ADR-ID-CONFLICT",
-        "One address id stands for several addresses; the first is used.",
-        "Give each address its own id.",
-    ),
-)
-PRODUCTS = _rules(
-    ("PRD-REQUIRED", "A product needs an id and a name.", "Fill the cell."),
-    ("PRD-ID-SHARED", "An earlier product has this id and other content.", "Give each product its own id."),
-    (
-        "PRD-ADDRESS-REQUIRED",
-        "Whether an address is required is not said; it is taken from whether a plan ships.",
-        "Write 0 or 1.",
-    ),
-    ("PRD-DESCRIPTOR", "A statement descriptor holds at most 22 characters.", "Shorten it."),
-    ("PRD-ACTIVE", "Whether the product is active is not said; it is taken as active.", "Write 0 or 1."),
-)
-PLANS = _rules(
-    ("PLN-REQUIRED", "A plan needs an id, a name and a product.", "Fill the cell."),
-    ("PLN-ID-SHARED", "An earlier plan has this id and other content.", "Give each plan its own id."),
-    ("PLN-PRODUCT", "The plan's product is not in the extract.", "Deliver the product or correct the id."),
-    ("PLN-AMOUNT", "The amount is no whole number of cents.", "Write the price in cents."),
-    ("PLN-CURRENCY", "This is not an ISO 4217 currency.", "Write the three-letter code."),
-    ("PLN-BOOLEAN", "This is not 0 or 1.", "Write 0 or 1."),
-    ("PLN-INTERVAL", "The interval is not 1 (day), 2 (week), 3 (month) or 4 (year).", "Write its number."),
-    ("PLN-INTERVAL-COUNT", "The interval count is no whole number of 1 or more.", "Correct the number."),
-    ("PLN-SHIPMENTS", "The shipments are no whole number of 0 or more.", "Correct the number; 0 for a digital plan."),
-    ("PLN-TYPE", "The type is not regular, membership or donation.", "Write one of the three."),
-    ("PLN-REVENUE", "Revenue is recognised neither by time nor by shipments.", "Write time_based or shipment_based."),
-)
-SUBSCRIPTIONS = _rules(
-    (
-        "SUB-NOT-MIGRATED",
-        "Cancelled and expired subscriptions are not migrated.",
-        "Nothing is to be done: it is in the archive.",
-    ),
-    ("SUB-PLAN", "The subscription's plan is not in the extract.", "Deliver the plan or correct the id."),
-    ("SUB-PERIOD-END", "The end of the current period is missing or no date.", "Deliver the date."),
-    (
-        "SUB-EXPIRED",
-        "The subscription's period ended before the migration.",
-        "Nothing is to be done: it is in the archive.",
-    ),
-    ("SUB-CANCEL", "Whether it cancels at period end is not said; it is taken from its plan.", "Write 0 or 1."),
-    (
-        "SUB-CANCEL-PLAN",
-        "The subscription renews on a plan that does not.",
-        "Say which is right; the subscription's value is used.",
-    ),
-    ("SUB-DATE", "This is not a date in the column's format.", "Correct the date."),
-    ("SUB-BOOLEAN", "This is not 0 or 1.", "Write 0 or 1."),
-    ("SUB-START-AFTER-END", "The subscription starts after its period ends.", "Say which date is right."),
-    (
-        "SUB-SHIPMENTS",
-        "The shipments remaining are missing on a plan that ships, or no whole number.",
-        "Deliver the number.",
-    ),
-    ("SUB-QUANTITY", "The quantity is no whole number of 1 or more.", "Correct the number."),
-    (
-        "SUB-COLLECTION",
-        "The collection method is neither charge_automatically nor send_invoice.",
-        "Write one of the two.",
-    ),
-    ("SUB-STATUS", "The service status is neither active nor unpaid.", "Write one of the two."),
-    ("SUB-TYPE", "The type is not regular, admin or member.", "Write one of the three."),
-    (
-        "SUB-OLD-ID-SHARED",
-        "An earlier subscription has this id and other content.",
-        "Give each subscription its own id.",
-    ),
-    ("SUB-OLD-ID-MISSING", "A gift subscription needs an id.", "Deliver the subscription's id."),
-    (
-        "SUB-DUPLICATE",
-        "An earlier record of this customer holds the same subscription.",
-        "Say whether the reader has it twice.",
-    ),
-)
-RELATIONS = _rules(
-    ("REL-CUSTOMER", "The record names no customer of the extract.", "Deliver the customer or correct the id."),
-    (
-        "REL-SHIPPING",
-        "The plan ships or its product needs an address, and the customer has none that stands.",
-        "Deliver a shipping address.",
-    ),
-    (
-        "REL-TAX-ADDRESS",
-        "Taxes are collected and the customer has no billing address that stands.",
-        "Deliver a billing address.",
-    ),
-    (
-        "REL-MEMBERSHIP-ADMIN",
-        "A membership group has exactly one admin.",
-        "Name one subscription of the group as its admin.",
-    ),
-    ("REL-MEMBERSHIP-ID", "An admin or member names no membership group.", "Deliver the group's id."),
-    ("REL-MEMBERSHIP-PLAN", "An admin or member is on a plan that is no membership plan.", "Say which is right."),
-    (
-        "REL-GIFT-DONOR",
-        "The gift's donor is not named, not in the extract, or no gift donor.",
-        "Name the donor's subscription.",
-    ),
-    (
-        "REL-GIFT-ONE-TO-ONE",
-        "A donor subscription has exactly one recipient.",
-        "Give each recipient a donor subscription of its own.",
-    ),
-    ("REL-GIFT-ALONE", "No recipient names this donor.", "Deliver the recipient, or take the donor flag away."),
-    ("REL-GIFT-PLAN", "Donor and recipient are on different plans.", "Put both on one plan."),
-    ("REL-STRAY", "The record says something that only another type of subscription has.", "Say which is right."),
-    ("REL-GIFT-BOTH", "A subscription is either donor or recipient of a gift.", "Clear one of the two flags."),
-    ("REL-CLOSURE", "What this depends on is not migrated.", "Mend the cause that the ledger names."),
-)
-#: Exclusions come first: an excluded object is judged by nothing else.
-EXCLUSIONS = ("FILE-BLANK", "CUS-IMPORT-ONLY-SUB", "SUB-NOT-MIGRATED", "SUB-EXPIRED")
-
-RULES: dict[str, Rule] = {
-    rule.id: rule
-    for section in (FILES, CUSTOMERS, ADDRESSES, PRODUCTS, PLANS, SUBSCRIPTIONS, RELATIONS)
-    for rule in section
+#: The book's sections by their titles.
+SECTIONS: dict[str, tuple[Rule, ...]] = {
+    "Files": FILES,
+    "Customers": CUSTOMERS,
+    "Addresses": ADDRESSES,
+    "Products": PRODUCTS,
+    "Plans": PLANS,
+    "Subscriptions": SUBSCRIPTIONS,
+    "Relations": RELATIONS,
 }
+RULES: dict[str, Rule] = {rule.id: rule for section in SECTIONS.values() for rule in section}
 #: A rule's place in the book.
 ORDER: dict[str, int] = {rule: place for place, rule in enumerate(RULES)}
+#: Exclusions come first: an excluded object is judged by nothing else.
+EXCLUSIONS = tuple(rule.id for rule in RULES.values() if rule.severities == (Severity.EXCLUDED,))

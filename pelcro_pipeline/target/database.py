@@ -103,10 +103,12 @@ def load(files: PreparedFiles, path: Path) -> dict[str, int]:
         writing.discard(leftover)
     try:
         with duck.connect(unfinished) as connection:
-            for statement in ddl.create(files.metadata()):
+            prepared = rows(files)
+            for table, statement in ddl.create(files.metadata()).items():
                 connection.execute(statement)
-            for table, query in rows(files).items():
-                connection.execute(f"INSERT INTO {table} BY NAME {query}")
+                connection.execute(f"INSERT INTO {table} BY NAME {prepared[table]}")
+                for key in ddl.keys(table):
+                    connection.execute(key)
             differing = compare(connection, files)
             if differing:
                 raise RefusedError(

@@ -1,0 +1,123 @@
+"""The error catalogue: every rule of the book on one page, for who meets its id in findings.csv.
+
+The words are the catalogue's, the columns what the spec and the queries declare: nothing is said
+here a second time. Each rule is a heading, so that its id in small letters is its anchor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pelcro_pipeline.delivery.reading import INDISPENSABLE
+from pelcro_pipeline.rules import relations
+from pelcro_pipeline.rules.catalogue import RULES, SECTIONS, Rule
+from pelcro_pipeline.rules.judgement import FIELD_QUERIES
+from pelcro_pipeline.spec import BY_OBJECT, TABLES, dictionary
+from pelcro_pipeline.spec.model import Severity
+
+COMMAND = "python -m pelcro_pipeline.rules.handbook"
+
+#: Every query that tells a rule, whatever an extract's settings leave out.
+QUERIES = (*FIELD_QUERIES, *relations.queries(taxes=True))
+
+MEANINGS = {
+    Severity.REJECT: "The object is not migrated. It is kept in the archive.",
+    Severity.CLEAR: "This value is not migrated; the object is.",
+    Severity.REPAIR: "The value was missing or not in an accepted form, and another was inferred: see `result`.",
+    Severity.QUESTION: "It is migrated as it is. Please say whether that is right.",
+    Severity.EXCLUDED: "It has no place in a migration. It stands in `ledger.csv` alone, and is kept in the archive.",
+}
+
+_INTRODUCTION = """\
+# Rules
+
+What a delivery must hold to, rule by rule. `findings.csv` names for each finding the file, the line and the column,
+and one of these rules; `ledger.csv` names the rule by which an object was left behind. An object is a customer, an
+address, a product, a plan or a subscription; one line can hold several.
+
+The columns are described in the [data dictionary](data-dictionary.md). The guide is Pelcro's *Migrating your data*,
+quoted word for word. Where it is silent or leaves room, it is said how it was read, and why."""
+
+
+def markdown() -> str:
+    """The catalogue as one Markdown page."""
+    contents = "\n".join(f"- {_link(title, title)}: {_ids(rules)}" for title, rules in SECTIONS.items())
+    parts = [_INTRODUCTION, contents, "## Severities", _severities()]
+    for title, rules in SECTIONS.items():
+        parts += [f"## {title}", *(part for rule in rules for part in _entry(rule))]
+    return "\n\n".join(parts) + "\n"
+
+
+def anchor(heading: str) -> str:
+    """Where a rule's entry stands on the page, as a link's end."""
+    return "#" + heading.lower().replace(" ", "-")
+
+
+def attributes(rule: str) -> tuple[str, ...]:
+    """The columns that a rule concerns, as far as they can be named, in the templates' order."""
+    return declared(rule) or RULES[rule].attributes
+
+
+def declared(rule: str) -> tuple[str, ...]:
+    """The columns that the spec, a query or the reading of files declares for a rule."""
+    names = [
+        name
+        for table in TABLES
+        for attribute, breach in table.breaches
+        if breach.rule == rule
+        for name in (*breach.clears, attribute.name)
+    ]
+    names += [query.attribute for query in QUERIES if query.rule == rule and query.attribute]
+    if rule == "FILE-MISSING":
+        names += [name for needed in INDISPENSABLE.values() for name in needed]
+    return tuple(dict.fromkeys(names))
+
+
+def _entry(rule: Rule) -> Iterator[str]:
+    yield f"### {rule.id}"
+    yield rule.sentence
+    lines = {
+        "Severity": ", ".join(f"`{severity}`" for severity in rule.severities),
+        "Effect": rule.effect,
+        "What to do": rule.fix,
+        "Columns": _columns(rule),
+        "The guide": f"“{rule.guide}”" if rule.guide else "",
+        "How it is read": rule.reading,
+    }
+    yield "\n".join(f"- **{title}:** {text}" for title, text in lines.items() if text)
+
+
+def _columns(rule: Rule) -> str:
+    named = attributes(rule.id)
+    if named:
+        return ", ".join(f"`{name}`" for name in named)
+    objects = [query.object for query in QUERIES if query.rule == rule.id and query.object]
+    return f"any that begins with `{BY_OBJECT[objects[0]].prefix}`" if objects else ""
+
+
+def _severities() -> str:
+    rows = ["| severity | what it means |", "|---|---|"]
+    return "\n".join([*rows, *(f"| `{severity}` | {meaning} |" for severity, meaning in MEANINGS.items())])
+
+
+def _ids(rules: tuple[Rule, ...]) -> str:
+    return ", ".join(_link(rule.id, rule.id) for rule in rules)
+
+
+def _link(text: str, heading: str) -> str:
+    return f"[{text}]({anchor(heading)})"
+
+
+#: The pages of the project's docs that are rendered.
+PAGES = {"rules.md": markdown, "data-dictionary.md": dictionary.markdown}
+
+
+def main(folder: Path = Path("docs")) -> None:
+    """Write the rendered pages into ``folder``; run where the project's files stand."""
+    for name, render in PAGES.items():
+        (folder / name).write_text(render(), encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()
