@@ -59,6 +59,11 @@ class ExtractPaths:
         return self.home / "prepared" / self.extract
 
     @property
+    def seals(self) -> Path:
+        """The seals of the prepared files: beside them they would look like files to upload."""
+        return self.tables / "prepared"
+
+    @property
     def archive(self) -> Path:
         return self.home / "archive" / self.extract
 

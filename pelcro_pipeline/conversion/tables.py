@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 
+from pelcro_pipeline import seal
 from pelcro_pipeline.delivery.reading import DeliveredFile, Reading
 from pelcro_pipeline.spec import ADDRESS_IDS, CUSTOMER_ID, TABLES
 from pelcro_pipeline.spec.model import Table
@@ -63,6 +64,39 @@ def view(reading: Reading, folder: Path, table: Table) -> str:
             "NULL::VARCHAR[] AS delivered, NULL::VARCHAR[] AS results WHERE false"
         )
     return "\nUNION ALL\n".join(selects)
+
+
+def seal_up(connection: duckdb.DuckDBPyConnection, reading: Reading, folder: Path) -> None:
+    """Seal each file's conversion."""
+    for file in reading.files:
+        seal.put(
+            connection, f"read_parquet({literal(str(parquet(folder, file)))})", seal.path(folder, str(file.ordinal))
+        )
+
+
+def altered(connection: duckdb.DuckDBPyConnection, reading: Reading, folder: Path) -> list[str]:
+    """The records, by file and line, that are not as they were converted."""
+    return [
+        f"{file.name} line {line}"
+        for file in reading.files
+        for difference in seal.broken(
+            connection, f"read_parquet({literal(str(parquet(folder, file)))})", seal.path(folder, str(file.ordinal))
+        )[:1]
+        for line in dict.fromkeys(
+            file_line(connection, file, place) for place in (difference.place, difference.stands) if place is not None
+        )
+    ]
+
+
+def file_line(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, place: int) -> int:
+    """The physical line of a file's record, by its number."""
+    if file.lines is None:
+        return place + 2
+    lines = connection.execute(
+        f"SELECT line FROM read_parquet({literal(file.lines)}, file_row_number = true) WHERE file_row_number = {place}"
+    ).fetchall()
+    # Behind the last record stands what was added to it.
+    return lines[0][0] if lines else place + 2
 
 
 def create_views(connection: duckdb.DuckDBPyConnection, reading: Reading, folder: Path) -> None:

@@ -5,13 +5,14 @@ import dagster as dg
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline import writing
-from pelcro_pipeline.conversion import passwords
+from pelcro_pipeline.conversion import passwords, tables
 from pelcro_pipeline.defs import raw
 from pelcro_pipeline.defs.checks import check
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import asset_spec, markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.rules import conservation, findings, judgement, ledger, verdict
 from pelcro_pipeline.spec.sql import literal
 
@@ -60,6 +61,11 @@ def analysis(extract: Extracts):
     with as_failure(), duck.connect() as connection:
         settings = extract_settings.load(paths.delivered)
         reading = delivery.opened(paths.reading)
+        tables.create_views(connection, reading, paths.conversion)
+        if altered := tables.altered(connection, reading, paths.conversion):
+            raise RefusedError(
+                f"Not as it was converted: {', '.join(altered[:5])}. Run the extract again from the start."
+            )
         judgement.judge(connection, reading, paths.conversion, settings)
         findings.create_findings(connection, reading, passwords.proven(paths.delivered))
         ledger.create_ledger(connection, reading)

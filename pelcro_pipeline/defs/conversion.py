@@ -60,6 +60,7 @@ def conversion(extract: Extracts):
         reading = delivery.opened(paths.reading)
         with writing.whole_folder(paths.conversion) as folder:
             convert(connection, reading, settings, folder)
+            tables.seal_up(connection, reading, folder)
         tables.create_views(connection, reading, paths.conversion)
         constants = sql.constants(settings.today, settings.currency)
         for name, own in raw.TABLES.items():

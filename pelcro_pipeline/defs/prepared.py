@@ -14,6 +14,7 @@ from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.prepared import archive, files, tables
 from pelcro_pipeline.rules import verdict
 from pelcro_pipeline.spec import CUSTOMERS, TEMPLATES, schema
+from pelcro_pipeline.target.database import PreparedFiles
 
 _DEPS = [dg.AssetKey(["analysis", "ledger"]), dg.AssetKey(["analysis", "findings"])]
 #: The conversions that each prepared file is made of.
@@ -55,9 +56,11 @@ def prepared(extract: Extracts):
         settings = extract_settings.load(paths.delivered)
         reading = delivery.opened(paths.reading)
         verdict.open_on(connection, reading, paths.conversion, paths.analysis)
+        verdict.verify(connection, reading, paths.conversion, paths.analysis)
         tables.create_views(connection, reading, settings)
-        with writing.whole_folder(paths.prepared) as folder:
+        with writing.whole_folder(paths.prepared) as folder, writing.whole_folder(paths.seals) as seals:
             records = files.write(connection, reading, settings, folder)
+            PreparedFiles(folder, settings, seals).seal_up(connection)
         for name, own in TEMPLATES.items():
             yield dg.MaterializeResult(
                 asset_key=["prepared", name],

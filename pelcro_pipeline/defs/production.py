@@ -34,7 +34,7 @@ def production_database(extract: Extracts) -> dg.MaterializeResult:
     paths = extract.paths
     with as_failure():
         signed = sign_off.verified(paths)
-        files = database.PreparedFiles(paths.prepared, extract_settings.load(paths.delivered))
+        files = database.PreparedFiles(paths.prepared, extract_settings.load(paths.delivered), paths.seals)
         counts = database.load(files, paths.database("production"))
     return dg.MaterializeResult(
         metadata={

@@ -27,7 +27,7 @@ class Extracts(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Extracts]:
-        run = context.dagster_run
+        run = context.run
         extract = run.tags.get(PARTITION_TAG) if run else None
         if extract is None:
             yield self

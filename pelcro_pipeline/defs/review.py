@@ -3,10 +3,13 @@
 import dagster as dg
 from pydantic import Field
 
+from pelcro_pipeline import connection as duck
+from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import OWNERS
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.review import sign_off
+from pelcro_pipeline.target import database
 
 
 class Signature(dg.Config):
@@ -29,8 +32,11 @@ def review_sign_off(config: Signature, extract: Extracts) -> dg.MaterializeResul
 
     The guide: *Sign off on the report and Data validation.* Any change voids it.
     """
-    with as_failure():
-        signed = sign_off.sign(extract.paths, config.signed_by, config.role)
+    paths = extract.paths
+    with as_failure(), duck.connect() as connection:
+        files = database.PreparedFiles(paths.prepared, extract_settings.load(paths.delivered), paths.seals)
+        files.verify(connection)
+        signed = sign_off.sign(paths, config.signed_by, config.role)
     return dg.MaterializeResult(
         metadata={
             "signed by": signed.signed_by,

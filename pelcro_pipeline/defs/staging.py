@@ -10,6 +10,7 @@ from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import OWNERS, markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.prepared.files import NAMES
 from pelcro_pipeline.review import statistics
 from pelcro_pipeline.rules import verdict
@@ -41,7 +42,7 @@ def staging_database(extract: Extracts):
     """
     paths = extract.paths
     with as_failure():
-        files = database.PreparedFiles(paths.prepared, extract_settings.load(paths.delivered))
+        files = database.PreparedFiles(paths.prepared, extract_settings.load(paths.delivered), paths.seals)
         counts = database.load(files, paths.database("staging"))
     yield dg.MaterializeResult(
         metadata={
@@ -71,9 +72,15 @@ def staging_migration_statistics(extract: Extracts) -> dg.MaterializeResult:
     paths = extract.paths
     with as_failure(), duck.connect() as connection:
         reading = delivery.opened(paths.reading)
-        files = database.PreparedFiles(paths.prepared, extract_settings.load(paths.delivered))
+        files = database.PreparedFiles(paths.prepared, extract_settings.load(paths.delivered), paths.seals)
         verdict.open_on(connection, reading, paths.conversion, paths.analysis)
+        verdict.verify(connection, reading, paths.conversion, paths.analysis)
+        files.verify(connection)
         with database.opened(paths.database("staging"), "staging", connection):
+            if differing := database.compare(connection, files, "staging."):
+                raise RefusedError(
+                    f"{paths.database('staging').name} is not as it was loaded: {', '.join(differing)}. Run the extract again."
+                )
             frame = statistics.staging(connection, reading, files, "staging")
     with writing.whole(paths.reports / "statistics.csv") as unfinished:
         frame.to_csv(unfinished, index=False)

@@ -114,7 +114,7 @@ def _sources(
 def _prepared(
     connection: duckdb.DuckDBPyConnection, paths: ExtractPaths, customer: str, environments: tuple[str, ...]
 ) -> list[PreparedRecord]:
-    files = PreparedFiles(paths.prepared, extract_settings.load(paths.delivered))
+    files = PreparedFiles(paths.prepared, extract_settings.load(paths.delivered), paths.seals)
     columns = files.columns("customers")
     rows = connection.execute(
         f"""SELECT * FROM (SELECT row_number() OVER () AS number, * FROM {files.relation("customers")})

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import duckdb
 
+from pelcro_pipeline import seal
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.rules import in_use
 from pelcro_pipeline.spec.sql import literal
 
@@ -37,6 +39,31 @@ def save(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Write the verdict's tables into ``folder``."""
     for name, query in TABLES.items():
         connection.execute(f"COPY ({query}) TO {literal(str(parquet(folder, name)))} (FORMAT parquet)")
+        key = "first_record" if name == "repeated_customer" else "record"
+        seal.put(connection, _stored(folder, name), seal.path(folder, name), key)
+
+
+def verify(connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: Path, folder: Path) -> None:
+    """Raise RefusedError, naming the records, where what was judged or the verdict is not as it was made.
+
+    Needs ``open_on``.
+    """
+    altered = tables.altered(connection, reading, conversion)
+    for name in TABLES:
+        for difference in seal.broken(connection, _stored(folder, name), seal.path(folder, name))[:1]:
+            records = [key for key in (difference.key, difference.stands_key) if key is not None]
+            altered += [f"{name.replace('_', ' ')} of {_named(connection, reading, int(each))}" for each in records]
+    if altered:
+        raise RefusedError(f"Not as it was made: {', '.join(altered)}. Run the extract again from the start.")
+
+
+def _stored(folder: Path, name: str) -> str:
+    return f"read_parquet({literal(str(parquet(folder, name)))})"
+
+
+def _named(connection: duckdb.DuckDBPyConnection, reading: Reading, record: int) -> str:
+    file = reading.files[record >> 40]
+    return f"{file.name} line {tables.file_line(connection, file, record & ((1 << 40) - 1))}"
 
 
 def open_on(connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: Path, folder: Path) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 import duckdb
 
 from pelcro_pipeline import connection as duck
-from pelcro_pipeline import writing
+from pelcro_pipeline import seal, writing
 from pelcro_pipeline.delivery.header import is_metadata
 from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.prepared.files import NAMES
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import (
     ADDRESS_IDS,
@@ -36,10 +37,28 @@ _SUBSCRIBED = "coalesce(" + ", ".join(quoted(a.name) for a in SUBSCRIPTIONS.attr
 
 @dataclass(frozen=True)
 class PreparedFiles:
-    """The three prepared files of an extract, and how they write dates."""
+    """The three prepared files of an extract, how they write dates, and where their seals stand."""
 
     folder: Path
     settings: Settings
+    seals: Path
+
+    def seal_up(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Seal the records of each file."""
+        for name in NAMES:
+            seal.put(connection, self.relation(name), seal.path(self.seals, name), quoted(_FILE_KEYS[name]))
+
+    def verify(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Raise RefusedError, naming the records, where a file does not hold the records that were prepared."""
+        altered = [
+            f"{name}.csv record {difference.place + 1} ({_FILE_KEYS[name]} "
+            + " and ".join(dict.fromkeys(key for key in (difference.key, difference.stands_key) if key))
+            + ")"
+            for name in NAMES
+            for difference in seal.broken(connection, self.relation(name), seal.path(self.seals, name))[:1]
+        ]
+        if altered:
+            raise RefusedError(f"Not as it was prepared: {', '.join(altered)}. Run the extract again.")
 
     def path(self, name: str) -> Path:
         return self.folder / f"{name}.csv"
@@ -103,6 +122,7 @@ def load(files: PreparedFiles, path: Path) -> dict[str, int]:
         writing.discard(leftover)
     try:
         with duck.connect(unfinished) as connection:
+            files.verify(connection)
             prepared = rows(files)
             for table, statement in ddl.create(files.metadata()).items():
                 connection.execute(statement)
@@ -141,22 +161,50 @@ def opened(path: Path, name: str, connection: duckdb.DuckDBPyConnection) -> Iter
         connection.execute(f"DETACH {quoted(name)}")
 
 
-def compare(connection: duckdb.DuckDBPyConnection, files: PreparedFiles) -> list[str]:
-    """The tables whose rows are not, cell by cell and count by count, those of the prepared files."""
+def compare(connection: duckdb.DuckDBPyConnection, files: PreparedFiles, prefix: str = "") -> list[str]:
+    """The rows that are not, cell by cell and count by count, those of the prepared files: the first few of each table."""
     prepared = rows(files, typed=False)
     differing = []
     for table in ddl.TARGET_TABLES:
-        names = [name for (name,) in connection.execute(f"SELECT column_name FROM (DESCRIBE {table})").fetchall()]
+        names = [
+            name for (name,) in connection.execute(f"SELECT column_name FROM (DESCRIBE {prefix}{table})").fetchall()
+        ]
         attribute_of = {name: _attribute(name, table) for name in names}
         loaded = ", ".join(files.text(attribute_of[name], name) for name in names)
         given = ", ".join(f"{quoted(name)}::VARCHAR" for name in names)
         digest = "SELECT count(*), sum(hash({cells})::HUGEINT), bit_xor(hash({cells})) FROM {rows}"
         if (
-            connection.execute(digest.format(cells=loaded, rows=table)).fetchall()
+            connection.execute(digest.format(cells=loaded, rows=prefix + table)).fetchall()
             != connection.execute(digest.format(cells=given, rows=f"({prepared[table]})")).fetchall()
         ):
-            differing.append(table)
+            both = {"loaded": (loaded, prefix + table), "prepared": (given, f"({prepared[table]})")}
+            differing += [
+                f"{table} {key}" for key in sorted(_keys_of_difference(connection, both, quoted(_KEYS[table])))[:_SHOWN]
+            ]
     return differing
+
+
+def _keys_of_difference(connection: duckdb.DuckDBPyConnection, both: dict[str, tuple[str, str]], key: str) -> set[str]:
+    """The keys of rows that stand on one side alone."""
+    selects = {side: f"SELECT {key}::VARCHAR AS key, {cells} FROM {source}" for side, (cells, source) in both.items()}
+    return {
+        found
+        for first, second in (("loaded", "prepared"), ("prepared", "loaded"))
+        for (found,) in connection.execute(
+            f"SELECT key FROM ({selects[first]} EXCEPT ALL {selects[second]}) LIMIT {_SHOWN}"
+        ).fetchall()
+    }
+
+
+_SHOWN = 5
+_FILE_KEYS = {"customers": CUSTOMER_ID, "products": PRODUCTS.key, "plans": PLANS.key}
+_KEYS = {
+    "products": PRODUCTS.key,
+    "plans": PLANS.key,
+    "customers": CUSTOMER_ID,
+    "addresses": CUSTOMER_ID,
+    "subscriptions": ddl.RECORD,
+}
 
 
 def _attribute(column: str, table: str) -> str:

@@ -1,0 +1,139 @@
+"""The catalogue: every rule of the book once, in plain words, and the pages that are rendered from it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from pelcro_pipeline.rules import handbook
+from pelcro_pipeline.rules.catalogue import EXCLUSIONS, ORDER, RULES, SECTIONS
+from pelcro_pipeline.spec import ADDRESS_IDS, ADDRESSES, ATTRIBUTES, TABLES
+from pelcro_pipeline.spec.model import Severity
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+#: The book's ids in the book's order: the order in which the ledger names the first.
+BOOK = {
+    "Files": """
+        FILE-UNREADABLE FILE-HEADER FILE-DUPLICATE-HEADER FILE-MISSING FILE-RAGGED FILE-BLANK FILE-DATE-ORDER
+        FILE-CARD-NUMBER""",
+    "Customers": """
+        CUS-ID-MISSING CUS-MERGED CUS-FILLED CUS-CONFLICT CUS-EMAIL-INVALID CUS-EMAIL-SHARED CUS-PHONE-INVALID
+        CUS-DISPLAY-NAME-SHARED CUS-IMPORT-ONLY CUS-IMPORT-ONLY-SUB CUS-ORIGINAL-ID CUS-PASSWORD-SCHEME
+        CUS-PASSWORD-UNPROVEN""",
+    "Addresses": """
+        ADR-NAME ADR-REQUIRED ADR-COUNTRY ADR-STATE ADR-STATE-EMPTY ADR-ZIP ADR-PHONE ADR-SALUTATION ADR-CONFLICT
+        ADR-ID-CONFLICT""",
+    "Products": "PRD-REQUIRED PRD-ID-SHARED PRD-ADDRESS-REQUIRED PRD-DESCRIPTOR PRD-ACTIVE",
+    "Plans": """
+        PLN-REQUIRED PLN-ID-SHARED PLN-PRODUCT PLN-AMOUNT PLN-CURRENCY PLN-BOOLEAN PLN-INTERVAL PLN-INTERVAL-COUNT
+        PLN-SHIPMENTS PLN-TYPE PLN-REVENUE""",
+    "Subscriptions": """
+        SUB-NOT-MIGRATED SUB-PLAN SUB-PERIOD-END SUB-EXPIRED SUB-CANCEL SUB-CANCEL-PLAN SUB-DATE SUB-BOOLEAN
+        SUB-START-AFTER-END SUB-SHIPMENTS SUB-QUANTITY SUB-COLLECTION SUB-STATUS SUB-TYPE SUB-OLD-ID-SHARED
+        SUB-OLD-ID-MISSING SUB-DUPLICATE""",
+    "Relations": """
+        REL-CUSTOMER REL-SHIPPING REL-TAX-ADDRESS REL-MEMBERSHIP-ADMIN REL-MEMBERSHIP-ID REL-MEMBERSHIP-PLAN
+        REL-GIFT-DONOR REL-GIFT-ONE-TO-ONE REL-GIFT-ALONE REL-GIFT-PLAN REL-STRAY REL-GIFT-BOTH REL-CLOSURE""",
+}
+IDS = [rule for section in BOOK.values() for rule in section.split()]
+#: Rules that make no finding: they stop the run, stand in the ledger alone, or let something be.
+WITHOUT_FINDING = {
+    "FILE-UNREADABLE",
+    "FILE-MISSING",
+    "FILE-CARD-NUMBER",
+    "CUS-MERGED",
+    "ADR-SALUTATION",
+    "REL-CLOSURE",
+}
+each_rule = pytest.mark.parametrize("rule", RULES.values(), ids=list(RULES))
+
+
+class TestTheBook:
+    def test_every_rule_of_the_book_is_in_the_catalogue_once_and_in_its_section(self):
+        assert {title: [rule.id for rule in rules] for title, rules in SECTIONS.items()} == {
+            title: ids.split() for title, ids in BOOK.items()
+        }
+        assert [rule for rule, count in Counter(IDS).items() if count > 1] == []
+
+    def test_the_ledger_names_the_first_by_the_book_s_order(self):
+        assert sorted(ORDER, key=ORDER.__getitem__) == IDS
+
+    def test_exclusions_are_the_rules_that_only_exclude(self):
+        assert EXCLUSIONS == ("FILE-BLANK", "CUS-IMPORT-ONLY-SUB", "SUB-NOT-MIGRATED", "SUB-EXPIRED")
+
+    @each_rule
+    def test_an_id_is_its_section_and_plain_words(self, rule):
+        assert re.fullmatch(r"[A-Z]{3,4}-[A-Z-]+", rule.id)
+
+
+class TestWords:
+    @each_rule
+    def test_a_rule_says_what_is_wrong_and_what_to_do(self, rule):
+        assert rule.sentence.strip().endswith(".")
+        assert rule.fix.strip().endswith(".")
+
+    @each_rule
+    def test_a_rule_rests_on_the_guide_or_says_how_it_was_read(self, rule):
+        assert rule.guide or rule.reading
+
+    @each_rule
+    def test_a_rule_makes_findings_or_says_what_it_does_instead(self, rule):
+        assert bool(rule.severities) != bool(rule.effect)
+        assert bool(rule.effect) == (rule.id in WITHOUT_FINDING)
+
+
+class TestDeclarations:
+    """What the spec and the queries do is what the catalogue says."""
+
+    @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+    def test_every_breach_has_a_severity_that_its_rule_declares(self, table):
+        assert [
+            (breach.rule, attribute.name, breach.severity)
+            for attribute, breach in table.breaches
+            if breach.rule not in RULES or breach.severity not in RULES[breach.rule].severities
+        ] == []
+
+    @pytest.mark.parametrize("query", handbook.QUERIES, ids=lambda query: query.rule)
+    def test_every_query_has_a_severity_that_its_rule_declares(self, query):
+        # A query without one tells it row by row, from as many as the rule has.
+        told = {query.severity} if query.severity else set(re.findall(r"'(reject|clear|repair|question)'", query.sql))
+        assert told
+        assert told <= set(RULES[query.rule].severities)
+
+    @each_rule
+    def test_columns_are_named_by_hand_only_where_nothing_declares_them(self, rule):
+        assert not (rule.attributes and handbook.declared(rule.id))
+
+    @each_rule
+    def test_every_column_named_is_one_of_the_templates(self, rule):
+        types = {table.prefix.rstrip("_") for table in ADDRESSES}
+        known = {*ATTRIBUTES, *(attribute.name for attribute in ADDRESS_IDS.values()), *types}
+        assert set(handbook.attributes(rule.id)) <= known
+
+
+class TestPages:
+    @pytest.mark.parametrize("name", handbook.PAGES)
+    def test_a_page_is_what_is_rendered_now(self, name):
+        rendered = handbook.PAGES[name]()
+        written = (DOCS / name).read_text(encoding="utf-8") if (DOCS / name).is_file() else ""
+        assert written == rendered, f"docs/{name} is out of date: {handbook.COMMAND}"
+
+    def test_both_pages_are_written_by_one_command(self, tmp_path):
+        handbook.main(tmp_path)
+        assert {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == {
+            name: render() for name, render in handbook.PAGES.items()
+        }
+
+    def test_every_link_within_the_page_has_one_heading(self):
+        page = handbook.markdown()
+        headings = Counter(handbook.anchor(heading) for heading in re.findall(r"^#+ (.+)$", page, re.MULTILINE))
+        linked = set(re.findall(r"\]\((#[^)]+)\)", page))
+        assert {target: headings[target] for target in linked} == dict.fromkeys(linked, 1)
+        assert linked >= {handbook.anchor(rule) for rule in IDS}
+
+    def test_every_severity_is_explained(self):
+        assert set(handbook.MEANINGS) == set(Severity)
