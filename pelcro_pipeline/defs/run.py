@@ -15,13 +15,8 @@ from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.workspace import ExtractPaths
 
-_STARTED, _ENDED = (
-    dg.DagsterEventType.STEP_START,
-    {
-        dg.DagsterEventType.STEP_SUCCESS,
-        dg.DagsterEventType.STEP_FAILURE,
-    },
-)
+_STARTED = dg.DagsterEventType.STEP_START
+_ENDED = (dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE)
 _EVERY_SECONDS = 0.2
 
 
