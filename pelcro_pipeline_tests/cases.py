@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
+from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline_tests.extract import Delivery, Row, migrate
 
 
@@ -47,3 +50,38 @@ def assert_holds(case: Case, home: Path) -> None:
     assert migration.fallen == sorted(case.fallen)
     assert migration.broken == []
     assert migration.nonconforming == []
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A delivery that breaks a rule, and one that does not; ``refusal`` is in the sentence that stops the former."""
+
+    rule: str
+    breaking: Delivery
+    clean: Delivery
+    findings: tuple[str, ...] = ()
+    fallen: tuple[str, ...] = ()
+    refusal: str = ""
+
+    def __str__(self) -> str:
+        return self.rule
+
+    @property
+    def shows_breach(self) -> bool:
+        """Whether the rule is named by what is expected, or stops the run."""
+        return bool(self.refusal) or any(f" {self.rule} " in f"{each} " for each in (*self.findings, *self.fallen))
+
+
+def assert_parted(case: Pair, home: Path) -> None:
+    """Nothing is found in the clean delivery, and exactly what the case says in the other."""
+    clean = migrate(case.clean, home / "clean")
+    assert clean.told == clean.fallen == []
+    if case.refusal:
+        with pytest.raises(UnusableInputError) as refused:
+            migrate(case.breaking, home / "breaking")
+        assert case.refusal in str(refused.value)
+        return
+    breaking = migrate(case.breaking, home / "breaking")
+    assert breaking.told == sorted(case.findings)
+    assert breaking.fallen == sorted(case.fallen)
+    assert breaking.broken == breaking.nonconforming == []

@@ -6,6 +6,8 @@ Runs the rooms one after the other as the assets do, without Dagster, whose impo
 from __future__ import annotations
 
 import csv
+import io
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +19,9 @@ import pandera.errors
 
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
-from pelcro_pipeline.conversion import sample, tables
+from pelcro_pipeline.conversion import passwords, sample, tables
 from pelcro_pipeline.conversion.select import select
+from pelcro_pipeline.delivery import cards
 from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.prepared import archive, files
 from pelcro_pipeline.prepared import tables as prepared_tables
@@ -221,6 +224,19 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, st
         writer.writerows([row.get(column) or "" for column in columns] for row in rows)
 
 
+def as_csv(
+    rows: Sequence[Mapping[str, str | None]], repeated: str | None = None, cells: Sequence[str] = (), **dialect: object
+) -> str:
+    """A file of the rows' own columns; ``cells`` stand in a last column that names ``repeated`` once more."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    text = io.StringIO()
+    writer = csv.writer(text, **{"lineterminator": "\n"} | dialect)
+    writer.writerow(columns + [repeated] * (repeated is not None))
+    for row, cell in itertools.zip_longest(rows, cells):
+        writer.writerow([row.get(column) or "" for column in columns] + [cell] * (cell is not None))
+    return text.getvalue()
+
+
 @dataclass(frozen=True)
 class Delivery:
     """The files of an extract, as records of the guide's three templates; ``texts`` are files as they stand."""
@@ -253,7 +269,6 @@ class Migration:
     ledger: list[dict]
     fates: pd.DataFrame
     broken: list[str]
-    nonconforming: list[str]
 
     @property
     def told(self) -> list[str]:
@@ -262,7 +277,7 @@ class Migration:
         A result is told where another value than the delivered one stands.
         """
         return sorted(
-            f"{_place(each)} {each['object'] or 'file'}, {each['attribute']}: {each['rule']} {each['severity']}"
+            f"{_place(each)} {each['object'] or 'file'}, {each['attribute'] or 'all of it'}: {each['rule']} {each['severity']}"
             + (f" -> {_assigned(each['result'])}" if _stands_instead(each) else "")
             for each in self.findings
             if each["file"]
@@ -290,9 +305,37 @@ class Migration:
         """The records of a file of the archive."""
         return _dicts(duckdb.sql(f"FROM read_parquet({literal(str(self.paths.archive / name))})"))
 
+    @property
+    def nonconforming(self) -> list[str]:
+        """What stands, converted or prepared, and is not in the form that pandera states."""
+        settings = extract_settings.load(self.paths.delivered)
+        constants = sql.constants(settings.today, settings.currency)
+        with duck.connect() as connection:
+            reading = delivery.opened(self.paths.reading)
+            verdict.open_on(connection, reading, self.paths.conversion, self.paths.analysis)
+            prepared_tables.create_views(connection, reading, settings)
+            judged = [(schema.converted(each), sample.standing_rows(connection, each, constants)) for each in TABLES]
+            for each in TABLES:
+                view = "complete_customer" if each is CUSTOMERS else f"prepared_{each.object}"
+                judged.append((schema.prepared(each), sample.prepared_rows(connection, each, view)))
+        wrong = []
+        for contract, (frame, _) in judged:
+            try:
+                contract.validate(frame, lazy=True)
+            except pandera.errors.SchemaErrors as error:
+                wrong += [f"{contract.name}, {case.column}: {case.check}" for case in error.failure_cases.itertuples()]
+        return wrong
+
+    @property
+    def files(self) -> database.PreparedFiles:
+        """What a target is loaded from."""
+        return database.PreparedFiles(
+            self.paths.prepared, extract_settings.load(self.paths.delivered), self.paths.seals
+        )
+
     def staged(self) -> pd.DataFrame:
         """Load staging and write its statistics, as the dry run does."""
-        given = database.PreparedFiles(self.paths.prepared, extract_settings.load(self.paths.delivered))
+        given = self.files
         database.load(given, self.paths.database("staging"))
         with duck.connect() as connection:
             reading = delivery.opened(self.paths.reading)
@@ -330,21 +373,19 @@ def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review") ->
         paths.delivered.mkdir(parents=True)
         for each in given.iterdir():
             (paths.delivered / each.name).write_bytes(each.read_bytes())
-    for folder in (paths.reading.parent, paths.conversion, paths.analysis, paths.prepared, paths.archive):
+    for folder in (paths.reading.parent, paths.conversion, paths.analysis, paths.prepared, paths.seals, paths.archive):
         folder.mkdir(parents=True)
     settings = extract_settings.load(paths.delivered)
-    constants = sql.constants(settings.today, settings.currency)
     with duck.connect() as connection:
         reading = delivery.read(paths.delivered, paths.reading.parent, settings, connection)
+        cards.refuse_card_numbers(reading, connection)
         paths.reading.write_text(reading.model_dump_json())
         for file in reading.files:
             to = tables.parquet(paths.conversion, file)
             connection.execute(f"COPY ({select(file, settings)}) TO {literal(str(to))} (FORMAT parquet)")
-        tables.create_views(connection, reading, paths.conversion)
-        judged = [(schema.converted(each), sample.standing_rows(connection, each, constants)[0]) for each in TABLES]
     with duck.connect() as connection:
         judgement.judge(connection, reading, paths.conversion, settings)
-        findings.create_findings(connection, reading)
+        findings.create_findings(connection, reading, passwords.proven(paths.delivered))
         ledger.create_ledger(connection, reading)
         verdict.save(connection, paths.analysis)
         for what, query in (("findings", findings.ordered()), ("ledger", ledger.ordered())):
@@ -356,18 +397,6 @@ def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review") ->
         verdict.open_on(connection, reading, paths.conversion, paths.analysis)
         prepared_tables.create_views(connection, reading, settings)
         files.write(connection, reading, settings, paths.prepared)
+        database.PreparedFiles(paths.prepared, settings, paths.seals).seal_up(connection)
         archive.write(connection, reading, paths.conversion, paths.analysis / "ledger", paths.archive)
-        for each in TABLES:
-            view = "complete_customer" if each is CUSTOMERS else f"prepared_{each.object}"
-            judged.append((schema.prepared(each), sample.prepared_rows(connection, each, view)[0]))
-    return Migration(paths, found, fates, counted, broken, _nonconforming(judged))
-
-
-def _nonconforming(judged: list[tuple]) -> list[str]:
-    wrong = []
-    for contract, frame in judged:
-        try:
-            contract.validate(frame, lazy=True)
-        except pandera.errors.SchemaErrors as error:
-            wrong += [f"{contract.name}, {case.column}: {case.check}" for case in error.failure_cases.itertuples()]
-    return wrong
+    return Migration(paths, found, fates, counted, broken)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pelcro_pipeline_tests.cases import Case, assert_holds
+from pelcro_pipeline_tests.cases import Case, Pair, assert_holds, assert_parted
 from pelcro_pipeline_tests.extract import (
     DONOR,
     DONOR_ID,
@@ -17,6 +17,7 @@ from pelcro_pipeline_tests.extract import (
     STATUS,
     Delivery,
     address,
+    as_csv,
     crew,
     customer,
     gift,
@@ -159,9 +160,48 @@ CASES = [
 ]
 
 
+LINK = "customer.old_provider_id"
+
+
+def five_files(addressed: list[str], subscribed: list[str]) -> Delivery:
+    """The five-file layout with one customer; addresses and subscriptions name theirs."""
+    both = address("billing") | address("shipping")
+    return Delivery(
+        texts={
+            "people.csv": as_csv([customer(1, {IMPORT_ONLY: "0"})]),
+            "addresses.csv": as_csv([{LINK: each} | both for each in addressed]),
+            "subscriptions.csv": as_csv([{LINK: each} | subscription(n) for n, each in enumerate(subscribed)]),
+        }
+    )
+
+
+UNKNOWN_CUSTOMER = Pair(
+    "REL-CUSTOMER",
+    five_files(["HR1", "HR404", ""], ["HR1", "HR404"]),
+    five_files(["HR1"], ["HR1", "HR1"]),
+    # One finding for each record, whichever objects it holds.
+    (
+        f"addresses.csv:3 billing_address, {LINK}: REL-CUSTOMER reject",
+        f"addresses.csv:4 billing_address, {LINK}: REL-CUSTOMER reject",
+        f"subscriptions.csv:3 subscription, {LINK}: REL-CUSTOMER reject",
+    ),
+    (
+        "addresses.csv:3 billing_address: rejected REL-CUSTOMER",
+        "addresses.csv:3 shipping_address: rejected REL-CUSTOMER",
+        "addresses.csv:4 billing_address: rejected REL-CUSTOMER",
+        "addresses.csv:4 shipping_address: rejected REL-CUSTOMER",
+        "subscriptions.csv:3 subscription: rejected REL-CUSTOMER",
+    ),
+)
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_what_breaks_a_rule_is_found_and_nothing_else(case, tmp_path):
     assert_holds(case, tmp_path)
+
+
+def test_a_record_must_name_a_customer_of_the_extract(tmp_path):
+    assert_parted(UNKNOWN_CUSTOMER, tmp_path)
 
 
 def closed(migration) -> dict[int, str]:
@@ -211,20 +251,13 @@ def test_a_second_admin_that_fell_is_not_counted(tmp_path):
 def test_closure_names_the_root_cause_through_every_link(tmp_path):
     """A rejected customer's subscription is a donor: its recipient falls for the customer's defect."""
     donor, recipient = gift()
-    doubled = Delivery(
-        products=PLANS and Delivery().products,
-        texts={
-            "customers.csv": _csv([donor, recipient], repeated="customer.phone", cells=["+15140000000", recipient["customer.phone"]])
-        },
-    )
-    migration = migrate(doubled, tmp_path)
+    text = as_csv([donor, recipient], "customer.phone", ["+15140000000", recipient["customer.phone"]])
+    migration = migrate(Delivery(texts={"customers.csv": text}), tmp_path)
     assert migration.told == ["customers.csv:2 customer, customer.phone: FILE-DUPLICATE-HEADER reject"]
     cause = "FILE-DUPLICATE-HEADER on customer at customers.csv:2"
     assert closed(migration) == {2: cause, 3: cause}
     addresses = [each for each in migration.fallen if "address" in each]
-    assert addresses == [
-        f"customers.csv:2 {type_}_address: rejected REL-CLOSURE" for type_ in ("billing", "shipping")
-    ]
+    assert addresses == [f"customers.csv:2 {type_}_address: rejected REL-CLOSURE" for type_ in ("billing", "shipping")]
 
 
 def test_an_object_already_fallen_gets_no_relation_finding(tmp_path):
@@ -261,58 +294,3 @@ def test_a_shipping_address_of_any_of_the_customer_s_records_serves(tmp_path):
     migration = migrate(Delivery(rows), tmp_path)
     assert migration.told == []
     assert migration.value("address.shipping_city") == "Montréal"
-
-
-def _csv(rows, repeated: str, cells: list[str]) -> str:
-    """The flat file with one attribute named a second time."""
-    columns = list(rows[0])
-    lines = [",".join([*columns, repeated])]
-    lines += [",".join([*(row[column] for column in columns), cell]) for row, cell in zip(rows, cells, strict=True)]
-    return "\n".join(lines) + "\n"
-
-
-class TestFiveFiles:
-    """In the five-file layout subscriptions and addresses name their customer by its id alone."""
-
-    LINK = "customer.old_provider_id"
-
-    def given(self, customers, addresses, subscriptions) -> Delivery:
-        def text(rows):
-            columns = list(rows[0])
-            return "\n".join([",".join(columns), *(",".join(row[column] for column in columns) for row in rows)]) + "\n"
-
-        return Delivery(
-            texts={
-                "people.csv": text(customers),
-                "addresses.csv": text(addresses),
-                "subscriptions.csv": text(subscriptions),
-            }
-        )
-
-    def linked(self, link: str, cells: dict) -> dict:
-        return {self.LINK: link} | cells
-
-    def test_a_record_that_names_no_customer_is_one_finding(self, tmp_path):
-        both = address("billing") | address("shipping")
-        migration = migrate(
-            self.given(
-                [customer(1, {IMPORT_ONLY: "0"})],
-                [self.linked("HR1", both), self.linked("HR404", both), self.linked("", both)],
-                [self.linked("HR1", subscription(1)), self.linked("HR404", subscription(2))],
-            ),
-            tmp_path,
-        )
-        assert sorted(each["rule"] for each in migration.findings) == ["REL-CUSTOMER"] * 3
-        assert sorted((each["file"], each["line"], each["attribute"], each["severity"]) for each in migration.findings) == [
-            ("addresses.csv", 3, self.LINK, "reject"),
-            ("addresses.csv", 4, self.LINK, "reject"),
-            ("subscriptions.csv", 3, self.LINK, "reject"),
-        ]
-        assert migration.fallen == [
-            "addresses.csv:3 billing_address: rejected REL-CUSTOMER",
-            "addresses.csv:3 shipping_address: rejected REL-CUSTOMER",
-            "addresses.csv:4 billing_address: rejected REL-CUSTOMER",
-            "addresses.csv:4 shipping_address: rejected REL-CUSTOMER",
-            "subscriptions.csv:3 subscription: rejected REL-CUSTOMER",
-        ]
-        assert migration.broken == []

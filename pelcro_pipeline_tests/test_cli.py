@@ -1,0 +1,146 @@
+"""The command line: exit statuses, one clear sentence, and no traceback."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pelcro_pipeline_tests.extract import Delivery, reader
+
+EXTRACT = "harbour-review"
+
+
+@pytest.fixture
+def home(tmp_path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A delivered folder outside the workspace."""
+    return Delivery([reader(1), reader(2)]).into(tmp_path / EXTRACT)
+
+
+def command(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from pelcro_pipeline.cli import main; main()", *map(str, arguments)],
+        env={name: value for name, value in os.environ.items() if not name.startswith("DAGSTER")}
+        | {"PELCRO_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def refused(done: subprocess.CompletedProcess[str], status: int) -> str:
+    """The one sentence on standard error."""
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("pelcro-pipeline: ")
+    return line
+
+
+def test_new_writes_the_request(home, tmp_path):
+    done = command(home, "new", tmp_path / "request")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "request").iterdir()) == [
+        "customers.csv",
+        "data-dictionary.md",
+        "extract.toml",
+        "plans.csv",
+        "products.csv",
+    ]
+
+
+def test_arguments_that_cannot_be_used_are_refused_at_once(home, folder):
+    (folder / "file").touch()
+    assert "is a file" in refused(command(home, "new", folder / "file"), 2)
+    assert "There is no folder nowhere" in refused(command(home, "dry-run", "nowhere"), 2)
+    assert "There is no extract nowhere" in refused(command(home, "production", "nowhere"), 2)
+    named = folder.rename(folder.with_name("harbour review"))
+    assert "cannot be used" in refused(command(home, "dry-run", named), 2)
+    assert command(home, "dry-run").returncode == 2
+    assert not (home / "extracts").exists()
+
+
+def test_a_workspace_without_an_extract_says_so(home):
+    done = command(home, "status")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "holds no extract yet" in " ".join(done.stdout.split())
+
+
+@pytest.mark.xfail(strict=True, reason="One folder whose name is no extract's keeps status from telling of the others.")
+def test_status_tells_of_every_extract_beside_a_folder_that_is_none(home, folder):
+    (home / "extracts" / "to sort").mkdir(parents=True)
+    folder.rename(home / "extracts" / EXTRACT)
+    done = command(home, "status")
+    assert done.returncode == 0
+    assert EXTRACT in "".join(done.stdout.split())
+
+
+def test_an_empty_folder_is_refused(home, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "empty holds no CSV or XLSX file" in refused(command(home, "dry-run", tmp_path / "empty"), 2)
+
+
+def test_a_file_that_cannot_be_read_is_refused_by_name(home, folder):
+    (folder / "customers.csv").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")
+    assert "customers.csv is not text" in refused(command(home, "dry-run", folder), 2)
+
+
+def test_an_unknown_setting_is_refused_by_name(home, folder):
+    (folder / "extract.toml").write_text("migration_day = 2026-11-01\n")
+    assert "extract.toml: migration_day is no setting" in refused(command(home, "dry-run", folder), 2)
+
+
+def test_card_numbers_are_refused_before_anything_is_stored(home, folder):
+    text = (folder / "customers.csv").read_text(encoding="utf-8").replace("ABC Inc.", "4242 4242 4242 4242", 1)
+    (folder / "customers.csv").write_text(text, encoding="utf-8")
+    told = refused(command(home, "dry-run", folder), 2)
+    assert "customers.csv, line 2, address.billing_company holds a payment card number" in told
+    assert "4242" not in told
+    assert not (home / "extracts" / EXTRACT).exists()
+
+
+@pytest.mark.xfail(strict=True, reason="What refuses before the first step is told as an unexpected error.")
+def test_a_second_run_on_a_busy_extract_is_refused(home, folder):
+    tables = home / "tables"
+    tables.mkdir(parents=True)
+    with (tables / f"{EXTRACT}.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert f"Another run is working on {EXTRACT}" in refused(command(home, "dry-run", folder), 1)
+
+
+def test_the_way_from_a_folder_to_production(home, folder):
+    done = command(home, "dry-run", folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Subscriptions" in done.stdout
+
+    assert f"{EXTRACT} is not signed off" in refused(command(home, "production", EXTRACT), 1)
+    assert command(home, "sign-off", EXTRACT, "--by", "Jane Doe", "--role", "Publisher").returncode == 0
+    held = command(home, "status")
+    assert held.returncode == 0
+    assert "Jane Doe" in held.stdout
+
+    done = command(home, "production", EXTRACT)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (home / "production" / f"{EXTRACT}.duckdb").is_file()
+
+    # Everything made holds personal data, but for Dagster's own files and the empty lock.
+    readable = [
+        path
+        for path in home.rglob("*")
+        if path.is_file()
+        and path.stat().st_size
+        and home / "dagster" not in path.parents
+        and stat.S_IMODE(path.stat().st_mode) & 0o077
+    ]
+    assert readable == []

@@ -1,0 +1,222 @@
+"""The graph: what Dagster sees, who may import it, and one migration on a real instance."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from pathlib import Path
+
+import pytest
+
+import pelcro_pipeline
+from pelcro_pipeline.errors import RefusedError, UnusableInputError
+from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline_tests.extract import Delivery, reader
+
+PACKAGE = Path(pelcro_pipeline.__file__).parent
+EXTRACT = "harbour-review"
+GROUPS = {"request", "raw", "conversion", "analysis", "prepared", "staging", "review", "production"}
+
+
+def imported(path: Path) -> set[str]:
+    """The modules that a file imports, wherever in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module or ""} | {f"{node.module}.{each.name}" for each in node.names}
+    return names
+
+
+def test_only_defs_and_definitions_import_dagster():
+    importing = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if any(name.split(".")[0].startswith("dagster") for name in imported(path))
+    }
+    assert {each for each in importing if not each.startswith("defs/")} == {"definitions.py"}
+
+
+def test_only_the_command_line_imports_defs():
+    importing = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if any(f"{name}.".startswith("pelcro_pipeline.defs.") for name in imported(path))
+    }
+    assert {each for each in importing if not each.startswith("defs/")} == {"definitions.py", "cli.py"}
+
+
+@pytest.fixture(scope="module")
+def dagster():
+    """Dagster takes seconds to import: only the worker that runs these tests pays for it."""
+    return pytest.importorskip("dagster")
+
+
+@pytest.fixture(scope="module")
+def definitions(dagster):
+    from pelcro_pipeline.definitions import defs
+
+    return defs
+
+
+@pytest.fixture(scope="module")
+def specs(definitions) -> list:
+    return list(definitions.resolve_asset_graph().asset_nodes)
+
+
+def test_every_asset_is_of_a_step_of_the_guide_and_keyed_by_it(specs):
+    assert {node.group_name for node in specs} == GROUPS
+    assert [node.key.path for node in specs if len(node.key.path) != 2 or node.key.path[0] != node.group_name] == []
+
+
+def test_every_asset_says_what_it_is_and_whose(specs):
+    assert [node.key for node in specs if not (node.description and node.owners and node.kinds)] == []
+
+
+def test_every_asset_but_the_request_is_of_an_extract(specs):
+    assert {node.group_name for node in specs if node.partitions_def is None} == {"request"}
+
+
+def test_the_gate_lies_between_staging_and_production(definitions, dagster):
+    graph = definitions.resolve_asset_graph()
+
+    def above(key):
+        parents = graph.get(key).parent_keys
+        return parents | {each for parent in parents for each in above(parent)}
+
+    database = dagster.AssetKey(["production", "database"])
+    assert dagster.AssetKey(["review", "sign_off"]) in above(database)
+    assert dagster.AssetKey(["staging", "migration_statistics"]) in above(database)
+
+
+def test_the_jobs_are_what_people_say(definitions):
+    jobs = {
+        job.name: {key.path[0] for key in job.asset_layer.executable_asset_keys}
+        for job in (definitions.resolve_job_def(name) for name in ("dry_run", "sign_off", "production"))
+    }
+    assert jobs == {
+        "dry_run": {"raw", "conversion", "analysis", "prepared", "staging"},
+        "sign_off": {"review"},
+        "production": {"production"},
+    }
+
+
+def test_nothing_runs_production_by_itself(definitions):
+    graph = definitions.resolve_asset_graph()
+    production = [node for node in graph.asset_nodes if node.group_name == "production"]
+    assert [node.key for node in production if node.automation_condition is not None] == []
+    launched = [
+        job.name
+        for automation in (*(definitions.schedules or ()), *(definitions.sensors or ()))
+        for job in automation.jobs
+    ]
+    assert "production" not in launched
+
+
+@pytest.fixture
+def paths(tmp_path, monkeypatch) -> ExtractPaths:
+    monkeypatch.setenv("PELCRO_HOME", str(tmp_path))
+    paths = ExtractPaths(tmp_path, EXTRACT)
+    Delivery([reader(1), reader(2, {"subscription.quantity": "0"})]).into(paths.delivered)
+    return paths
+
+
+class Silent:
+    """A watcher that remembers the steps."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    def started(self, step: str) -> None:
+        self.steps.append(step)
+
+    def ended(self, step: str) -> None:
+        """A bar would fill here."""
+
+
+def test_production_alone_refuses_however_it_is_launched(paths, definitions, dagster):
+    from pelcro_pipeline.defs.partitions import extracts
+    from pelcro_pipeline.defs.production import production_database
+    from pelcro_pipeline.defs.resources import Extracts
+
+    with dagster.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions(extracts.name, [EXTRACT])
+        launched = {
+            "job": definitions.resolve_job_def("production").execute_in_process(
+                instance=instance, partition_key=EXTRACT, raise_on_error=False
+            ),
+            "asset": dagster.materialize(
+                [production_database],
+                instance=instance,
+                partition_key=EXTRACT,
+                resources={"extract": Extracts()},
+                raise_on_error=False,
+            ),
+        }
+        for result in launched.values():
+            assert not result.success
+            (failure,) = [event for event in result.all_events if event.is_step_failure]
+            assert f"{EXTRACT} is not signed off" in failure.step_failure_data.user_failure_data.description
+    assert not paths.database("production").exists()
+
+
+def test_a_migration_from_delivery_to_production_is_recorded(paths, dagster):
+    from pelcro_pipeline import instance as workspace_instance
+    from pelcro_pipeline.defs import run
+
+    watcher = Silent()
+    run.job("dry_run", paths, {}, watcher)
+    assert watcher.steps[0] == "raw"
+    assert watcher.steps[-1].startswith("staging")
+    for name in ("findings", "ledger", "statistics"):
+        assert (paths.reports / f"{name}.csv").is_file()
+    signature = {"review__sign_off": {"config": {"signed_by": "Jane Doe", "role": "Publisher"}}}
+    run.job("sign_off", paths, signature, Silent())
+
+    prepared = paths.prepared / "plans.csv"
+    shutil.copy(prepared, before := paths.home / "plans.before")
+    prepared.write_text(prepared.read_text().replace("9900", "990"))
+    with pytest.raises(RefusedError, match="the prepared files"):
+        run.job("production", paths, {}, Silent())
+    assert not paths.database("production").exists()
+
+    shutil.copy(before, prepared)
+    run.job("production", paths, {}, Silent())
+    assert paths.database("production").is_file()
+
+    with dagster.DagsterInstance.from_config(str(workspace_instance.prepare(paths.home))) as recorded:
+        runs = [(each.job_name, each.status.value, each.tags["dagster/partition"]) for each in recorded.get_runs()]
+        assert sorted(runs) == sorted(
+            [
+                ("dry_run", "SUCCESS", EXTRACT),
+                ("sign_off", "SUCCESS", EXTRACT),
+                ("production", "FAILURE", EXTRACT),
+                ("production", "SUCCESS", EXTRACT),
+            ]
+        )
+        checked = {
+            (event.asset_check_evaluation_data.asset_key.path[0], event.asset_check_evaluation_data.check_name)
+            for each in recorded.get_runs()
+            for entry in recorded.all_logs(each.run_id)
+            if (event := entry.dagster_event) and event.event_type_value == "ASSET_CHECK_EVALUATION"
+        }
+    assert {
+        ("conversion", "conforms"),
+        ("analysis", "conservation"),
+        ("prepared", "conforms"),
+        ("staging", "equals_prepared_files"),
+        ("production", "production_equals_staging"),
+    } <= checked
+
+
+def test_what_stops_a_run_leaves_the_last_one_s_files_whole(paths, definitions):
+    from pelcro_pipeline.defs import run
+
+    run.job("dry_run", paths, {}, Silent())
+    before = {path: path.read_bytes() for path in (*paths.prepared.iterdir(), *paths.reports.iterdir())}
+    (paths.delivered / "plans.csv").write_text("plan.old_id,plan.nickname\nP-Y,Print\n")
+    with pytest.raises(UnusableInputError, match=r"plans\.csv lacks plan\.amount"):
+        run.job("dry_run", paths, {}, Silent())
+    assert {path: path.read_bytes() for path in before} == before
+    assert list(paths.home.rglob("*.unfinished")) == []

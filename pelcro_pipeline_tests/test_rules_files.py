@@ -1,0 +1,276 @@
+"""Files: what is wrong with a file or a record as a whole."""
+
+import pytest
+
+from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline_tests.cases import Pair, assert_parted
+from pelcro_pipeline_tests.extract import (
+    OLD_ID,
+    PERIOD_END,
+    PLAN_ID,
+    PLANS,
+    SETTINGS,
+    Delivery,
+    as_csv,
+    customer,
+    gift,
+    migrate,
+    reader,
+)
+
+OBJECTS = ("billing_address", "customer", "shipping_address", "subscription")
+TWO = as_csv([reader(1), reader(2)])
+#: A number that processors give out for tests.
+CARD = "4242 4242 4242 4242"
+LAST = as_csv([reader(3)]).splitlines()[1]
+
+
+def delivered(text: str | bytes, **more: object) -> Delivery:
+    return Delivery(texts={"customers.csv": text}, **more)
+
+
+CASES = [
+    Pair(
+        "FILE-UNREADABLE",
+        delivered(b"PNG\r\n\x1a\x81\x8d\x8f"),
+        delivered(TWO),
+        refusal="customers.csv is not text in any encoding we know (byte offset 6)",
+    ),
+    Pair(
+        "FILE-MISSING",
+        delivered(TWO, plans=[each | {"plan.amount": None} for each in PLANS]),
+        delivered(TWO),
+        refusal="plans.csv lacks plan.amount",
+    ),
+    Pair(
+        "FILE-HEADER",
+        Delivery([reader(1, {"customer.shoe_size": "42", "Remarks": ""})]),
+        Delivery([reader(1, {"customer.common_metadata.shoe_size": "42"})]),
+        (
+            "customers.csv: file, Remarks: FILE-HEADER question",
+            "customers.csv: file, customer.shoe_size: FILE-HEADER question",
+        ),
+    ),
+    Pair(
+        "FILE-DUPLICATE-HEADER",
+        delivered(as_csv([reader(1), reader(2)], "subscription.quantity", ["1", "2"])),
+        delivered(as_csv([reader(1), reader(2)], "Subscription.Quantity*", [" 1", "1"])),
+        ("customers.csv:3 subscription, subscription.quantity: FILE-DUPLICATE-HEADER reject",),
+        ("customers.csv:3 subscription: rejected FILE-DUPLICATE-HEADER",),
+    ),
+    Pair(
+        "FILE-RAGGED",
+        delivered(f"{TWO}{LAST},one cell more\nHR4,too few\n"),
+        delivered(f"{TWO}{LAST}\n"),
+        tuple(f"customers.csv:{line} {each}, all of it: FILE-RAGGED reject" for line in (4, 5) for each in OBJECTS),
+        tuple(f"customers.csv:{line} {each}: rejected FILE-RAGGED" for line in (4, 5) for each in OBJECTS),
+    ),
+    Pair(
+        "FILE-BLANK",
+        delivered(TWO.replace("\nHR2", "\n" + "," * TWO.splitlines()[0].count(",") + "\n\nHR2") + "\n"),
+        delivered(TWO),
+        fallen=tuple(f"customers.csv:{line} record: excluded FILE-BLANK" for line in (3, 4, 6)),
+    ),
+    Pair(
+        "FILE-CARD-NUMBER",
+        Delivery([reader(1), reader(2, {"subscription.common_metadata.order_number": CARD})]),
+        Delivery([reader(1, {"subscription.common_metadata.order_number": CARD[:-1] + "3"})]),
+        refusal="customers.csv, line 3, subscription.common_metadata.order_number holds a payment card number",
+    ),
+    Pair(
+        "FILE-DATE-ORDER",
+        Delivery([reader(1, {PERIOD_END: "05/06/2027"}), reader(2, {PERIOD_END: "07.08.2027"})]),
+        Delivery([reader(1, {PERIOD_END: "05/06/2027"}), reader(2, {PERIOD_END: "13.08.2027"})]),
+        (f"customers.csv: file, {PERIOD_END}: FILE-DATE-ORDER question",),
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_what_breaks_a_rule_is_found_and_nothing_else(case, tmp_path):
+    assert_parted(case, tmp_path)
+
+
+def test_a_card_number_is_never_told(tmp_path):
+    with pytest.raises(UnusableInputError) as refused:
+        migrate(Delivery([reader(1, {"Remarks": f"paid with {CARD}"})]), tmp_path)
+    assert "4242" not in str(refused.value)
+
+
+def test_a_blank_record_is_one_ledger_row_with_an_empty_object(tmp_path):
+    migration = migrate(delivered(f"{TWO}\n"), tmp_path)
+    assert [(each["line"], each["disposition"], each["rule"]) for each in migration.ledger if each["object"] == ""] == [
+        (4, "excluded", "FILE-BLANK")
+    ]
+
+
+def test_a_record_of_cells_that_say_empty_is_blank(tmp_path):
+    cells = TWO.splitlines()[0].count(",")
+    migration = migrate(delivered(TWO + "'empty'" + ", ,Empty" + "," * (cells - 2) + "\n"), tmp_path)
+    assert migration.told == []
+    assert migration.fallen == ["customers.csv:4 record: excluded FILE-BLANK"]
+
+
+@pytest.mark.xfail(strict=True, reason="A cell that says empty is told only where no space stands beside the word.")
+def test_a_cell_that_says_empty_is_empty_whatever_spaces_stand_beside_it(tmp_path):
+    migration = migrate(Delivery([reader(1, {"customer.title": " empty", "customer.phone": "'Empty' "})]), tmp_path)
+    assert migration.told == []
+    assert migration.value("customer.title") == migration.value("customer.phone") == ""
+
+
+def test_a_question_of_a_file_names_no_line(tmp_path):
+    migration = migrate(Delivery([reader(1, {"Remarks": "x"})]), tmp_path)
+    assert [(each["file"], each["line"], each["object"]) for each in migration.findings] == [
+        ("customers.csv", None, None)
+    ]
+
+
+def test_two_differing_headers_reject_the_object_that_owns_the_attribute(tmp_path):
+    rows = [reader(1), reader(2)]
+    migration = migrate(delivered(as_csv(rows, "address.shipping_city", ["Montréal", "Québec"])), tmp_path)
+    assert migration.fallen == [
+        "customers.csv:3 shipping_address: rejected FILE-DUPLICATE-HEADER",
+        "customers.csv:3 subscription: rejected REL-SHIPPING",
+    ]
+
+
+def test_a_rejected_first_record_does_not_make_the_next_one_fill_every_value(tmp_path):
+    rows = [reader(1), reader(1, {OLD_ID: "S9"})]
+    text = as_csv(rows, "customer.phone", ["+15140000000", rows[1]["customer.phone"]])
+    migration = migrate(delivered(text), tmp_path)
+    assert migration.told == ["customers.csv:2 customer, customer.phone: FILE-DUPLICATE-HEADER reject"]
+
+
+class TestDateOrder:
+    """Day and month are told for each column, from all its values."""
+
+    @pytest.mark.parametrize(
+        ("ends", "read"),
+        [
+            (["05/06/2027", "13/06/2027"], ["05/06/2027", "13/06/2027"]),
+            (["05/06/2027", "06/13/2027"], ["06/05/2027", "13/06/2027"]),
+            (["05-06-2027", "06.13.2027 12:00"], ["06/05/2027", "13/06/2027"]),
+            (["2027-06-05", "06/13/2027"], ["05/06/2027", "13/06/2027"]),
+            (["20270605", "2027-06-13T10:00:00"], ["05/06/2027", "13/06/2027"]),
+            (["06/06/2027", "07/07/2027"], ["06/06/2027", "07/07/2027"]),
+        ],
+    )
+    def test_the_reading_that_parses_most_is_taken(self, ends, read, tmp_path):
+        rows = [reader(number, {PERIOD_END: each}) for number, each in enumerate(ends)]
+        migration = migrate(Delivery(rows), tmp_path)
+        assert migration.told == []
+        assert [row[PERIOD_END] for row in migration.prepared("customers")] == read
+
+    def test_each_column_is_told_by_itself(self, tmp_path):
+        rows = [
+            reader(1, {PERIOD_END: "07/31/2027", "subscription.start_date": "31/07/2026"}),
+            reader(2, {PERIOD_END: "07/08/2027", "subscription.start_date": "07/08/2026"}),
+        ]
+        migration = migrate(Delivery(rows), tmp_path)
+        told = [(row[PERIOD_END], row["subscription.start_date"]) for row in migration.prepared("customers")]
+        assert told == [("31/07/2027", "31/07/2026"), ("08/07/2027", "07/08/2026")]
+
+    def test_a_value_that_does_not_parse_in_its_column_s_format_is_invalid(self, tmp_path):
+        rows = [
+            reader(number, {PERIOD_END: each}) for number, each in enumerate(["31/07/2027", "30/07/2027", "07/31/2027"])
+        ]
+        migration = migrate(Delivery(rows), tmp_path)
+        assert migration.fallen == ["customers.csv:4 subscription: rejected SUB-PERIOD-END"]
+
+    def test_the_setting_decides_before_the_values_do(self, tmp_path):
+        rows = [
+            reader(
+                1,
+                {PERIOD_END: "05/06/2027", "subscription.start_date": "", "subscription.shipments_suspended_until": ""},
+            )
+        ]
+        given = Delivery(rows, settings=f'{SETTINGS}date_format = "mm/dd/yyyy"\ntemplate_date_format = "yyyy-mm-dd"\n')
+        migration = migrate(given, tmp_path)
+        assert migration.told == []
+        assert migration.value(PERIOD_END) == "2027-05-06"
+
+
+class TestAbsentColumns:
+    """A repair that holds for a whole file is one finding with the count of records."""
+
+    ABSENT = (
+        "customer.common_metadata.original_old_provider_id",
+        "customer.common_metadata.import_only_the_customer",
+        "subscription.type",
+        "subscription.quantity",
+        "subscription.cancel_at_period_end",
+    )
+
+    def test_each_is_one_finding_without_a_line(self, tmp_path):
+        rows = [reader(number, dict.fromkeys(self.ABSENT)) for number in (1, 2)] + [
+            customer(3, dict.fromkeys(self.ABSENT))
+        ]
+        migration = migrate(Delivery(rows), tmp_path)
+        assert [(each["line"], each["attribute"], each["rule"], each["severity"]) for each in migration.findings] == [
+            (None, "customer.common_metadata.import_only_the_customer", "CUS-IMPORT-ONLY", "repair"),
+            (None, "customer.common_metadata.original_old_provider_id", "CUS-ORIGINAL-ID", "repair"),
+            (None, "subscription.cancel_at_period_end", "SUB-CANCEL", "repair"),
+            (None, "subscription.quantity", "SUB-QUANTITY", "repair"),
+            (None, "subscription.type", "SUB-TYPE", "repair"),
+        ]
+        counts = {each["rule"]: each["message"].split("holds for ")[1] for each in migration.findings}
+        assert counts == {
+            "CUS-IMPORT-ONLY": "3 records.",
+            "CUS-ORIGINAL-ID": "3 records.",
+            "SUB-CANCEL": "2 records.",
+            "SUB-QUANTITY": "2 records.",
+            "SUB-TYPE": "2 records.",
+        }
+        first = migration.prepared("customers")[0]
+        assert [first[name] for name in self.ABSENT] == ["HR1", "0", "regular", "1", "0"]
+
+    def test_a_file_without_customer_ids_has_every_one_assigned(self, tmp_path):
+        rows = [reader(number, {"customer.old_provider_id": None}) for number in (1, 2)]
+        migration = migrate(Delivery(rows), tmp_path)
+        assert [(each["line"], each["rule"]) for each in migration.findings] == [(None, "CUS-ID-MISSING")]
+        ids = [row["customer.old_provider_id"] for row in migration.prepared("customers")]
+        assert len(set(ids)) == 2
+        assert all(each.startswith("gen-") for each in ids)
+
+
+def test_metadata_is_migrated_under_its_own_name(tmp_path):
+    own = {
+        "customer.common_metadata.Favourite Port": "Lunenburg",
+        "subscription.common_metadata.campaign": "spring, 2026",
+        "subscription.7.common_metadata.channel": "post",
+    }
+    given = Delivery([reader(1, own)], plans=[each | {"plan.common_metadata.rate_card": "B"} for each in PLANS])
+    migration = migrate(given, tmp_path)
+    assert migration.told == []
+    row = migration.prepared("customers")[0]
+    assert list(row)[-3:] == [
+        "customer.common_metadata.favouriteport",
+        "subscription.common_metadata.campaign",
+        "subscription.common_metadata.channel",
+    ]
+    assert list(row.values())[-3:] == ["Lunenburg", "spring, 2026", "post"]
+    assert migration.value("plan.common_metadata.rate_card", "plans") == "B"
+
+
+def test_metadata_columns_that_differ_in_case_are_one_named_twice(tmp_path):
+    own = {"customer.common_metadata.Tag": "harbour", "customer.common_metadata.tag": "review"}
+    migration = migrate(Delivery([reader(1, own), customer(2)]), tmp_path)
+    assert migration.told == ["customers.csv:2 customer, customer.common_metadata.tag: FILE-DUPLICATE-HEADER reject"]
+
+
+@pytest.mark.xfail(strict=True, reason="An id assigned by an invalid email makes one customer of all who have it.")
+def test_readers_without_an_id_are_not_made_one_by_a_placeholder_for_their_email(tmp_path):
+    nameless = {"customer.old_provider_id": "", "customer.email": "n/a"}
+    rows = [
+        reader(1, nameless),
+        reader(2, nameless, {"customer.first_name": "Jennifer", "customer.last_name": "White"}),
+    ]
+    migration = migrate(Delivery(rows), tmp_path)
+    assert len({row["customer.old_provider_id"] for row in migration.prepared("customers")}) == 2
+
+
+def test_a_gift_pair_may_be_in_two_files(tmp_path):
+    donor, recipient = gift()
+    migration = migrate(Delivery([donor], texts={"more.csv": as_csv([recipient])}), tmp_path)
+    assert migration.told == migration.fallen == []
+    assert [row[PLAN_ID] for row in migration.prepared("customers")] == ["P-Y", "P-Y"]

@@ -1,0 +1,166 @@
+"""The gate: a named person's word for one exact state, void with any change."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pelcro_pipeline.errors import RefusedError, UnusableInputError
+from pelcro_pipeline.review import progress, sign_off
+from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline_tests.extract import SETTINGS, Delivery, migrate, reader
+
+EXTRACT = "harbour-review"
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory) -> Path:
+    """A workspace whose one extract has had its dry run."""
+    home = tmp_path_factory.mktemp("home")
+    migrate(Delivery([reader(1), reader(2)]), home, EXTRACT).staged()
+    return home
+
+
+@pytest.fixture
+def paths(staged, tmp_path) -> ExtractPaths:
+    """The same in a workspace of the test's own."""
+    shutil.copytree(staged, tmp_path, dirs_exist_ok=True)
+    return ExtractPaths(tmp_path, EXTRACT)
+
+
+def changed(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_without_a_sign_off_the_gate_is_shut(paths):
+    with pytest.raises(RefusedError, match=f"{EXTRACT} is not signed off"):
+        sign_off.verified(paths)
+
+
+def test_a_sign_off_holds_for_the_state_that_was_signed(paths):
+    signed = sign_off.sign(paths, 'Béatrice "Bea" O\'Brien \\ Côté', "Publisher")
+    assert sign_off.verified(paths) == signed
+    assert signed.signed_by == 'Béatrice "Bea" O\'Brien \\ Côté'
+    assert signed.role == "Publisher"
+
+
+CHANGES: dict[str, tuple[str, Callable[[ExtractPaths], None]]] = {
+    "a delivered cell": (
+        "the delivered files",
+        lambda paths: changed(paths.delivered / "customers.csv", "Genaro", "Gennaro"),
+    ),
+    "a file more": (
+        "the delivered files",
+        lambda paths: (paths.delivered / "cards.json").write_text("{}"),
+    ),
+    "a file renamed": (
+        "the delivered files",
+        lambda paths: (paths.delivered / "plans.csv").rename(paths.delivered / "rates.csv"),
+    ),
+    "a file less": ("the delivered files", lambda paths: (paths.delivered / "products.csv").unlink()),
+    "a prepared cell": (
+        "the prepared files",
+        lambda paths: changed(paths.prepared / "plans.csv", "9900", "990"),
+    ),
+    "a prepared record less": (
+        "the prepared files",
+        lambda paths: changed(paths.prepared / "products.csv", "CREW", "CREWS"),
+    ),
+    "a count of the statistics": (
+        "the statistics",
+        lambda paths: changed(paths.reports / "statistics.csv", "Objects,Customers,2", "Objects,Customers,3"),
+    ),
+    "a setting": (
+        "the settings",
+        lambda paths: (paths.delivered / "extract.toml").write_text(SETTINGS.replace("false", "true")),
+    ),
+    "the day of the migration": (
+        "the settings",
+        lambda paths: changed(paths.delivered / "extract.toml", "2026-11-01", "2026-11-02"),
+    ),
+    "no settings any more": ("the settings", lambda paths: (paths.delivered / "extract.toml").unlink()),
+}
+
+
+@pytest.mark.parametrize(("what", "change"), CHANGES.values(), ids=CHANGES)
+def test_any_change_voids_it_and_is_named(what, change, paths):
+    sign_off.sign(paths, "Jane Doe", "Publisher")
+    change(paths)
+    with pytest.raises(RefusedError) as refused:
+        sign_off.verified(paths)
+    assert f"{EXTRACT} has changed since Jane Doe signed it ({what}):" in str(refused.value)
+
+
+def test_every_change_is_named(paths):
+    sign_off.sign(paths, "Jane Doe", "Publisher")
+    for _, change in (CHANGES["a delivered cell"], CHANGES["a prepared cell"], CHANGES["a setting"]):
+        change(paths)
+    with pytest.raises(RefusedError, match=r"\(the delivered files, the prepared files, the settings\)"):
+        sign_off.verified(paths)
+
+
+def test_a_change_that_is_taken_back_leaves_it_standing(paths):
+    sign_off.sign(paths, "Jane Doe", "Publisher")
+    changed(paths.prepared / "plans.csv", "9900", "990")
+    changed(paths.prepared / "plans.csv", "990", "9900")
+    assert sign_off.verified(paths).signed_by == "Jane Doe"
+
+
+def test_production_s_own_counts_do_not_void_it(paths):
+    """They are written into the report that was signed."""
+    sign_off.sign(paths, "Jane Doe", "Publisher")
+    changed(
+        paths.reports / "statistics.csv",
+        "Objects,Customers,2,2,100.00,0.00,2,,",
+        "Objects,Customers,2,2,100.00,0.00,2,2,",
+    )
+    assert sign_off.verified(paths).signed_by == "Jane Doe"
+
+
+def test_there_is_nothing_to_sign_before_the_dry_run(tmp_path):
+    paths = ExtractPaths(tmp_path, EXTRACT)
+    Delivery([reader(1)]).into(paths.delivered)
+    with pytest.raises(RefusedError, match=r"has no customers\.csv yet"):
+        sign_off.sign(paths, "Jane Doe", "Publisher")
+    assert not paths.sign_off.exists()
+
+
+@pytest.mark.parametrize(
+    ("by", "role"), [("", "Publisher"), ("  ", "Publisher"), ("Jane", ""), ("Jane\nDoe", "Publisher")]
+)
+def test_a_sign_off_needs_a_person_and_a_role(by, role, paths):
+    with pytest.raises(UnusableInputError, match="A sign-off needs a"):
+        sign_off.sign(paths, by, role)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "not TOML", 'signed_by = "Jane"\n', 'signed_by = "J"\nrole = "P"\nsigned_on = "x"\nstate = "x"\n']
+)
+def test_a_file_that_is_no_sign_off_is_refused(text, paths):
+    paths.sign_off.parent.mkdir()
+    paths.sign_off.write_text(text)
+    with pytest.raises(RefusedError, match="is no sign-off any more"):
+        sign_off.verified(paths)
+
+
+def test_the_sign_off_of_another_extract_does_not_serve(paths):
+    sign_off.sign(paths, "Jane Doe", "Publisher")
+    other = ExtractPaths(paths.home, "other")
+    for part in ("delivered", "prepared", "reports"):
+        shutil.copytree(getattr(paths, part), getattr(other, part))
+    with pytest.raises(RefusedError, match="other is not signed off"):
+        sign_off.verified(other)
+
+
+def test_progress_says_what_holds_an_extract(paths):
+    assert "not signed off" in progress.of(paths).held_by
+    sign_off.sign(paths, "Jane Doe", "Publisher")
+    assert progress.of(paths).signed_by == "Jane Doe"
+    assert progress.of(paths).held_by == "nothing: load production"
+    changed(paths.prepared / "plans.csv", "9900", "990")
+    assert "the prepared files" in progress.of(paths).held_by

@@ -1,0 +1,292 @@
+"""The spec: every column of the templates said once, and everything that is rendered from it agrees."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections import Counter
+
+import duckdb
+import pandas as pd
+import pandera.errors
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pelcro_pipeline import connection as duck
+from pelcro_pipeline import templates
+from pelcro_pipeline.settings import Settings
+from pelcro_pipeline.spec import ADDRESS_IDS, ATTRIBUTES, TABLES, TEMPLATES, ddl, dictionary, schema, sql
+from pelcro_pipeline.spec.headers import template
+from pelcro_pipeline.spec.model import Attribute, PatternBy, Table
+from pelcro_pipeline.spec.sql import quoted
+
+#: Each column of the guide's tables of attributes, in the guide's order.
+DESCRIBED = {
+    "customers": """
+        customer.old_provider_id customer.email customer.first_name customer.last_name customer.phone customer.title
+        customer.salutation customer.display_name customer.password customer.common_metadata.import_only_the_customer
+        customer.common_metadata.password_encryption customer.common_metadata.original_old_provider_id""",
+    "billing_addresses": """
+        address.billing_first_name address.billing_last_name address.billing_salutation address.billing_title
+        address.billing_company address.billing_department address.billing_line1 address.billing_line2
+        address.billing_city address.billing_state address.billing_country address.billing_zip address.billing_phone""",
+    "shipping_addresses": """
+        address.shipping_first_name address.shipping_last_name address.shipping_salutation address.shipping_title
+        address.shipping_company address.shipping_department address.shipping_line1 address.shipping_line2
+        address.shipping_city address.shipping_state address.shipping_country address.shipping_zip
+        address.shipping_phone""",
+    "subscriptions": """
+        subscription.current_period_end subscription.cancel_at_period_end subscription.shipments_undeliverable
+        subscription.shipments_suspended_until subscription.common_metadata.is_expired
+        subscription.common_metadata.start_now subscription.shipments_remaining subscription.quantity
+        subscription.collection_method subscription.common_metadata.temporary_plan_id
+        subscription.common_metadata.old_id subscription.common_metadata.service_status
+        subscription.common_metadata.order_number subscription.common_metadata.order_price
+        subscription.common_metadata.order_term subscription.type subscription.common_metadata.membership
+        subscription.common_metadata.is_gift_donor subscription.common_metadata.is_gift_recipient
+        subscription.common_metadata.gift_donor_subscription_id""",
+    "products": "product.id product.address_required product.name product.description product.statement_descriptor",
+    "plans": """
+        plan.amount plan.auto_renew plan.currency plan.available_online plan.interval plan.interval_count plan.nickname
+        plan.shipments_per_interval plan.description plan.temporary_product_id plan.old_id plan.type
+        plan.revenue_recognition_type plan.entitlements""",
+}
+#: What stands in the guide's example rows alone.
+SHOWN = {
+    "customers": "",
+    "billing_addresses": "",
+    "shipping_addresses": "",
+    "subscriptions": "subscription.start_date",
+    "products": "product.active product.image",
+    "plans": "plan.common_metadata.account_name plan.is_donated",
+}
+DAY_FIRST = "'%d/%m/%Y'"
+
+
+@pytest.fixture(scope="module")
+def connection():
+    with duck.connect() as opened:
+        yield opened
+
+
+def siblings(attribute: Attribute) -> list[str | None]:
+    """The values of the sibling that decides on an attribute, or None."""
+    domain = attribute.kind.domain
+    return [value for value, _ in domain.patterns] + ["FR"] if isinstance(domain, PatternBy) else [None]
+
+
+def understood(
+    connection: duckdb.DuckDBPyConnection, attribute: Attribute, texts: list[str], sibling: str | None
+) -> list[tuple[str | None, str]]:
+    """The value and the outcome of delivered cells."""
+    name = quoted(attribute.name)
+    beside = f", ? AS {quoted(attribute.kind.domain.sibling)}" if sibling else ""
+    holds, inferred = sql.holds(attribute) or "true", sql.repair(attribute) or "NULL"
+    rows = connection.execute(
+        f"""
+        WITH delivered AS (SELECT filled(text) AS {name}, place{beside} FROM unnest(?) WITH ORDINALITY cells(text, place)),
+        spelled AS (SELECT * REPLACE ({sql.canonical(attribute, DAY_FIRST)} AS {name}) FROM delivered)
+        SELECT {name}, {holds}, {inferred} FROM spelled ORDER BY place""",
+        [sibling, texts] if sibling else [texts],
+    )
+    return [_outcome(*row) for row in rows.fetchall()]
+
+
+def _outcome(value: str | None, holds: bool | None, inferred: str | None) -> tuple[str | None, str]:
+    if value is None:
+        return None, "empty"
+    if holds:
+        return value, "ok"
+    return (value, "invalid") if inferred is None else (inferred, "repaired")
+
+
+def test_every_attribute_of_the_guide_is_in_the_spec_exactly_once():
+    names = Counter(attribute.name for table in TABLES for attribute in table.attributes)
+    guide = Counter(name for part in (DESCRIBED, SHOWN) for names in part.values() for name in names.split())
+    assert names == guide
+
+
+def test_attributes_stand_in_the_guide_s_order():
+    for table in TABLES:
+        shown = set(SHOWN[table.name].split())
+        assert [each.name for each in table.attributes if each.name not in shown] == DESCRIBED[table.name].split()
+
+
+def test_the_address_ids_of_the_guide_s_note_stand_beside_the_tables():
+    assert {attribute.name for attribute in ADDRESS_IDS.values()} == {"billing_address_id", "shipping_address_id"}
+    assert not {attribute.name for attribute in ADDRESS_IDS.values()} & set(ATTRIBUTES)
+
+
+def test_every_attribute_says_what_it_is():
+    assert [each.name for each in ATTRIBUTES.values() if not each.doc.endswith(".")] == []
+    assert [each.name for each in ATTRIBUTES.values() if not (each.examples or each.secret)] == []
+
+
+def test_every_example_is_accepted_by_its_own_kind(connection):
+    refused = [
+        (attribute.name, text)
+        for attribute in (*ATTRIBUTES.values(), *ADDRESS_IDS.values())
+        for text in attribute.examples
+        if "ok" not in {understood(connection, attribute, [text], each)[0][1] for each in siblings(attribute)}
+    ]
+    assert refused == []
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_the_examples_as_understood_are_accepted_by_the_schema(table, connection):
+    longest = max(len(attribute.examples) for attribute in table.attributes)
+    columns = {}
+    for attribute in table.attributes:
+        texts = (
+            [attribute.examples[place % len(attribute.examples)] for place in range(longest)]
+            if attribute.examples
+            else []
+        )
+        # Examples of state and zip belong to the example of country in the same place.
+        countries = {"QC": "CA", "NY": "US", "H3H1H1": "CA", "11756": "US"}
+        columns[attribute.name] = [
+            understood(connection, attribute, [text], countries.get(text, "FR") if attribute.conditional else None)[0][
+                0
+            ]
+            for text in texts
+        ] or [None] * longest
+    frame = pd.DataFrame(columns, dtype=object)
+    schema.prepared(table).validate(frame, lazy=True)
+    schema.converted(table).validate(frame, lazy=True)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_the_schema_refuses_what_no_kind_lets_through(table):
+    row = {attribute.name: "\x01" for attribute in table.attributes}
+    with pytest.raises(pandera.errors.SchemaErrors) as refused:
+        schema.prepared(table).validate(pd.DataFrame([row], dtype=object), lazy=True)
+    bounded = {each.name for each in table.attributes if each.kind.domain is not None and not each.conditional}
+    assert {each for each in refused.value.failure_cases["column"] if each in row} == bounded
+
+
+#: Text with everything in it that a kind looks at.
+CELLS = st.text(
+    st.one_of(
+        st.sampled_from("0123456789/-.:T+()@ '\"\u00a0,|_$"),
+        st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
+    ),
+    max_size=24,
+) | st.sampled_from([text for attribute in ATTRIBUTES.values() for text in attribute.examples])
+
+
+@settings(max_examples=12, deadline=None)
+@example(["'Empty'", "\u00a0", "2027-02-30", "31/02/2027", "0" * 30, "+1 (514) 123", "United States", "7102"])
+@given(st.lists(CELLS, min_size=1, max_size=40))
+def test_normalisers_are_total_and_idempotent(texts):
+    """What a kind writes, it writes again; a value outside its domain is never lost."""
+    with duck.connect() as connection:
+        for attribute in _one_of_each_kind():
+            for sibling in siblings(attribute):
+                once = understood(connection, attribute, texts, sibling)
+                assert len(once) == len(texts)
+                assert [value for value, outcome in once if (value is None) != (outcome == "empty")] == []
+                values = [value or "" for value, _ in once]
+                again = understood(connection, attribute, values, sibling)
+                assert [value for value, _ in again] == [value for value, _ in once]
+                settled = [outcome for _, outcome in once if outcome != "repaired"]
+                assert [now for (_, now), (_, then) in zip(again, once, strict=True) if then != "repaired"] == settled
+                assert {now for (_, now), (_, then) in zip(again, once, strict=True) if then == "repaired"} <= {"ok"}
+
+
+def _one_of_each_kind() -> list[Attribute]:
+    return list({attribute.kind.name: attribute for attribute in ATTRIBUTES.values()}.values())
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(CELLS, min_size=1, max_size=40))
+def test_sql_and_pandera_accept_the_same(texts):
+    with duck.connect() as connection:
+        for attribute in _one_of_each_kind():
+            if attribute.conditional or attribute.kind.domain is None:
+                continue
+            cells = understood(connection, attribute, texts, None)
+            # Without its breaches nothing but the kind speaks.
+            bare = dataclasses.replace(attribute, breaches=())
+            contract = schema.prepared(Table("one", "one", "One", "One.", "", (bare,), attribute.name))
+            frame = pd.DataFrame({attribute.name: [value for value, _ in cells]}, dtype=object)
+            assert _refused(contract, frame) == {place for place, (_, told) in enumerate(cells) if told == "invalid"}
+
+
+def _refused(contract, frame: pd.DataFrame) -> set[int]:
+    """The rows that a schema does not accept."""
+    try:
+        contract.validate(frame, lazy=True)
+    except pandera.errors.SchemaErrors as error:
+        return {int(place) for place in error.failure_cases["index"]}
+    return set()
+
+
+def test_the_target_is_made_and_holds_every_attribute():
+    metadata = {"customer": ("customer.common_metadata.tag",), "plan": ('plan.common_metadata."quoted"',)}
+    with duckdb.connect() as connection:
+        # Foreign keys want the keys of the tables before them.
+        for name, statement in ddl.create(metadata).items():
+            for each in (statement, *ddl.keys(name)):
+                connection.execute(each)
+        columns = {
+            table: [name for (name,) in connection.execute(f"SELECT column_name FROM (DESCRIBE {table})").fetchall()]
+            for table in ddl.TARGET_TABLES
+        }
+        commented = connection.execute("SELECT count(*) FROM duckdb_columns() WHERE comment IS NOT NULL").fetchall()
+    assert columns["customers"] == [*(each.name for each in TABLES[0].attributes), "customer.common_metadata.tag"]
+    assert columns["plans"][-1] == 'plan.common_metadata."quoted"'
+    for table in TABLES:
+        in_addresses = table.name.endswith("addresses")
+        named = [
+            f"address.{each.name.removeprefix(table.prefix)}" if in_addresses else each.name
+            for each in table.attributes
+        ]
+        assert [name for name in named if name not in columns["addresses" if in_addresses else table.name]] == []
+    # Billing and shipping addresses share a table.
+    assert commented == [(sum(len(table.attributes) for table in TABLES if table.name != "shipping_addresses"),)]
+
+
+def test_the_digest_changes_with_what_the_spec_says_and_only_then():
+    table = TABLES[0]
+    assert table.digest == dataclasses.replace(table).digest
+    told_otherwise = dataclasses.replace(table.attributes[1], doc="Something else.")
+    changed = dataclasses.replace(table, attributes=(told_otherwise, *table.attributes[2:]))
+    assert changed.digest != table.digest
+    assert len({each.digest for each in TABLES}) == len(TABLES)
+
+
+def test_every_column_is_in_the_data_dictionary():
+    page = dictionary.markdown()
+    assert [
+        name for name in (*ATTRIBUTES, *(each.name for each in ADDRESS_IDS.values())) if f"| `{name}` |" not in page
+    ] == []
+
+
+def test_the_request_is_empty_templates_a_dictionary_and_settings(tmp_path):
+    paths = templates.write(tmp_path)
+    assert sorted(path.name for path in paths) == [
+        "customers.csv",
+        "data-dictionary.md",
+        "extract.toml",
+        "plans.csv",
+        "products.csv",
+    ]
+    for name in TEMPLATES:
+        assert (tmp_path / f"{name}.csv").read_text() == ",".join(template(name)) + "\n"
+    assert [
+        name for name in Settings.model_fields if f"# {name} =" not in (tmp_path / "extract.toml").read_text()
+    ] == []
+
+
+def test_a_request_leaves_what_stands_there_alone(tmp_path):
+    (tmp_path / "customers.csv").write_text("mine")
+    templates.write(tmp_path)
+    assert (tmp_path / "customers.csv").read_text() == "mine"
+
+
+def test_without_a_migration_date_today_is_the_publisher_s_own_day():
+    assert Settings(migration_date=datetime.date(2026, 11, 1)).today == datetime.date(2026, 11, 1)
+    # From one end of the world to the other it is never the same day.
+    west, east = Settings(timezone="Etc/GMT+12").today, Settings(timezone="Etc/GMT-14").today
+    assert east - west in (datetime.timedelta(1), datetime.timedelta(2))

@@ -1,0 +1,164 @@
+"""The statistics: every measure counted in the delivery, the prepared files and each target."""
+
+from __future__ import annotations
+
+import pytest
+
+from pelcro_pipeline import connection as duck
+from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.review import statistics
+from pelcro_pipeline.rules import verdict
+from pelcro_pipeline.spec import ATTRIBUTES
+from pelcro_pipeline.target import database
+from pelcro_pipeline_tests.extract import (
+    OLD_ID,
+    PLANS,
+    STATUS,
+    Delivery,
+    address,
+    as_csv,
+    crew,
+    customer,
+    gift,
+    migrate,
+    reader,
+    unaddressed,
+)
+
+#: Six readers with nine subscriptions, of which one is cancelled, one rejected and one delivered twice.
+ROWS = [
+    *gift(1, 2),
+    reader(3, {"customer.title": ""}),
+    reader(3, {OLD_ID: "S8", STATUS: "unpaid", "subscription.collection_method": "send_invoice"}),
+    reader(3, {OLD_ID: "S9", "subscription.quantity": "0"}),
+    reader(4, {STATUS: "cancelled"}, address("billing", {"city": ""})),
+    customer(5),
+    *crew("admin", "member", first=6),
+    unaddressed(7, {"subscription.type": "member", "subscription.common_metadata.membership": "M-6"})
+    | {"subscription.common_metadata.temporary_plan_id": "C-Y"},
+]
+
+
+@pytest.fixture(scope="module")
+def migration(tmp_path_factory):
+    return migrate(Delivery(ROWS), tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def measured(migration):
+    frame = migration.staged()
+    return {(row["Section"], row["Attribute"]): row for row in frame.to_dict("records")}
+
+
+def counted(row: dict) -> tuple[int, ...]:
+    """Dump, prepared, staging, merged, rejected, excluded."""
+    columns = ("Excel dump", "Pelcro Pre-Processed", "Dry-run (staging)", "Merged", "Rejected", "Excluded")
+    return tuple(int(row[column]) for column in columns)
+
+
+@pytest.mark.parametrize(
+    ("object_", "counts"),
+    [
+        # Distinct ids; two repeats of reader 3, and one of reader 7.
+        ("Customers", (7, 7, 7, 3, 0, 0)),
+        ("Billing addresses", (4, 3, 3, 2, 1, 0)),
+        ("Shipping addresses", (4, 4, 4, 2, 0, 0)),
+        ("Subscriptions", (8, 6, 6, 1, 1, 1)),
+        ("Products", (3, 3, 3, 0, 0, 0)),
+        ("Plans", (3, 3, 3, 0, 0, 0)),
+    ],
+)
+def test_objects_are_counted_by_their_fate(object_, counts, measured):
+    assert counted(measured["Objects", object_]) == counts
+
+
+def test_accuracy_is_prepared_of_received_in_per_cent(measured):
+    row = measured["Objects", "Subscriptions"]
+    assert (row["Accuracy"], row["Inaccuracy"]) == ("75.00", "25.00")
+    never = measured["Customers", "customer.password"]
+    assert (int(never["Excel dump"]), never["Accuracy"], never["Inaccuracy"]) == (0, "", "")
+
+
+def test_the_dump_is_prepared_rejected_and_excluded_and_repeats_stand_outside(measured):
+    off = [
+        key
+        for key, row in measured.items()
+        if key[0] == "Objects" and row["Excel dump"] != row["Pelcro Pre-Processed"] + row["Rejected"] + row["Excluded"]
+    ]
+    assert off == []
+
+
+def test_every_attribute_is_a_measure(measured):
+    assert {name for _, name in measured} >= set(ATTRIBUTES)
+
+
+@pytest.mark.parametrize(
+    ("segment", "prepared"),
+    [
+        ("Auto-renewing", 6),
+        ("Cancelled at period end", 0),
+        ("Gift donor", 1),
+        ("Gift recipient", 1),
+        ("Membership admin", 1),
+        ("Membership member", 1),
+        ("Unpaid", 1),
+        ("Charged automatically", 5),
+        ("Billed by invoice", 1),
+    ],
+)
+def test_segments_are_counted(segment, prepared, measured):
+    row = measured["Subscriptions by segment", segment]
+    assert int(row["Pelcro Pre-Processed"]) == int(row["Dry-run (staging)"]) == prepared
+
+
+def test_products_and_plans_are_counted_by_name(measured):
+    assert counted(measured["Subscriptions by plan", "Print, yearly"]) == (6, 4, 4, 0, 1, 1)
+    assert counted(measured["Subscriptions by product", "The Harbour Crew"])[:3] == (2, 2, 2)
+    assert counted(measured["Customers by plan", "Print, yearly"])[:3] == (4, 3, 3)
+    # A plan that nobody has is sold all the same.
+    assert counted(measured["Subscriptions by plan", "Online, monthly"])[:3] == (0, 0, 0)
+
+
+def test_an_attribute_counts_where_it_holds_a_value(measured):
+    # Reader 3 has a title on its later records.
+    assert counted(measured["Customers", "customer.title"])[:3] == (7, 7, 7)
+    assert counted(measured["Billing addresses", "address.billing_city"])[:2] == (3, 3)
+
+
+def test_ragged_records_are_received_and_rejected(tmp_path):
+    migration = migrate(Delivery(texts={"customers.csv": as_csv([reader(1)]) + "HR9,x\n"}), tmp_path)
+    objects = statistics.summary(migration.staged()).set_index("Attribute")
+    assert int(objects.loc["Customers", "Excel dump"]) == 2
+    assert int(objects.loc["Customers", "Rejected"]) == 1
+
+
+def test_targets_are_counted_in_the_target_itself(tmp_path):
+    migration = migrate(Delivery([reader(1), reader(2)]), tmp_path)
+    staged = migration.staged()
+    path = migration.paths.database("production")
+    database.load(migration.files, path)
+    with duck.connect(path) as connection:
+        connection.execute("DELETE FROM subscriptions WHERE record = 2")
+    with duck.connect() as connection:
+        reading = delivery.opened(migration.paths.reading)
+        verdict.open_on(connection, reading, migration.paths.conversion, migration.paths.analysis)
+        with database.opened(path, "production", connection):
+            frame = statistics.production(connection, staged, "production")
+    counts = {(row["Section"], row["Attribute"]): row for row in frame.to_dict("records")}
+    assert counts["Objects", "Subscriptions"]["Production"] == 1
+    assert counts["Objects", "Customers"]["Production"] == 2
+    assert counts["Subscriptions by plan", "Print, yearly"]["Production"] == 1
+    assert counts["Subscriptions by plan", "Print, yearly"]["Dry-run (staging)"] == 2
+
+
+def test_plans_that_share_a_name_are_told_apart(tmp_path):
+    plans = [PLANS[0], PLANS[0] | {"plan.old_id": "P-Y-2", "plan.amount": "8900"}]
+    names = migrate(Delivery([reader(1)], plans=plans), tmp_path).staged().query("Section == 'Subscriptions by plan'")
+    assert list(names["Attribute"]) == ["Print, yearly (P-Y)", "Print, yearly (P-Y-2)"]
+
+
+def test_a_report_is_read_as_it_was_written(migration, measured):
+    frame = statistics.read(migration.paths.reports / "statistics.csv")
+    assert list(frame.columns) == list(statistics.COLUMNS)
+    again = {(row["Section"], row["Attribute"]): counted(row) for row in frame.to_dict("records")}
+    assert again == {key: counted(row) for key, row in measured.items()}

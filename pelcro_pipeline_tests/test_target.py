@@ -1,0 +1,129 @@
+"""The target: a database that equals its prepared files, or the one that stood there before."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import stat
+
+import duckdb
+import pytest
+
+from pelcro_pipeline import connection as duck
+from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.target import database
+from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline_tests.extract import (
+    OLD_ID,
+    PERIOD_END,
+    PLAN_ID,
+    Delivery,
+    Migration,
+    crew,
+    customer,
+    gift,
+    migrate,
+    reader,
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Migration:
+    """Readers with a gift, two subscriptions, and none; and a group."""
+    given = [*gift(1, 2), reader(3), reader(3, {OLD_ID: "S9"}), customer(4), *crew("admin", "member", first=5)]
+    return migrate(Delivery(given), tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def migration(made, tmp_path) -> Migration:
+    """The same in a workspace of the test's own."""
+    shutil.copytree(made.paths.home, tmp_path, dirs_exist_ok=True)
+    return dataclasses.replace(made, paths=ExtractPaths(tmp_path, made.paths.extract))
+
+
+def rows(path, query: str) -> list[tuple]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_a_database_holds_the_rows_of_its_prepared_files(migration):
+    path = migration.paths.database("staging")
+    counts = database.load(migration.files, path)
+    assert counts == {"products": 3, "plans": 3, "customers": 6, "addresses": 6, "subscriptions": 6}
+    with duck.connect(path, read_only=True) as connection:
+        assert database.compare(connection, migration.files) == []
+
+
+def test_values_have_the_target_s_types(migration):
+    path = migration.paths.database("staging")
+    database.load(migration.files, path)
+    typed = rows(
+        path,
+        f"""SELECT typeof("{PERIOD_END}"), typeof("subscription.quantity"), typeof("subscription.cancel_at_period_end"),
+            "{PERIOD_END}"::VARCHAR FROM subscriptions LIMIT 1""",
+    )
+    assert typed == [("DATE", "BIGINT", "BOOLEAN", "2027-07-31")]
+
+
+def test_a_cell_that_was_changed_after_the_load_is_told(migration):
+    path = migration.paths.database("staging")
+    database.load(migration.files, path)
+    with duck.connect(path) as connection:
+        connection.execute("""UPDATE subscriptions SET "subscription.quantity" = 2 WHERE record = 1""")
+        assert [each.split()[0] for each in database.compare(connection, migration.files)] == ["subscriptions"]
+
+
+BROKEN = {
+    "a plan that is not there": (f"SELECT * REPLACE ('NO-SUCH' AS \"{PLAN_ID}\") FROM customers", "customers"),
+    "an email held twice": ("SELECT * REPLACE ('one@example.com' AS \"customer.email\") FROM customers", "customers"),
+    "a word for a number": ("SELECT * REPLACE ('many' AS \"plan.amount\") FROM plans", "plans"),
+    "a plan twice": ("FROM plans UNION ALL FROM plans", "plans"),
+}
+
+
+@pytest.mark.parametrize(("query", "name"), BROKEN.values(), ids=BROKEN)
+def test_a_load_that_fails_leaves_what_stood_there(query, name, migration):
+    path = migration.paths.database("production")
+    database.load(migration.files, path)
+    before = path.read_bytes()
+    prepared = migration.paths.prepared / f"{name}.csv"
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE {name} AS FROM read_csv('{prepared}', all_varchar = true)")
+        connection.execute(f"COPY ({query}) TO '{prepared}' (HEADER)")
+    with pytest.raises((duckdb.Error, RefusedError)):
+        database.load(migration.files, path)
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_the_database_before_is_kept_for_one_step_back(migration, tmp_path):
+    path = migration.paths.database("production")
+    database.load(migration.files, path)
+    before = path.read_bytes()
+    other = migrate(Delivery([reader(1)]), tmp_path / "other")
+    database.load(other.files, path)
+    assert path.with_name(f"{path.name}.previous").read_bytes() == before
+    assert rows(path, "SELECT count(*) FROM customers") == [(1,)]
+
+
+def test_a_database_is_its_owner_s_alone(migration):
+    path = migration.paths.database("staging")
+    database.load(migration.files, path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_addresses_of_both_types_and_ids_stand_in_one_table(tmp_path):
+    ids = {"shipping_address_id": "home", "billing_address_id": "B-1"}
+    rows_given = [
+        reader(1, ids),
+        reader(1, ids, {"shipping_address_id": "work", "address.shipping_city": "Québec", OLD_ID: "S9"}),
+    ]
+    migration = migrate(Delivery(rows_given), tmp_path)
+    path = migration.paths.database("staging")
+    database.load(migration.files, path)
+    assert rows(path, 'SELECT type, address_id, "address.city" FROM addresses ORDER BY ALL') == [
+        ("billing", "B-1", "Montréal"),
+        ("shipping", "home", "Montréal"),
+        ("shipping", "work", "Québec"),
+    ]
+    assert rows(path, "SELECT shipping_address_id FROM subscriptions ORDER BY record") == [("home",), ("work",)]
