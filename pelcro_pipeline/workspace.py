@@ -19,6 +19,11 @@ def home() -> Path:
     return Path(os.environ.get("PELCRO_HOME") or default).expanduser().resolve()
 
 
+def is_extract_name(name: str) -> bool:
+    """Whether a name can be an extract's."""
+    return _EXTRACT_NAME.fullmatch(name) is not None and not name.endswith(".")
+
+
 @dataclass(frozen=True)
 class ExtractPaths:
     """Every place that belongs to one extract."""
@@ -27,7 +32,7 @@ class ExtractPaths:
     extract: str
 
     def __post_init__(self) -> None:
-        if not _EXTRACT_NAME.fullmatch(self.extract) or self.extract.endswith("."):
+        if not is_extract_name(self.extract):
             raise UnusableInputError(
                 f"The extract's name {self.extract!r} cannot be used: give it letters, digits, "
                 "dots, hyphens and underscores, a letter or digit first, at most 100."
@@ -81,6 +86,8 @@ class ExtractPaths:
 
 
 def extracts(at: Path) -> list[str]:
-    """The extracts that stand in a workspace, by name."""
+    """The extracts that stand in a workspace, by name; a folder whose name is none's is passed over."""
     folder = at / "extracts"
-    return sorted(each.name for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
+    if not folder.is_dir():
+        return []
+    return sorted(each.name for each in folder.iterdir() if each.is_dir() and is_extract_name(each.name))

@@ -277,8 +277,8 @@ class Migration:
         A result is told where another value than the delivered one stands.
         """
         return sorted(
-            f"{_place(each)} {each['object'] or 'file'}, {each['attribute'] or 'all of it'}: {each['rule']} {each['severity']}"
-            + (f" -> {_assigned(each['result'])}" if _stands_instead(each) else "")
+            f"{_place(each)} {each['object'] or 'file'}, {each['attribute'] or 'all of it'}: "
+            f"{each['rule']} {each['severity']}" + (f" -> {_assigned(each['result'])}" if _stands_instead(each) else "")
             for each in self.findings
             if each["file"]
         )

@@ -77,7 +77,6 @@ def test_a_workspace_without_an_extract_says_so(home):
     assert "holds no extract yet" in " ".join(done.stdout.split())
 
 
-@pytest.mark.xfail(strict=True, reason="One folder whose name is no extract's keeps status from telling of the others.")
 def test_status_tells_of_every_extract_beside_a_folder_that_is_none(home, folder):
     (home / "extracts" / "to sort").mkdir(parents=True)
     folder.rename(home / "extracts" / EXTRACT)
@@ -110,7 +109,6 @@ def test_card_numbers_are_refused_before_anything_is_stored(home, folder):
     assert not (home / "extracts" / EXTRACT).exists()
 
 
-@pytest.mark.xfail(strict=True, reason="What refuses before the first step is told as an unexpected error.")
 def test_a_second_run_on_a_busy_extract_is_refused(home, folder):
     tables = home / "tables"
     tables.mkdir(parents=True)

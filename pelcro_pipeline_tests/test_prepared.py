@@ -129,10 +129,6 @@ def test_addresses_told_apart_by_ids_come_out_again(tmp_path):
     assert_comes_out_again(migration, tmp_path / "again")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="An address that stands both with and without an id is prepared twice, and once when fed back in.",
-)
 def test_an_address_delivered_with_and_without_an_id_is_one(tmp_path):
     rows = [reader(1, {"shipping_address_id": "", PLAN_ID: ""}), reader(1, {"shipping_address_id": "B"})]
     migration = migrate(Delivery(rows), tmp_path / "once")

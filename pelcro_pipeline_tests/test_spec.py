@@ -85,7 +85,9 @@ def understood(
     holds, inferred = sql.holds(attribute) or "true", sql.repair(attribute) or "NULL"
     rows = connection.execute(
         f"""
-        WITH delivered AS (SELECT filled(text) AS {name}, place{beside} FROM unnest(?) WITH ORDINALITY cells(text, place)),
+        WITH delivered AS (
+            SELECT filled(text) AS {name}, place{beside} FROM unnest(?) WITH ORDINALITY cells(text, place)
+        ),
         spelled AS (SELECT * REPLACE ({sql.canonical(attribute, DAY_FIRST)} AS {name}) FROM delivered)
         SELECT {name}, {holds}, {inferred} FROM spelled ORDER BY place""",
         [sibling, texts] if sibling else [texts],

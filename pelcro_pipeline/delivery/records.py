@@ -15,7 +15,7 @@ from pelcro_pipeline.delivery.text import record_starts
 def cut(file: DeliveredFile, places: np.ndarray) -> Iterator[bytes]:
     """The bytes of the header and of the records at ``places`` (ascending record numbers), each with a line feed."""
     path = Path(file.path)
-    starts, blank = record_starts(path)
+    starts, blank = record_starts(path, one_line_each=file.lines is None)
     starts = starts[~blank]
     ends = np.append(starts[1:], path.stat().st_size)
     with path.open("rb") as source:

@@ -124,9 +124,12 @@ def record_lines(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([[1], lines[:-1] + 1]), _blank(path, ends)
 
 
-def record_starts(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Byte offset of each record, the header's first, and whether the record is a blank line."""
-    ends, _ = _line_ends(path)
+def record_starts(path: Path, *, one_line_each: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Byte offset of each record, the header's first, and whether the record is a blank line.
+
+    ``one_line_each``: no record has a line feed within, whatever quotation marks stand in it.
+    """
+    ends, _ = _line_ends(path, quotes_matter=not one_line_each)
     return np.concatenate([[0], ends[:-1] + 1]), _blank(path, ends)
 
 
@@ -140,7 +143,7 @@ def _blank(path: Path, ends: np.ndarray) -> np.ndarray:
     return blank
 
 
-def _line_ends(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _line_ends(path: Path, *, quotes_matter: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """Byte offsets of the line feeds that end records, and the physical lines that they end."""
     offset = line = quotes = 0
     ends, lines = [], []
@@ -150,7 +153,7 @@ def _line_ends(path: Path) -> tuple[np.ndarray, np.ndarray]:
         feeds = np.flatnonzero(view == 10)
         marks = np.flatnonzero(view == 34)
         before = np.searchsorted(marks, feeds) + quotes
-        ending = before % 2 == 0
+        ending = (before % 2 == 0) | (not quotes_matter)
         ends.append(feeds[ending] + offset)
         lines.append(np.flatnonzero(ending) + line + 1)
         offset, line, quotes, last = (

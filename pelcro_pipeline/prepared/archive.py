@@ -81,13 +81,14 @@ def _records(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, folder:
 
 
 def _named(file: DeliveredFile) -> list[tuple]:
-    """Each column with the name it has in the archive: its header, numbered where that repeats."""
+    """Each column with the name it has in the archive: its header, numbered where that is empty or repeats."""
     seen: dict[str, int] = {name.lower(): 1 for name in (*COLUMNS, "raw_text")}
     named = []
     for column in file.columns:
-        count = seen.get(column.header.lower(), 0) + 1
-        seen[column.header.lower()] = count
-        named.append((column, column.header if count == 1 else f"{column.header} ({count})"))
+        header = column.header.strip() or f"column {column.position + 1}"
+        count = seen.get(header.lower(), 0) + 1
+        seen[header.lower()] = count
+        named.append((column, header if count == 1 else f"{header} ({count})"))
     return named
 
 

@@ -181,9 +181,9 @@ def _field_findings(connection: duckdb.DuckDBPyConnection, reading: Reading) -> 
         view = "judged_subscription" if table is SUBSCRIPTIONS else table.object
         connection.execute(
             f"""INSERT INTO found BY NAME
-            WITH bit AS (FROM (VALUES {_bits(reading, table)}) bits(mask, file, place, attribute, rule, severity))
+            WITH bit AS (FROM (VALUES {_bits(reading, table)}) bits(mask, file, place, attribute, rule, severity, infers))
             SELECT record, {literal(table.object)} AS object, attribute, rule, severity,
-                delivered[place] AS value, if(severity = 'clear', NULL, results[place]) AS result
+                delivered[place] AS value, if(infers, results[place], NULL) AS result
             FROM (SELECT record, breaches, delivered, results FROM {view} WHERE breaches <> 0) breached
             JOIN bit ON breaches & mask <> 0 AND coalesce(file = record >> 40, true)"""
         )
@@ -199,7 +199,15 @@ def _bits(reading: Reading, table: Table) -> str:
     """SQL rows of a table's breaches: its own for every file, a repeated header's for its file."""
     shown = [attribute.name for attribute in breached_attributes(table)]
     rows = [
-        (1 << bit, "NULL", shown.index(attribute.name) + 1, attribute.name, breach.rule, breach.severity)
+        (
+            1 << bit,
+            "NULL",
+            shown.index(attribute.name) + 1,
+            literal(attribute.name),
+            literal(breach.rule),
+            literal(breach.severity),
+            breach.severity is Severity.REPAIR or breach.value is not None,
+        )
         for bit, (attribute, breach) in enumerate(table.breaches)
         if breach.severity is not Severity.EXCLUDED
     ]
@@ -209,15 +217,16 @@ def _bits(reading: Reading, table: Table) -> str:
                 1 << (len(table.breaches) + index),
                 file.ordinal,
                 len(shown) + index + 1,
-                name,
-                "FILE-DUPLICATE-HEADER",
-                Severity.REJECT,
+                literal(name),
+                "'FILE-DUPLICATE-HEADER'",
+                literal(Severity.REJECT),
+                False,
             )
             for index, name in enumerate(duplicated(file, table))
         ]
     return ", ".join(
-        f"({mask}::UBIGINT, {file}::BIGINT, {place}, {literal(attribute)}, {literal(rule)}, {literal(severity)})"
-        for mask, file, place, attribute, rule, severity in rows
+        f"({mask}::UBIGINT, {file}::BIGINT, {place}, {attribute}, {rule}, {severity}, {infers})"
+        for mask, file, place, attribute, rule, severity, infers in rows
     )
 
 
@@ -383,7 +392,7 @@ def _merge(connection: duckdb.DuckDBPyConnection) -> None:
 def _merge_addresses(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     """A customer has one address of a type, and one for each address id.
 
-    A record without an id that says what an earlier one said holds that one's address.
+    A record without an id that says what one with an id says holds that one's address.
     """
     address_id = quoted(ADDRESS_IDS[table.object].name)
     names = [attribute.name for attribute in table.attributes]
@@ -408,13 +417,16 @@ def _merge_addresses(connection: duckdb.DuckDBPyConnection, table: Table) -> Non
             SELECT standing.* REPLACE ({named})
             FROM standing SEMI JOIN crowded USING (customer) JOIN customer_in_use USING (customer)""",
         f"""CREATE OR REPLACE TEMP TABLE address_repeat AS
-            WITH firsts AS (
-                SELECT *, min(record) OVER (PARTITION BY customer, address_id) AS first_of_id,
-                    min(record) OVER (PARTITION BY customer, {said}) AS first_to_say
-                FROM crowded_address
+            WITH known AS (
+                SELECT *, min(record) OVER (PARTITION BY customer, address_id) AS first_of_id FROM crowded_address
+            ), twinned AS (
+                SELECT *, min(record) FILTER (address_id IS NOT NULL AND record = first_of_id)
+                    OVER (PARTITION BY customer, {said}) AS twin
+                FROM known
             ), later AS (
-                SELECT *, if(address_id IS NULL AND first_to_say < record, first_to_say, first_of_id) AS first_record
-                FROM firsts
+                SELECT *, CASE WHEN address_id IS NOT NULL THEN first_of_id WHEN twin IS NOT NULL THEN twin
+                    ELSE min(record) FILTER (twin IS NULL) OVER (PARTITION BY customer, address_id) END AS first_record
+                FROM twinned
             )
             SELECT later.record, later.first_record, {equal} AS equal,
                 if(later.address_id IS NULL, 'ADR-CONFLICT', 'ADR-ID-CONFLICT') AS conflict

@@ -20,8 +20,10 @@ _UNTOLD_BUT_POSSIBLE = (
     f"OR {_SCHEME} = 'md5' AND regexp_matches({_PASSWORD}, '[0-9a-fA-F]{{32}}'), false)"
 )
 
-#: The same on every run; records with the same email share it.
-_ASSIGNED_ID = """'gen-' || left(md5(coalesce(lower("customer.email"), record_content)), 12)"""
+#: The same on every run; records with the same email share it, unless it is none (`n/a`).
+_ASSIGNED_ID = (
+    """'gen-' || left(md5(coalesce(if("customer.email?" = 'ok', lower("customer.email"), NULL), record_content)), 12)"""
+)
 
 CUSTOMERS = Table(
     name="customers",

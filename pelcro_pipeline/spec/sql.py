@@ -25,11 +25,12 @@ from pelcro_pipeline.spec.model import (
 _LONGEST_IN_LIST = 8
 
 MACROS = (
+    """CREATE OR REPLACE MACRO said(trimmed) AS
+        CASE WHEN lower(trimmed) IN ('', 'empty', '''empty''') THEN NULL ELSE trimmed END""",
     # Most cells are tidy: one test spares them the trimming, at a third of its cost over 61 columns.
     r"""CREATE OR REPLACE MACRO filled(text) AS
         CASE WHEN regexp_matches(text, '^[\s\x{a0}]|[\s\x{a0}]$|^''?(?i:empty)''?$|^$')
-        THEN nullif(regexp_replace(text, '^[\s\x{a0}]+|[\s\x{a0}]+$|^[\s\x{a0}]*''?(?i:empty)''?[\s\x{a0}]*$', '', 'g'), '')
-        ELSE text END""",
+        THEN said(regexp_replace(text, '^[\s\x{a0}]+|[\s\x{a0}]+$', '', 'g')) ELSE text END""",
     r"""CREATE OR REPLACE MACRO iso_date(text) AS
         CASE WHEN regexp_matches(text, '^\d{4}-\d{2}-\d{2}(?:$|[T ]\d{1,2}:)') OR regexp_matches(text, '^\d{8}$')
         THEN strftime(coalesce(try_strptime(left(text, 10), '%Y-%m-%d'), try_strptime(text, '%Y%m%d')), '%Y-%m-%d') END""",
