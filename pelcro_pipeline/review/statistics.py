@@ -97,6 +97,7 @@ def staging(
     ``connection`` has the verdict open (``rules.verdict.open_on``) and the staging database attached
     as ``staging``.
     """
+    files.read(connection)
     for table, query in rows(files).items():
         connection.execute(f"CREATE OR REPLACE TEMP VIEW prepared_file_{table} AS {query}")
     listed = measures()

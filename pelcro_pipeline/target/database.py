@@ -43,6 +43,11 @@ class PreparedFiles:
     settings: Settings
     seals: Path
 
+    def read(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Read the files into temporary tables, once for a connection: all that follows is counted from them."""
+        for name in NAMES:
+            connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {_table(name)} AS FROM {self.relation(name)}")
+
     def seal_up(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Seal the records of each file."""
         for name in NAMES:
@@ -50,12 +55,13 @@ class PreparedFiles:
 
     def verify(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Raise RefusedError, naming the records, where a file does not hold the records that were prepared."""
+        self.read(connection)
         altered = [
             f"{name}.csv record {difference.place + 1} ({_FILE_KEYS[name]} "
             + " and ".join(dict.fromkeys(key for key in (difference.key, difference.stands_key) if key))
             + ")"
             for name in NAMES
-            for difference in seal.broken(connection, self.relation(name), seal.path(self.seals, name))[:1]
+            for difference in seal.broken(connection, _table(name), seal.path(self.seals, name))[:1]
         ]
         if altered:
             raise RefusedError(f"Not as it was prepared: {', '.join(altered)}. Run the extract again.")
@@ -163,6 +169,7 @@ def opened(path: Path, name: str, connection: duckdb.DuckDBPyConnection) -> Iter
 
 def compare(connection: duckdb.DuckDBPyConnection, files: PreparedFiles, prefix: str = "") -> list[str]:
     """The rows that are not, cell by cell and count by count, those of the prepared files: the first few of each table."""
+    files.read(connection)
     prepared = rows(files, typed=False)
     differing = []
     for table in ddl.TARGET_TABLES:
@@ -214,8 +221,7 @@ def _attribute(column: str, table: str) -> str:
 
 
 def rows(files: PreparedFiles, *, typed: bool = True) -> dict[str, str]:
-    """SQL of the rows of each target table, over the prepared files."""
-    customers = files.relation("customers")
+    """SQL of the rows of each target table, over the prepared files once they are read."""
     metadata = files.metadata()
     carried = files.columns("customers")
 
@@ -235,28 +241,27 @@ def rows(files: PreparedFiles, *, typed: bool = True) -> dict[str, str]:
         f"""SELECT {quoted(CUSTOMER_ID)}, {literal(table.object.removesuffix("_address"))} AS type,
             {address_id(table)} AS {ddl.ADDRESS_ID},
             {", ".join(f"{quoted(a.name)} AS {quoted(ddl.address_column(a, table))}" for a in table.attributes)}
-        FROM numbered WHERE {quoted(table.prefix + "line1")} IS NOT NULL
-        QUALIFY {_first_of(table, carried)}"""
+        FROM {_first(f"{quoted(CUSTOMER_ID)}, {address_id(table)}", f"{quoted(table.prefix + 'line1')} IS NOT NULL")}"""
         for table in ADDRESSES
     ]
-    numbered = f"WITH numbered AS (SELECT row_number() OVER () AS {ddl.RECORD}, * FROM {customers})"
-    # Records of one customer follow each other: its first is where the id changes.
     return {
-        "products": f"SELECT {values(PRODUCTS)} FROM {files.relation('products')}",
-        "plans": f"SELECT {values(PLANS)} FROM {files.relation('plans')}",
-        "customers": f"""SELECT {values(CUSTOMERS)} FROM (
-            SELECT *, lag({quoted(CUSTOMER_ID)}) OVER () AS before FROM {customers})
-            WHERE before IS DISTINCT FROM {quoted(CUSTOMER_ID)}""",
-        "addresses": f"{numbered}, {', '.join(f'{t.object} AS ({q})' for t, q in zip(ADDRESSES, addresses, strict=True))} "
-        f"FROM {ADDRESSES[0].object} UNION ALL FROM {ADDRESSES[1].object}",
-        "subscriptions": f"{numbered} SELECT {ddl.RECORD}, {quoted(CUSTOMER_ID)}, {ids}{values(SUBSCRIPTIONS)} "
-        f"FROM numbered WHERE {_SUBSCRIBED}",
+        "products": f"SELECT {values(PRODUCTS)} FROM {_table('products')}",
+        "plans": f"SELECT {values(PLANS)} FROM {_table('plans')}",
+        "customers": f"SELECT {values(CUSTOMERS)} FROM {_first(quoted(CUSTOMER_ID))}",
+        "addresses": " UNION ALL ".join(addresses),
+        "subscriptions": f"""SELECT rowid + 1 AS {ddl.RECORD}, {quoted(CUSTOMER_ID)}, {ids}{values(SUBSCRIPTIONS)}
+            FROM {_table("customers")} WHERE {_SUBSCRIBED}""",
     }
 
 
-def _first_of(table: Table, carried: list[str]) -> str:
-    """SQL: the record is the first that carries its address."""
-    name = ADDRESS_IDS[table.object].name
-    if name in carried:
-        return f"{ddl.RECORD} = min({ddl.RECORD}) OVER (PARTITION BY {quoted(CUSTOMER_ID)}, {quoted(name)})"
-    return f"lag({quoted(CUSTOMER_ID)}) OVER () IS DISTINCT FROM {quoted(CUSTOMER_ID)}"
+def _table(name: str) -> str:
+    """The temporary table of a prepared file; its rowid is the record's place."""
+    return f"prepared_csv_{name}"
+
+
+def _first(key: str, condition: str = "true") -> str:
+    """SQL of the customers' records that are the first of their key."""
+    table = _table("customers")
+    return f"""{table} SEMI JOIN (
+        SELECT min(rowid) AS first_record FROM {table} WHERE {condition} GROUP BY {key}) firsts
+        ON {table}.rowid = firsts.first_record"""
