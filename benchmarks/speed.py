@@ -95,13 +95,14 @@ def figures(subscriptions: int, at: Path) -> list[tuple[str, float, float, float
 
 def main() -> None:
     sizes = [int(size) for size in sys.argv[1:]] or [100_000]
-    table = Table("subscriptions", "what", "seconds", "times the floor", "peak MB")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("subscriptions", "what", "seconds", "times the floor", "peak MB"):
+        table.add_column(heading, justify="left" if heading == "what" else "right", no_wrap=True)
     with tempfile.TemporaryDirectory() as folder:
         for size in sizes:
             for what, seconds, ratio, memory in figures(size, Path(folder)):
                 table.add_row(f"{size:,}", what, f"{seconds:.1f}", f"{ratio:.1f}", f"{memory:,.0f}")
-            table.add_section()
-    Console().print(table)
+    Console(width=100).print(table)
 
 
 if __name__ == "__main__":

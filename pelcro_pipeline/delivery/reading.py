@@ -399,27 +399,34 @@ def _dated(file: DeliveredFile, settings: Settings, connection: duckdb.DuckDBPyC
     if settings.date_format is not None:
         formats = dict.fromkeys(dates, settings.date_format.strptime)
         return file.model_copy(update={"date_formats": formats})
-    formats, untold = {}, []
-    for name in dates:
-        column = file.columns_of(name)[0].name
-        day_first, month_first, differing = connection.execute(
-            f"""
-            WITH counted AS (SELECT {column} AS value, count(*) AS records FROM {file.relation()} GROUP BY ALL),
-            parsed AS (
-                SELECT records,
-                    ordered_date(filled(value), '%d/%m/%Y') AS day_first,
-                    ordered_date(filled(value), '%m/%d/%Y') AS month_first
-                FROM counted WHERE iso_date(filled(value)) IS NULL)
-            SELECT coalesce(sum(records) FILTER (day_first IS NOT NULL), 0),
-                coalesce(sum(records) FILTER (month_first IS NOT NULL), 0),
-                count(*) FILTER (day_first IS DISTINCT FROM month_first)
-            FROM parsed
-            """
-        ).fetchall()[0]
-        formats[name] = "%m/%d/%Y" if month_first > day_first else "%d/%m/%Y"
-        if day_first == month_first and differing:
-            untold.append(name)
-    return file.model_copy(update={"date_formats": formats, "untold_dates": tuple(untold)})
+    if not dates:
+        return file
+    columns = {name: file.columns_of(name)[0].name for name in dates}
+    named = " ".join(f"WHEN grouping({column}) = 0 THEN {literal(name)}" for name, column in columns.items())
+    # One scan for all date columns: a file of a million records takes half a second for each.
+    counted = connection.execute(
+        f"""
+        WITH counted AS (
+            SELECT CASE {named} END AS attribute, coalesce({", ".join(columns.values())}) AS value, count(*) AS records
+            FROM {file.relation()} GROUP BY GROUPING SETS ({", ".join(f"({column})" for column in columns.values())})
+        ), parsed AS (
+            SELECT attribute, records,
+                ordered_date(filled(value), '%d/%m/%Y') AS day_first,
+                ordered_date(filled(value), '%m/%d/%Y') AS month_first
+            FROM counted WHERE iso_date(filled(value)) IS NULL
+        )
+        SELECT attribute, coalesce(sum(records) FILTER (day_first IS NOT NULL), 0),
+            coalesce(sum(records) FILTER (month_first IS NOT NULL), 0),
+            count(*) FILTER (day_first IS DISTINCT FROM month_first)
+        FROM parsed GROUP BY attribute"""
+    ).fetchall()
+    formats = dict.fromkeys(dates, "%d/%m/%Y") | {
+        name: "%m/%d/%Y" for name, day_first, month_first, _ in counted if month_first > day_first
+    }
+    untold = {name for name, day_first, month_first, differing in counted if day_first == month_first and differing}
+    return file.model_copy(
+        update={"date_formats": formats, "untold_dates": tuple(name for name in dates if name in untold)}
+    )
 
 
 def _nothing_missing(reading: Reading, connection: duckdb.DuckDBPyConnection) -> None:
