@@ -101,7 +101,9 @@ def status() -> None:
     from pelcro_pipeline.review import progress
 
     home = workspace.home()
-    table = Table("Extract", "Dry run", "Signed by", "Production", "What holds it")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("Extract", "Dry run", "Signed by", "Production", "What holds it"):
+        table.add_column(heading, no_wrap=heading == "Extract", overflow="fold")
     for name in workspace.extracts(home):
         stands = progress.of(ExtractPaths(home, name))
         table.add_row(name, stands.staged, stands.signed_by, stands.loaded, stands.held_by)

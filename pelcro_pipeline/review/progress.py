@@ -26,11 +26,17 @@ class Progress:
 def of(paths: ExtractPaths) -> Progress:
     """How far an extract is, and what holds it."""
     staged, loaded = _made(paths, "staging"), _made(paths, "production")
-    try:
-        signed = sign_off.read(paths)
-        held_by = "nothing: load production" if sign_off.verified(paths) and not loaded else "done"
-    except RefusedError as error:
-        signed, held_by = None, str(error)
+    signed = None
+    if not staged:
+        held_by = "no dry run yet"
+    elif not paths.sign_off.is_file():
+        held_by = "not signed off"
+    else:
+        try:
+            signed = sign_off.verified(paths)
+            held_by = "done" if loaded else "nothing: load production"
+        except RefusedError as error:
+            held_by = str(error)
     return Progress(staged or "no", signed.signed_by if signed else "no", loaded or "no", held_by)
 
 
