@@ -11,6 +11,7 @@ from pelcro_pipeline import settings
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.defs import run
 from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.delivery.records import file_line
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.rules import verdict
 from pelcro_pipeline.spec.sql import literal, quoted
@@ -75,7 +76,7 @@ def in_conversion(ran, connection, reading, fault: str, chance: random.Random) -
     relation = f"read_parquet({literal(str(path))})"
     rewrite(connection, path, faulty(relation, fault, place, "customer.first_name"), "FORMAT parquet")
     said = refusal(lambda: tables.altered(connection, reading, ran.conversion))
-    return said, f"{file.name} line {tables.file_line(connection, file, place)}"
+    return said, f"{file.name} line {file_line(connection, file, place)}"
 
 
 def in_the_verdict(ran, connection, reading, fault: str, chance: random.Random) -> tuple[str, str]:
@@ -86,7 +87,7 @@ def in_the_verdict(ran, connection, reading, fault: str, chance: random.Random) 
     rewrite(connection, path, faulty(relation, fault, place, "detail"), "FORMAT parquet")
     said = refusal(lambda: verdict.verify(connection, reading, ran.conversion, ran.analysis))
     file = reading.files[records[place] >> 40]
-    return said, f"{file.name} line {tables.file_line(connection, file, records[place] & ((1 << 40) - 1))}"
+    return said, f"{file.name} line {file_line(connection, file, records[place] & ((1 << 40) - 1))}"
 
 
 def in_a_prepared_file(ran, connection, reading, fault: str, chance: random.Random) -> tuple[str, str]:

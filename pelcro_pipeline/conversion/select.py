@@ -13,7 +13,7 @@ Its layers stand on each other:
 
 from __future__ import annotations
 
-from pelcro_pipeline.delivery.header import is_metadata
+from pelcro_pipeline.delivery.header import is_metadata, metadata_of
 from pelcro_pipeline.delivery.reading import DeliveredFile
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import ADDRESS_IDS, BY_OBJECT, CUSTOMER_ID, sql
@@ -44,11 +44,8 @@ def duplicated(file: DeliveredFile, table: Table) -> tuple[str, ...]:
         own.add(ADDRESS_IDS[table.object].name)
     if "customer" not in file.objects:
         own.add(CUSTOMER_ID)
-    return tuple(
-        name
-        for name in file.repeated
-        if name in own or (table.metadata_prefix and is_metadata(name) and name.startswith(table.metadata_prefix))
-    )
+    own.update(metadata_of(table, file.repeated))
+    return tuple(name for name in file.repeated if name in own)
 
 
 def select(file: DeliveredFile, settings: Settings) -> str:
@@ -183,7 +180,7 @@ def _held(file: DeliveredFile, table: Table) -> str:
     if alone.get(table.object):
         return "NOT blank"
     filled = [sql.presence(attribute) for attribute in table.attributes if file.columns_of(attribute.name)]
-    filled += [quoted(name) for name in file.attributes if is_metadata(name) and name.startswith(table.prefix)]
+    filled += [quoted(name) for name in metadata_of(table, file.attributes)]
     filled += [
         f"nullif(filled({column.name}), '0')"
         for name in duplicated(file, table)

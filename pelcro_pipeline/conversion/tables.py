@@ -8,6 +8,7 @@ import duckdb
 
 from pelcro_pipeline import seal
 from pelcro_pipeline.delivery.reading import DeliveredFile, Reading
+from pelcro_pipeline.delivery.records import file_line
 from pelcro_pipeline.spec import ADDRESS_IDS, CUSTOMER_ID, TABLES
 from pelcro_pipeline.spec.model import Table
 from pelcro_pipeline.spec.sql import literal, quoted
@@ -86,17 +87,6 @@ def altered(connection: duckdb.DuckDBPyConnection, reading: Reading, folder: Pat
             file_line(connection, file, place) for place in (difference.place, difference.stands) if place is not None
         )
     ]
-
-
-def file_line(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, place: int) -> int:
-    """The physical line of a file's record, by its number."""
-    if file.lines is None:
-        return place + 2
-    lines = connection.execute(
-        f"SELECT line FROM read_parquet({literal(file.lines)}, file_row_number = true) WHERE file_row_number = {place}"
-    ).fetchall()
-    # Behind the last record stands what was added to it.
-    return lines[0][0] if lines else place + 2
 
 
 def create_views(connection: duckdb.DuckDBPyConnection, reading: Reading, folder: Path) -> None:

@@ -61,7 +61,6 @@ def analysis(extract: Extracts):
     with as_failure(), duck.connect() as connection:
         settings = extract_settings.load(paths.delivered)
         reading = delivery.opened(paths.reading)
-        tables.create_views(connection, reading, paths.conversion)
         if altered := tables.altered(connection, reading, paths.conversion):
             raise RefusedError(
                 f"Not as it was converted: {', '.join(altered[:5])}. Run the extract again from the start."

@@ -11,6 +11,7 @@ import numpy as np
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline.delivery.reading import DeliveredFile, Reading, read
+from pelcro_pipeline.delivery.records import file_line
 from pelcro_pipeline.delivery.text import chunks
 from pelcro_pipeline.delivery.workbook import is_workbook
 from pelcro_pipeline.errors import UnusableInputError
@@ -91,7 +92,7 @@ def _refuse(file: DeliveredFile, connection: duckdb.DuckDBPyConnection) -> None:
             WHERE is_card_number(digits) AND {_stands_out(column.attribute)}"""
         ).fetchall()[0][0]
         if found is not None:
-            _stop(file, _line(file, found, connection), column.header)
+            _stop(file, file_line(connection, file, found), column.header)
     if file.set_aside:
         ((line,),) = connection.execute(
             f"""SELECT min(line) FROM (
@@ -110,14 +111,6 @@ def _stands_out(attribute: str | None) -> str:
             SELECT count(*) FILTER (length(regexp_replace(cell.text, '[^0-9]', '', 'g')) = length(digits)) * 2 < count(cell.text)
             FROM cell)"""
     return "true"
-
-
-def _line(file: DeliveredFile, place: int, connection: duckdb.DuckDBPyConnection) -> int:
-    if file.lines is None:
-        return place + 2
-    return connection.execute(
-        f"SELECT line FROM read_parquet({literal(str(Path(file.lines)))}, file_row_number = true) WHERE file_row_number = {place}"
-    ).fetchall()[0][0]
 
 
 def _stop(file: DeliveredFile, line: int, column: str) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from pelcro_pipeline.spec import ADDRESS_IDS, ATTRIBUTES, METADATA_PREFIXES
+from pelcro_pipeline.spec import ADDRESS_IDS, ATTRIBUTES, METADATA_PREFIXES, Table
 
 _ALIASES = {alias: attribute.name for attribute in ATTRIBUTES.values() for alias in attribute.aliases}
 _ADDRESS_IDS = {attribute.name for attribute in ADDRESS_IDS.values()}
@@ -26,6 +27,12 @@ def attribute_of(header: str) -> str | None:
         if folded.startswith(prefix) and len(folded) > len(prefix):
             return folded
     return None
+
+
+def metadata_of(table: Table, names: Iterable[str]) -> list[str]:
+    """Those of the names that are a table's metadata columns of no template."""
+    prefix = table.metadata_prefix
+    return [name for name in names if prefix and name.startswith(prefix) and is_metadata(name)]
 
 
 def is_metadata(attribute: str) -> bool:

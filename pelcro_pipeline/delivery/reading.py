@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline.conversion import passwords
 from pelcro_pipeline.delivery import text, workbook
-from pelcro_pipeline.delivery.header import attribute_of, is_metadata
+from pelcro_pipeline.delivery.header import attribute_of, metadata_of
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import ADDRESS_IDS, ATTRIBUTES, BY_OBJECT, CUSTOMER_ID, TABLES
@@ -163,17 +163,7 @@ class Reading(BaseModel):
         """The metadata columns of no template that each object carries, by name."""
         return {
             table.object: tuple(
-                sorted(
-                    {
-                        attribute
-                        for file in self.files
-                        for attribute in file.attributes
-                        if is_metadata(attribute)
-                        and table.metadata_prefix
-                        and attribute.startswith(table.metadata_prefix)
-                        and table.object in file.objects
-                    }
-                )
+                sorted({name for file in self.holding(table.object) for name in metadata_of(table, file.attributes)})
             )
             for table in TABLES
         }

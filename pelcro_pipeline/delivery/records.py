@@ -6,10 +6,12 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import numpy as np
 
 from pelcro_pipeline.delivery.reading import DeliveredFile
 from pelcro_pipeline.delivery.text import record_starts
+from pelcro_pipeline.spec.sql import literal
 
 
 def cut(file: DeliveredFile, places: np.ndarray) -> Iterator[bytes]:
@@ -28,3 +30,14 @@ def cells(file: DeliveredFile, places: np.ndarray) -> list[list[str]]:
     """The cells of the records at ``places``, in the order of the file's columns."""
     _, *records = cut(file, places)
     return [next(csv.reader(record.decode().splitlines(keepends=True), delimiter=file.delimiter)) for record in records]
+
+
+def file_line(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, place: int) -> int:
+    """The physical line of a file's record, by its number."""
+    if file.lines is None:
+        return place + 2
+    lines = connection.execute(
+        f"SELECT line FROM read_parquet({literal(file.lines)}, file_row_number = true) WHERE file_row_number = {place}"
+    ).fetchall()
+    # Behind the last record stands what was added to it.
+    return lines[0][0] if lines else place + 2

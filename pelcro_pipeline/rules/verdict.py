@@ -9,6 +9,7 @@ import duckdb
 from pelcro_pipeline import seal
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.delivery.records import file_line
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.rules import in_use
 from pelcro_pipeline.spec.sql import literal
@@ -63,7 +64,7 @@ def _stored(folder: Path, name: str) -> str:
 
 def _named(connection: duckdb.DuckDBPyConnection, reading: Reading, record: int) -> str:
     file = reading.files[record >> 40]
-    return f"{file.name} line {tables.file_line(connection, file, record & ((1 << 40) - 1))}"
+    return f"{file.name} line {file_line(connection, file, record & ((1 << 40) - 1))}"
 
 
 def open_on(connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: Path, folder: Path) -> None:

@@ -50,4 +50,5 @@ __all__ = [
     "TABLES",
     "TABLE_OF",
     "TEMPLATES",
+    "Table",
 ]

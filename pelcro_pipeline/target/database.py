@@ -12,7 +12,7 @@ import duckdb
 
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline import seal, writing
-from pelcro_pipeline.delivery.header import is_metadata
+from pelcro_pipeline.delivery.header import metadata_of
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.prepared.files import NAMES
 from pelcro_pipeline.settings import Settings
@@ -85,14 +85,7 @@ class PreparedFiles:
     def metadata(self) -> dict[str, tuple[str, ...]]:
         """The metadata columns of no template, by object."""
         carried = [name for file in ("customers", "products", "plans") for name in self.columns(file)]
-        return {
-            table.object: tuple(
-                name
-                for name in carried
-                if is_metadata(name) and table.metadata_prefix and name.startswith(table.metadata_prefix)
-            )
-            for table in TABLES
-        }
+        return {table.object: tuple(metadata_of(table, carried)) for table in TABLES}
 
     def value(self, name: str, typed: bool = True) -> str:
         """SQL of a prepared cell, as the target's type or as it is written."""
