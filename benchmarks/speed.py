@@ -34,12 +34,14 @@ from pelcro_pipeline import settings
 from pelcro_pipeline.connection import connect
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.conversion.select import select
+from pelcro_pipeline.delivery.cards import refuse_card_numbers
 from pelcro_pipeline.delivery.reading import read
 from pelcro_pipeline.rules import findings, judgement, ledger
 folder, into = map(Path, sys.argv[1:3])
 into.mkdir()
 said, connection = settings.load(folder), connect()
 reading = read(folder, into, said, connection)
+refuse_card_numbers(reading, connection)
 for file in reading.files:
     connection.execute(f"COPY ({select(file, said)}) TO '{tables.parquet(into, file)}' (FORMAT parquet, COMPRESSION lz4)")
 judgement.judge(connection, reading, into, said)

@@ -440,3 +440,32 @@ def test_a_record_of_a_workbook_stands_on_its_sheet_s_row(tmp_path):
     write_workbook(folder / "export.xlsx", {"Readers": rows})
     migration = migrate(folder, tmp_path)
     assert migration.told == [f"export.xlsx#Readers:5 subscription, {PLAN_ID}: SUB-PLAN reject"]
+
+
+#: A number that processors give out for tests, as text and as spreadsheets keep it.
+CARDS = ("4242 4242 4242 4242", "4242424242424242", "378282246310005")
+
+
+def refused_cards(given: Delivery | Path, home: Path) -> str:
+    with pytest.raises(UnusableInputError) as refused:
+        migrate(given, home)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+@pytest.mark.parametrize("number", CARDS)
+def test_a_card_number_stops_the_run_in_any_encoding(number, encoding, tmp_path):
+    text = as_csv([reader(1, {LINE1: "1010\nSainte Catherine"}), reader(2, {"customer.last_name": f"Côté {number}"})])
+    told = refused_cards(Delivery(texts={"customers.csv": text.encode(encoding)}), tmp_path)
+    assert "customers.csv, line 4, customer.last_name holds a payment card number" in told
+    assert number not in told
+
+
+@pytest.mark.parametrize("number", [*CARDS, 4242424242424242, 378282246310005])
+def test_a_card_number_in_a_workbook_stops_the_run(number, tmp_path):
+    folder = Delivery().into(tmp_path / "given")
+    rows = in_sheet([reader(1, {"Remarks": "paid by cheque"}), reader(2, {"Remarks": number})], first=3)
+    write_workbook(folder / "export.xlsx", {"Readers": rows})
+    told = refused_cards(folder, tmp_path)
+    assert "export.xlsx#Readers, line 5, Remarks holds a payment card number" in told
+    assert str(number) not in told

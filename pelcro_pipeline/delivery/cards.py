@@ -58,7 +58,8 @@ def refuse_card_numbers(reading: Reading, connection: duckdb.DuckDBPyConnection)
     for macro in _MACROS:
         connection.execute(macro)
     for file in reading.files:
-        if has_long_numbers(Path(file.delivered)) or has_long_numbers(Path(file.path)):
+        # A workbook's cells stand packed in it, and plain in its text.
+        if any(has_long_numbers(Path(path)) for path in {file.delivered, file.path}):
             _refuse(file, connection)
 
 

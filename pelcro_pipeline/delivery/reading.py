@@ -278,29 +278,26 @@ def _file(
         date_formats={},
         untold_dates=(),
     )
-    file = _numbered(file, sheet, into, connection)
-    return _dated(file, settings, connection)
-
-
-def _numbered(file: DeliveredFile, sheet: _Sheet, into: Path, connection: duckdb.DuckDBPyConnection) -> DeliveredFile:
-    """The file with its count of records, their lines, and what had to be set aside."""
     try:
-        (records,) = connection.execute(f"SELECT count(*) FROM {file.relation()}").fetchall()[0]
+        scanned = _scanned(file, settings, connection)
     except (duckdb.InvalidInputException, duckdb.ConversionException):
-        return _rewritten(file, sheet, into)
+        scanned = None
+    numbered = _numbered(scanned, sheet, into) if scanned else None
+    return numbered or _scanned(_rewritten(file, sheet, into), settings, connection)
+
+
+def _numbered(file: DeliveredFile, sheet: _Sheet, into: Path) -> DeliveredFile | None:
+    """The file with the lines of its records and what had to be set aside; None where DuckDB does not
+    split its text as the book does."""
     if sheet.numbers is not None:
-        return (
-            _with_lines(file, records, sheet.numbers[1:], into)
-            if records == len(sheet.numbers) - 1
-            else _rewritten(file, sheet, into)
-        )
-    if text.line_feeds(sheet.path) == records + 1:
-        return file.model_copy(update={"records": records})
+        return _with_lines(file, sheet.numbers[1:], into) if file.records == len(sheet.numbers) - 1 else None
+    if text.line_feeds(sheet.path) == file.records + 1:
+        return file
     lines, blank = text.record_lines(sheet.path)
     lines, blank = lines[1:], blank[1:]
-    if len(lines) - int(blank.sum()) != records:
-        return _rewritten(file, sheet, into)
-    file = _with_lines(file, records, lines[~blank], into)
+    if len(lines) - int(blank.sum()) != file.records:
+        return None
+    file = _with_lines(file, lines[~blank], into)
     return _setting_aside(file, [(int(line), "FILE-BLANK", "") for line in lines[blank]], into)
 
 
@@ -331,7 +328,7 @@ def _rewritten(file: DeliveredFile, sheet: _Sheet, into: Path) -> DeliveredFile:
                 f"{file.name}: a quotation mark opened in the record on line {number} is never closed: mend it and deliver again."
             )
     file = file.model_copy(update={"path": str(to)})
-    return _setting_aside(_with_lines(file, len(numbers), numbers, into), set_aside, into)
+    return _setting_aside(_with_lines(file, numbers, into), set_aside, into)
 
 
 def _records(source: Iterator[str], delimiter: str) -> Iterator[tuple[int, str, list[str]]]:
@@ -360,11 +357,11 @@ def _open_ended(raw: str, delimiter: str) -> bool:
     return False
 
 
-def _with_lines(file: DeliveredFile, records: int, lines, into: Path) -> DeliveredFile:
+def _with_lines(file: DeliveredFile, lines, into: Path) -> DeliveredFile:
     path = into / f"{file.ordinal}.lines.parquet"
     table = pyarrow.table({"line": pyarrow.array(lines, pyarrow.int64())})
     pyarrow.parquet.write_table(table, path, compression="zstd")
-    return file.model_copy(update={"records": records, "lines": str(path)})
+    return file.model_copy(update={"lines": str(path)})
 
 
 def _setting_aside(file: DeliveredFile, records: list[tuple[int, str, str]], into: Path) -> DeliveredFile:
@@ -383,39 +380,42 @@ def _setting_aside(file: DeliveredFile, records: list[tuple[int, str, str]], int
     return file.model_copy(update={"set_aside": str(path), "set_aside_records": len(records)})
 
 
-def _dated(file: DeliveredFile, settings: Settings, connection: duckdb.DuckDBPyConnection) -> DeliveredFile:
-    """The file with the order of day and month told for each of its date columns, from all values."""
+def _scanned(file: DeliveredFile, settings: Settings, connection: duckdb.DuckDBPyConnection) -> DeliveredFile:
+    """The file with its count of records, and the order of day and month told for each of its date columns.
+
+    One scan for all of it: a file of a million records takes half a second for each.
+    """
     dates = [name for name in file.attributes if name in ATTRIBUTES and ATTRIBUTES[name].kind is DATE]
-    if settings.date_format is not None:
-        formats = dict.fromkeys(dates, settings.date_format.strptime)
-        return file.model_copy(update={"date_formats": formats})
-    if not dates:
-        return file
-    columns = {name: file.columns_of(name)[0].name for name in dates}
-    named = " ".join(f"WHEN grouping({column}) = 0 THEN {literal(name)}" for name, column in columns.items())
-    # One scan for all date columns: a file of a million records takes half a second for each.
+    columns = {name: file.columns_of(name)[0].name for name in dates} if settings.date_format is None else {}
+    named = "".join(f" WHEN grouping({column}) = 0 THEN {literal(name)}" for name, column in columns.items())
+    sets = ", ".join(["()", *(f"({column})" for column in columns.values())])
     counted = connection.execute(
         f"""
         WITH counted AS (
-            SELECT CASE {named} END AS attribute, coalesce({", ".join(columns.values())}) AS value, count(*) AS records
-            FROM {file.relation()} GROUP BY GROUPING SETS ({", ".join(f"({column})" for column in columns.values())})
+            SELECT {f"CASE{named} END" if columns else "NULL"} AS attribute,
+                {f"coalesce({', '.join(columns.values())})" if columns else "NULL"} AS value, count(*) AS records
+            FROM {file.relation()} GROUP BY GROUPING SETS ({sets})
         ), parsed AS (
             SELECT attribute, records,
                 ordered_date(filled(value), '%d/%m/%Y') AS day_first,
                 ordered_date(filled(value), '%m/%d/%Y') AS month_first
-            FROM counted WHERE iso_date(filled(value)) IS NULL
+            FROM counted WHERE attribute IS NULL OR iso_date(filled(value)) IS NULL
         )
-        SELECT attribute, coalesce(sum(records) FILTER (day_first IS NOT NULL), 0),
+        SELECT attribute, sum(records)::BIGINT,
+            coalesce(sum(records) FILTER (day_first IS NOT NULL), 0),
             coalesce(sum(records) FILTER (month_first IS NOT NULL), 0),
             count(*) FILTER (day_first IS DISTINCT FROM month_first)
         FROM parsed GROUP BY attribute"""
     ).fetchall()
-    formats = dict.fromkeys(dates, "%d/%m/%Y") | {
-        name: "%m/%d/%Y" for name, day_first, month_first, _ in counted if month_first > day_first
-    }
-    untold = {name for name, day_first, month_first, differing in counted if day_first == month_first and differing}
+    formats = dict.fromkeys(dates, settings.date_format.strptime if settings.date_format else "%d/%m/%Y")
+    formats |= {name: "%m/%d/%Y" for name, _, day_first, month_first, _ in counted if name and month_first > day_first}
+    untold = {name for name, _, day_first, month_first, differing in counted if day_first == month_first and differing}
     return file.model_copy(
-        update={"date_formats": formats, "untold_dates": tuple(name for name in dates if name in untold)}
+        update={
+            "records": next(records for name, records, *_ in counted if name is None),
+            "date_formats": formats,
+            "untold_dates": tuple(name for name in dates if name in untold),
+        }
     )
 
 

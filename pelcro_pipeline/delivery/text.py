@@ -61,7 +61,7 @@ def _decodes(path: Path, encoding: str) -> str:
     try:
         for chunk in chunks(path):
             text = decoder.decode(chunk)
-            if "\0" in text:
+            if "\0" in text if encoding.startswith("utf-16") else b"\0" in chunk:
                 at = offset + max(chunk.find(b"\0"), 0)
                 raise UnusableInputError(f"{path.name} is not text (a zero byte at offset {at}): deliver CSV or XLSX.")
             offset += len(chunk)

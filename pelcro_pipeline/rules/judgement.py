@@ -61,9 +61,9 @@ def judge(connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: P
     _firsts(connection, reading)
     _field_findings(connection, reading)
     _field_falls(connection)
-    _relation_findings(connection, settings)
+    _relation_findings(connection, reading, settings)
     _close(connection)
-    _merge(connection)
+    _merge(connection, reading)
 
 
 def _order(connection: duckdb.DuckDBPyConnection) -> None:
@@ -270,7 +270,7 @@ def _field_falls(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _relation_findings(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+def _relation_findings(connection: duckdb.DuckDBPyConnection, reading: Reading, settings: Settings) -> None:
     """Relations one after the other: an object that one of them rejects is no finding of the next."""
     connection.execute("CREATE OR REPLACE TEMP TABLE relation_fall (record BIGINT, object VARCHAR, rule VARCHAR)")
     connection.execute(
@@ -278,7 +278,9 @@ def _relation_findings(connection: duckdb.DuckDBPyConnection, settings: Settings
         SELECT standing_subscription.* FROM standing_subscription
         ANTI JOIN (SELECT record FROM relation_fall WHERE object = 'subscription') gone USING (record)"""
     )
-    for rule, queries in groupby(relations.queries(bool(settings.taxes)), key=lambda query: query.rule):
+    linked = any("customer" not in file.objects for file in reading.files)
+    asked = relations.queries(taxes=bool(settings.taxes), linked=linked)
+    for rule, queries in groupby(asked, key=lambda query: query.rule):
         connection.execute("CREATE OR REPLACE TEMP TABLE broken AS FROM found LIMIT 0")
         for query in queries:
             _find(connection, query, "broken")
@@ -374,7 +376,7 @@ def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     return connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
 
 
-def _merge(connection: duckdb.DuckDBPyConnection) -> None:
+def _merge(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
     """What went into another record's object: ``merged (record, object, into_record)``."""
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE merged AS
@@ -386,15 +388,35 @@ def _merge(connection: duckdb.DuckDBPyConnection) -> None:
         SELECT record, object, first_record FROM repeat ANTI JOIN fallen USING (record, object) WHERE equal"""
     )
     for table in ADDRESSES:
-        _merge_addresses(connection, table)
+        _merge_addresses(connection, reading, table)
 
 
-def _merge_addresses(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """A customer has one address of a type, and one for each address id.
+#: Where no file gives ids to the addresses of a type: a customer's first is the one.
+_ONE_ADDRESS = """
+            SELECT crowded_address.*, first_record
+            FROM crowded_address
+            JOIN (SELECT customer, min(record) AS first_record FROM crowded_address GROUP BY customer) USING (customer)"""
 
-    A record without an id that says what one with an id says holds that one's address.
-    """
-    address_id = quoted(ADDRESS_IDS[table.object].name)
+
+def _address_of_id(said: str) -> str:
+    """SQL of the address that a record holds, by its id; without an id, the one that says the same."""
+    return f"""
+            WITH known AS (
+                SELECT *, min(record) OVER (PARTITION BY customer, address_id) AS first_of_id FROM crowded_address
+            ), twinned AS (
+                SELECT *, min(record) FILTER (address_id IS NOT NULL AND record = first_of_id)
+                    OVER (PARTITION BY customer, {said}) AS twin
+                FROM known
+            )
+            SELECT *, CASE WHEN address_id IS NOT NULL THEN first_of_id WHEN twin IS NOT NULL THEN twin
+                ELSE min(record) FILTER (twin IS NULL) OVER (PARTITION BY customer, address_id) END AS first_record
+            FROM twinned"""
+
+
+def _merge_addresses(connection: duckdb.DuckDBPyConnection, reading: Reading, table: Table) -> None:
+    """A customer has one address of a type, and one for each address id."""
+    id_name = ADDRESS_IDS[table.object].name
+    address_id = quoted(id_name)
     names = [attribute.name for attribute in table.attributes]
     content = ", ".join(
         f"{sql.standing(table, attribute, {})} AS {quoted(attribute.name)}" for attribute in table.attributes
@@ -417,17 +439,7 @@ def _merge_addresses(connection: duckdb.DuckDBPyConnection, table: Table) -> Non
             SELECT standing.* REPLACE ({named})
             FROM standing SEMI JOIN crowded USING (customer) JOIN customer_in_use USING (customer)""",
         f"""CREATE OR REPLACE TEMP TABLE address_repeat AS
-            WITH known AS (
-                SELECT *, min(record) OVER (PARTITION BY customer, address_id) AS first_of_id FROM crowded_address
-            ), twinned AS (
-                SELECT *, min(record) FILTER (address_id IS NOT NULL AND record = first_of_id)
-                    OVER (PARTITION BY customer, {said}) AS twin
-                FROM known
-            ), later AS (
-                SELECT *, CASE WHEN address_id IS NOT NULL THEN first_of_id WHEN twin IS NOT NULL THEN twin
-                    ELSE min(record) FILTER (twin IS NULL) OVER (PARTITION BY customer, address_id) END AS first_record
-                FROM twinned
-            )
+            WITH later AS ({_address_of_id(said) if id_name in reading.address_ids else _ONE_ADDRESS})
             SELECT later.record, later.first_record, {equal} AS equal,
                 if(later.address_id IS NULL, 'ADR-CONFLICT', 'ADR-ID-CONFLICT') AS conflict
             FROM later JOIN crowded_address first ON later.first_record = first.record

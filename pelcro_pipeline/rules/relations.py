@@ -172,7 +172,11 @@ GIFT_BOTH = _subscription(
 )
 
 
-def queries(taxes: bool) -> tuple[Query, ...]:
-    """The relations in the book's order; REL-TAX-ADDRESS where taxes are collected."""
+def queries(*, taxes: bool, linked: bool) -> tuple[Query, ...]:
+    """The relations in the book's order.
+
+    REL-TAX-ADDRESS where taxes are collected, REL-CUSTOMER where records name customers that stand in another file.
+    """
+    customer = (CUSTOMER,) if linked else ()
     tax_address = (TAX_ADDRESS,) if taxes else ()
-    return (CUSTOMER, SHIPPING, *tax_address, *MEMBERSHIP, *GIFTS, *STRAY, GIFT_BOTH)
+    return (*customer, SHIPPING, *tax_address, *MEMBERSHIP, *GIFTS, *STRAY, GIFT_BOTH)

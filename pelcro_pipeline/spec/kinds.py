@@ -252,12 +252,14 @@ ENTITLEMENTS = Kind(
 )
 #: Brackets and versions are ignored: `Bcrypt (WordPress)` is bcrypt, `Drupal_v8.2.x` is drupal.
 _SCHEME = r"trim(regexp_replace(regexp_replace(lower({text}), '[(\[].*', ''), '[ _-]+v?[0-9][0-9.x]*\s*$', ''), ' _-')"
+_SCHEMES = (
+    "WHEN 'drupal' THEN 'drupal' WHEN 'wordpress' THEN 'wordpress' WHEN 'bcrypt' THEN 'bcrypt' "
+    "WHEN 'md5' THEN 'md5' WHEN 'plain text' THEN 'plain text' WHEN 'plaintext' THEN 'plain text' "
+    "WHEN 'plain_text' THEN 'plain text' WHEN 'plain-text' THEN 'plain text'"
+)
 PASSWORD_SCHEME = Kind(
     "password scheme",
     "drupal, wordpress, bcrypt, md5 or plain text; case, versions and brackets are ignored.",
-    canonical=(
-        f"CASE {_SCHEME} WHEN 'drupal' THEN 'drupal' WHEN 'wordpress' THEN 'wordpress' WHEN 'bcrypt' THEN 'bcrypt' "
-        "WHEN 'md5' THEN 'md5' WHEN 'plain text' THEN 'plain text' WHEN 'plaintext' THEN 'plain text' "
-        "WHEN 'plain_text' THEN 'plain text' WHEN 'plain-text' THEN 'plain text' ELSE {text} END"
-    ),
+    # A plain name, which most are, is spared the regular expressions: a tenth of their cost.
+    canonical=f"CASE lower({{text}}) {_SCHEMES} ELSE CASE {_SCHEME} {_SCHEMES} ELSE {{text}} END END",
 )
