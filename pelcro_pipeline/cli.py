@@ -96,6 +96,26 @@ def production(extract: _Extract) -> None:
 
 
 @app.command()
+def revert(extract: _Extract) -> None:
+    """Production as it was before the last load."""
+    paths = _existing(extract)
+    _run("revert", paths)
+    stands = paths.database("production").exists()
+    _out.print(f"Production of {paths.extract} is {'as it was before the last load' if stands else 'empty again'}.")
+
+
+@app.command()
+def purge(extract: _Extract) -> None:
+    """All personal data of an extract, gone; its counts and its sign-off are kept."""
+    paths = _named(extract)
+    _run("purge", paths, {"purge_extract": {"config": {"extract": paths.extract}}})
+    _out.print(f"Purged {paths.extract}. Kept:", soft_wrap=True)
+    for path in (paths.statistics, paths.sign_off):
+        if path.exists():
+            _out.print(f"  {path}", soft_wrap=True)
+
+
+@app.command()
 def status() -> None:
     """Every extract, how far it is, and what holds it."""
     from pelcro_pipeline.review import progress
@@ -161,9 +181,14 @@ def ui(port: Annotated[int, typer.Option(help="The port on this machine.")] = 30
     )
 
 
+def _named(extract: str) -> ExtractPaths:
+    """The paths of an extract, by name or by folder."""
+    return ExtractPaths(workspace.home(), Path(extract).resolve().name if os.sep in extract else extract)
+
+
 def _existing(extract: str) -> ExtractPaths:
-    """The paths of an extract that stands in the workspace, by name or by folder."""
-    paths = ExtractPaths(workspace.home(), Path(extract).resolve().name if os.sep in extract else extract)
+    """The same, of one that stands in the workspace."""
+    paths = _named(extract)
     if not paths.delivered.is_dir():
         raise UnusableInputError(
             f"There is no extract {paths.extract} under {paths.home / 'extracts'}: run `pelcro-pipeline dry-run FOLDER` first."
@@ -229,7 +254,7 @@ def _show_statistics(paths: ExtractPaths) -> None:
     """Per object: prepared, staging, production."""
     from pelcro_pipeline.review import statistics
 
-    frame = statistics.summary(statistics.read(paths.reports / "statistics.csv"))
+    frame = statistics.summary(statistics.read(paths.statistics))
     columns = ("Attribute", "Pelcro Pre-Processed", statistics.STAGING, statistics.PRODUCTION)
     table = Table(*columns, title=f"\n{paths.extract}", title_justify="left", box=None, padding=(0, 2, 0, 0))
     for row in frame[list(columns)].itertuples(index=False):

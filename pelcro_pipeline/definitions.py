@@ -4,6 +4,7 @@ import dagster as dg
 
 from pelcro_pipeline.defs import (
     analysis,
+    automation,
     conversion,
     jobs,
     prepared,
@@ -12,12 +13,15 @@ from pelcro_pipeline.defs import (
     request,
     review,
     staging,
+    undo,
 )
 from pelcro_pipeline.defs.resources import Extracts
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules([request, raw, conversion, analysis, prepared, staging, review, production]),
-    jobs=[jobs.dry_run, jobs.sign_off, jobs.production],
+    jobs=[jobs.dry_run, jobs.sign_off, jobs.production, undo.revert, undo.purge],
+    sensors=[automation.new_extract],
+    schedules=[automation.newest_extracts],
     resources={"extract": Extracts()},
     # A step of its own costs seconds of interpreter start; the steps share two cores anyway.
     executor=dg.in_process_executor,

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline.writing import is_passing
 
 #: The extract's name is a folder, a partition key and a file name.
 _EXTRACT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+#: The day that most names end in: harbour-review-2026-10-01.
+_DELIVERED_ON = re.compile(r"[._-]?(\d{4})-?(\d{2})-?(\d{2})$")
 
 
 def home() -> Path:
@@ -21,7 +26,7 @@ def home() -> Path:
 
 def is_extract_name(name: str) -> bool:
     """Whether a name can be an extract's."""
-    return _EXTRACT_NAME.fullmatch(name) is not None and not name.endswith(".")
+    return _EXTRACT_NAME.fullmatch(name) is not None and not name.endswith(".") and not is_passing(name)
 
 
 @dataclass(frozen=True)
@@ -77,8 +82,21 @@ class ExtractPaths:
         return self.home / "reports" / self.extract
 
     @property
+    def statistics(self) -> Path:
+        return self.reports / "statistics.csv"
+
+    @property
+    def statistics_digest(self) -> Path:
+        return self.tables / "statistics.sha256"
+
+    @property
     def sign_off(self) -> Path:
         return self.home / "sign_offs" / f"{self.extract}.toml"
+
+    @property
+    def lock(self) -> Path:
+        """What a run on the extract holds locked."""
+        return self.home / "tables" / f"{self.extract}.lock"
 
     def database(self, environment: str) -> Path:
         """``environment`` is ``staging`` or ``production``."""
@@ -91,3 +109,26 @@ def extracts(at: Path) -> list[str]:
     if not folder.is_dir():
         return []
     return sorted(each.name for each in folder.iterdir() if each.is_dir() and is_extract_name(each.name))
+
+
+def newest_of_each_publisher(names: list[str]) -> list[str]:
+    """Of the extracts whose names differ in their day alone, the last."""
+
+    def publisher(name: str) -> str:
+        return _DELIVERED_ON.sub("", name)
+
+    def day(name: str) -> tuple[str, ...]:
+        dated = _DELIVERED_ON.search(name)
+        return dated.groups() if dated else ()
+
+    return [max(own, key=lambda name: (day(name), name)) for _, own in groupby(sorted(names, key=publisher), publisher)]
+
+
+def fingerprint(folder: Path) -> str:
+    """Changes whenever a file of the folder is added, taken away, renamed or written to; reads none of them."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            stat = path.stat()
+            digest.update(f"{path.relative_to(folder)}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
+    return digest.hexdigest()

@@ -8,8 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-#: What a killed run leaves behind carries this, and the next run removes it.
-_UNFINISHED = ".unfinished"
+#: What a killed run leaves behind carries one of these, and the next run removes it.
+_UNFINISHED, _REPLACED = ".unfinished", ".replaced"
+
+
+def is_passing(name: str) -> bool:
+    """Whether a name is that of something half-written or about to go."""
+    return name.endswith((_UNFINISHED, _REPLACED))
+
+
+def passing(path: Path) -> list[Path]:
+    """The places beside ``path`` that ``whole`` and ``whole_folder`` use on the way to it."""
+    return [path.with_name(path.name + suffix) for suffix in (_UNFINISHED, _REPLACED)]
 
 
 def private_folder(folder: Path) -> Path:
@@ -44,7 +54,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     unfinished = folder.with_name(folder.name + _UNFINISHED)
     discard(unfinished)
     private_folder(unfinished)
-    replaced = folder.with_name(folder.name + ".replaced")
+    replaced = folder.with_name(folder.name + _REPLACED)
     discard(replaced)
     try:
         yield unfinished

@@ -342,8 +342,7 @@ class Migration:
             verdict.open_on(connection, reading, self.paths.conversion, self.paths.analysis)
             with database.opened(self.paths.database("staging"), "staging", connection):
                 frame = statistics.staging(connection, reading, given, "staging")
-        self.paths.reports.mkdir(parents=True, exist_ok=True)
-        frame.to_csv(self.paths.reports / "statistics.csv", index=False)
+        statistics.write(frame, self.paths)
         return frame
 
 

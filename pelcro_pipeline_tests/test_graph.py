@@ -106,12 +106,8 @@ def test_nothing_runs_production_by_itself(definitions):
     graph = definitions.resolve_asset_graph()
     production = [node for node in graph.asset_nodes if node.group_name == "production"]
     assert [node.key for node in production if node.automation_condition is not None] == []
-    launched = [
-        job.name
-        for automation in (*(definitions.schedules or ()), *(definitions.sensors or ()))
-        for job in automation.jobs
-    ]
-    assert "production" not in launched
+    launched = {automation.job_name for automation in (*definitions.schedules, *definitions.sensors)}
+    assert launched == {"dry_run"}
 
 
 @pytest.fixture

@@ -3,17 +3,15 @@
 import dagster as dg
 
 from pelcro_pipeline import connection as duck
-from pelcro_pipeline import settings as extract_settings
-from pelcro_pipeline import writing
 from pelcro_pipeline.defs.checks import check
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import OWNERS
 from pelcro_pipeline.defs.resources import Extracts, as_failure
+from pelcro_pipeline.defs.review import gate
 from pelcro_pipeline.defs.staging import statistics_result
-from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.prepared.files import NAMES
 from pelcro_pipeline.review import sign_off, statistics
-from pelcro_pipeline.rules import verdict
 from pelcro_pipeline.target import database
 
 
@@ -25,7 +23,7 @@ from pelcro_pipeline.target import database
     kinds={"duckdb"},
     partitions_def=extracts,
 )
-def production_database(extract: Extracts) -> dg.MaterializeResult:
+def production_database(context: dg.AssetExecutionContext, extract: Extracts) -> dg.MaterializeResult:
     """The production load: refused unless a sign-off holds for the state as it stands, however it is launched.
 
     The guide: *Initiate production data migration.* The gate is verified here and not by a check:
@@ -33,13 +31,12 @@ def production_database(extract: Extracts) -> dg.MaterializeResult:
     """
     paths = extract.paths
     with as_failure():
-        signed = sign_off.verified(paths)
-        files = database.PreparedFiles(paths.prepared, extract_settings.load(paths.delivered), paths.seals)
-        counts = database.load(files, paths.database("production"))
+        signed = gate(context.instance, paths)
+        loaded = database.load_once(sign_off.staged(paths), paths.database("production"))
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": sum(counts.values()),
-            **{f"rows of {table}": count for table, count in counts.items()},
+            "dagster/row_count": sum(loaded.values()),
+            **{f"rows of {table}": count for table, count in loaded.items()},
             "signed by": f"{signed.signed_by}, {signed.role}, {signed.signed_on}",
             "database": dg.MetadataValue.path(paths.database("production")),
         }
@@ -62,20 +59,21 @@ def production_database(extract: Extracts) -> dg.MaterializeResult:
         )
     ],
 )
-def production_migration_statistics(extract: Extracts):
+def production_migration_statistics(context: dg.AssetExecutionContext, extract: Extracts):
     """The statistics with their last column: each measure counted in production.
 
     The guide: *Production: number of valid records migrated into the production server.*
     """
     paths = extract.paths
-    with as_failure(), duck.connect() as connection:
-        reading = delivery.opened(paths.reading)
-        verdict.open_on(connection, reading, paths.conversion, paths.analysis)
-        staged = statistics.read(paths.reports / "statistics.csv")
-        with database.opened(paths.database("production"), "production", connection):
-            frame = statistics.production(connection, staged, "production")
-    with writing.whole(paths.reports / "statistics.csv") as unfinished:
-        frame.to_csv(unfinished, index=False)
+    with as_failure():
+        gate(context.instance, paths)
+        files = sign_off.staged(paths)
+        with duck.connect() as connection:
+            if not database.holds(connection, files, paths.database("production")):
+                raise RefusedError(
+                    f"{paths.extract}: the production database does not hold the prepared files that were signed: load it again."
+                )
+        frame = statistics.count_production(paths)
     yield statistics_result(frame, paths)
     differing = frame[frame[statistics.STAGING] != frame[statistics.PRODUCTION]]
     yield dg.AssetCheckResult(
@@ -84,3 +82,4 @@ def production_migration_statistics(extract: Extracts):
         severity=dg.AssetCheckSeverity.ERROR,
         metadata={"measures": len(frame), "differing": "\n".join(differing["Attribute"]) or "none"},
     )
+

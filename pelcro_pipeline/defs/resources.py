@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
 from pydantic import PrivateAttr
 
-from pelcro_pipeline import workspace, writing
+from pelcro_pipeline import lock, workspace
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.workspace import ExtractPaths
 
@@ -17,11 +16,7 @@ PARTITION_TAG = "dagster/partition"
 
 
 class Extracts(dg.ConfigurableResource):
-    """The extracts of the workspace, one at a time for each run.
-
-    A run holds an operating-system lock on its extract: the kernel frees it however the run dies.
-    A Dagster pool would not do: a run killed with -9 keeps its slot and blocks the next (measured).
-    """
+    """The extracts of the workspace, one at a time for each run, which holds its lock."""
 
     _paths: ExtractPaths | None = PrivateAttr(default=None)
 
@@ -34,14 +29,7 @@ class Extracts(dg.ConfigurableResource):
             return
         with as_failure():
             paths = ExtractPaths(workspace.home(), extract)
-            lock = writing.private_folder(paths.home / "tables") / f"{extract}.lock"
-            with lock.open("w") as held:
-                try:
-                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise RefusedError(
-                        f"Another run is working on {extract}: wait until it has ended, then start this one again."
-                    ) from None
+            with lock.held(paths):
                 self._paths = paths
                 yield self
 

@@ -3,13 +3,14 @@
 import dagster as dg
 from pydantic import Field
 
-from pelcro_pipeline import connection as duck
-from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import OWNERS
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.review import sign_off
-from pelcro_pipeline.target import database
+from pelcro_pipeline.workspace import ExtractPaths
+
+_SIGN_OFF = dg.AssetKey(["review", "sign_off"])
+_SIGNATURE = "signature"
 
 
 class Signature(dg.Config):
@@ -20,7 +21,7 @@ class Signature(dg.Config):
 
 
 @dg.asset(
-    key=["review", "sign_off"],
+    key=_SIGN_OFF,
     group_name="review",
     owners=OWNERS,
     deps=[dg.AssetKey(["staging", "migration_statistics"])],
@@ -33,16 +34,25 @@ def review_sign_off(config: Signature, extract: Extracts) -> dg.MaterializeResul
     The guide: *Sign off on the report and Data validation.* Any change voids it.
     """
     paths = extract.paths
-    with as_failure(), duck.connect() as connection:
-        files = database.PreparedFiles(paths.prepared, extract_settings.load(paths.delivered), paths.seals)
-        files.verify(connection)
+    with as_failure():
         signed = sign_off.sign(paths, config.signed_by, config.role)
     return dg.MaterializeResult(
         metadata={
             "signed by": signed.signed_by,
             "role": signed.role,
             "signed on": signed.signed_on,
-            "prepared files": signed.state.prepared,
-            "statistics": signed.state.statistics,
+            _SIGNATURE: signed.signature,
         }
     )
+
+
+def gate(instance: dg.DagsterInstance, paths: ExtractPaths) -> sign_off.SignOff:
+    """The sign-off that holds for the extract as it stands. Raises RefusedError where none does.
+
+    The file must be the one that its run recorded; a new instance has no record to hold it to.
+    """
+    records = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=_SIGN_OFF, asset_partitions=[paths.extract]), limit=1
+    ).records
+    metadata = records[0].asset_materialization.metadata if records else {}
+    return sign_off.verified(paths, recorded=metadata[_SIGNATURE].value if _SIGNATURE in metadata else None)

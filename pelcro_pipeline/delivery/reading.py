@@ -20,6 +20,7 @@ from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import ADDRESS_IDS, ATTRIBUTES, BY_OBJECT, CUSTOMER_ID, TABLES
 from pelcro_pipeline.spec.kinds import DATE
 from pelcro_pipeline.spec.sql import literal
+from pelcro_pipeline.workspace import fingerprint
 
 #: Files of an extract's folder that are settings, read for what they are by other rooms.
 SETTING_FILES = (
@@ -140,6 +141,8 @@ class Reading(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     files: tuple[DeliveredFile, ...]
+    #: Of the folder, settings included, as it was when it was read.
+    fingerprint: str
 
     def holding(self, object_: str) -> tuple[DeliveredFile, ...]:
         """The files whose records can hold an object."""
@@ -151,12 +154,11 @@ class Reading(BaseModel):
         def there(path: str | None) -> str | None:
             return str(to / Path(path).name) if path and Path(path).parent == folder else path
 
-        return Reading(
-            files=tuple(
-                file.model_copy(update={name: there(getattr(file, name)) for name in ("path", "lines", "set_aside")})
-                for file in self.files
-            )
+        files = tuple(
+            file.model_copy(update={name: there(getattr(file, name)) for name in ("path", "lines", "set_aside")})
+            for file in self.files
         )
+        return self.model_copy(update={"files": files})
 
     @property
     def metadata(self) -> dict[str, tuple[str, ...]]:
@@ -191,17 +193,23 @@ def opened(path: Path) -> Reading:
     return reading
 
 
+def is_read(path: Path, folder: Path) -> bool:
+    """Whether the reading that stands at ``path``, if one does, is of ``folder`` as it is now."""
+    return path.exists() and Reading.model_validate_json(path.read_text()).fingerprint == fingerprint(folder)
+
+
 def read(folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDBPyConnection) -> Reading:
     """Read every delivered file of ``folder``; what must be kept beside it goes into ``into``.
 
     Raises UnusableInputError where a file cannot be read (FILE-UNREADABLE) or lacks what nothing
     can stand without (FILE-MISSING).
     """
+    found = fingerprint(folder)
     sheets = [sheet for path in _delivered(folder, settings) for sheet in _sheets(path, into, settings)]
     files = tuple(_file(ordinal, sheet, into, settings, connection) for ordinal, sheet in enumerate(sheets))
     if not files:
         raise UnusableInputError(f"{folder.name} holds no CSV or XLSX file: deliver the publisher's export.")
-    reading = Reading(files=files)
+    reading = Reading(files=files, fingerprint=found)
     _nothing_missing(reading, connection)
     return reading
 

@@ -49,9 +49,7 @@ def _made(paths: ExtractPaths, environment: str) -> str:
 
 def fates(paths: ExtractPaths) -> list[tuple]:
     """For each object: its title, received, prepared, merged, rejected, excluded and staged."""
-    staged = statistics.summary(statistics.read(paths.reports / "statistics.csv")).set_index("Attribute")[
-        statistics.STAGING
-    ]
+    staged = statistics.summary(statistics.read(paths.statistics)).set_index("Attribute")[statistics.STAGING]
     with duck.connect() as connection:
         counted = {
             object_: counts

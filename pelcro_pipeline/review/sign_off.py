@@ -8,11 +8,14 @@ import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline import writing
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.prepared.files import NAMES
 from pelcro_pipeline.review import statistics
+from pelcro_pipeline.target import database
+from pelcro_pipeline.target.database import PreparedFiles
 from pelcro_pipeline.workspace import ExtractPaths
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -38,10 +41,15 @@ class SignOff:
     signed_on: str
     state: State
 
+    @property
+    def signature(self) -> str:
+        """A digest of every word of it."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()
+
 
 def state(paths: ExtractPaths) -> State:
     """The state of an extract as it stands now. Raises RefusedError where there is no dry run."""
-    report = paths.reports / "statistics.csv"
+    report = paths.statistics
     prepared = [paths.prepared / f"{name}.csv" for name in NAMES]
     missing = [each.name for each in (*prepared, report) if not each.is_file()]
     if missing:
@@ -51,11 +59,10 @@ def state(paths: ExtractPaths) -> State:
     delivered = sorted(
         each for each in paths.delivered.rglob("*") if each.is_file() and each.name != extract_settings.FILE_NAME
     )
-    frame = statistics.read(report).drop(columns=[statistics.PRODUCTION])
     return State(
         delivered=_digest(paths.delivered, delivered),
         prepared=_digest(paths.prepared, prepared),
-        statistics=hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest(),
+        statistics=statistics.digest(statistics.read(report)),
         settings=hashlib.sha256(extract_settings.load(paths.delivered).model_dump_json().encode()).hexdigest(),
         code=_digest(_PACKAGE, sorted(_PACKAGE.rglob("*.py"))),
     )
@@ -71,15 +78,35 @@ def _digest(folder: Path, files: list[Path]) -> str:
     return digest.hexdigest()
 
 
+def staged(paths: ExtractPaths) -> PreparedFiles:
+    """The prepared files, once nothing of what is signed or loaded has been tampered with.
+
+    Raises RefusedError where the prepared files or the statistics are not as they were made, or the
+    staging database does not hold the prepared files.
+    """
+    state(paths)
+    statistics.verify(paths)
+    files = PreparedFiles(paths.prepared, extract_settings.load(paths.delivered), paths.seals)
+    with duck.connect() as connection:
+        files.verify(connection)
+        if not database.holds(connection, files, paths.database("staging")):
+            raise RefusedError(
+                f"{paths.extract}: the staging database does not hold the prepared files: run the extract again."
+            )
+    return files
+
+
 def sign(paths: ExtractPaths, signed_by: str, role: str) -> SignOff:
-    """Sign the state of an extract as it stands now, and write it down."""
+    """Sign the state of an extract as it stands now, and write it down. Raises RefusedError as ``staged`` does."""
     for name, value in (("name", signed_by), ("role", role)):
         if not value.strip() or not value.isprintable():
             raise UnusableInputError(f"A sign-off needs a {name}: give the person's {name} as text.")
+    staged(paths)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     signed = SignOff(signed_by.strip(), role.strip(), now, state(paths))
     lines = [f"# {paths.extract}: signed for production. Any change below voids it."]
     lines += [f"{key} = {_quoted(value)}" for key, value in asdict(signed).items() if key != "state"]
+    lines += [f"signature = {_quoted(signed.signature)}"]
     lines += ["", "[state]", *(f"{key} = {_quoted(value)}" for key, value in asdict(signed.state).items()), ""]
     with writing.whole(paths.sign_off) as unfinished:
         unfinished.write_text("\n".join(lines), encoding="utf-8")
@@ -96,21 +123,30 @@ def read(paths: ExtractPaths) -> SignOff | None:
         return None
     try:
         document = tomllib.loads(paths.sign_off.read_text(encoding="utf-8"))
-        return SignOff(document["signed_by"], document["role"], document["signed_on"], State(**document["state"]))
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        signed = SignOff(document["signed_by"], document["role"], document["signed_on"], State(**document["state"]))
+        intact = document["signature"] == signed.signature
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise RefusedError(f"{paths.sign_off.name} is no sign-off any more: sign {paths.extract} again.") from error
+    if not intact:
+        raise RefusedError(f"{paths.sign_off.name} has been altered since it was signed: sign {paths.extract} again.")
+    return signed
 
 
-def verified(paths: ExtractPaths) -> SignOff:
+def verified(paths: ExtractPaths, recorded: str | None = None) -> SignOff:
     """The extract's sign-off, if it holds for the state as it stands now.
 
-    Raises RefusedError, saying what is missing or has changed.
+    ``recorded`` is the signature that was recorded elsewhere when it was given, if it was. Raises
+    RefusedError, saying what is missing or has changed.
     """
     signed = read(paths)
     if signed is None:
         raise RefusedError(
             f"{paths.extract} is not signed off: review its statistics, then run "
             f"`pelcro-pipeline sign-off {paths.extract} --by NAME --role ROLE`."
+        )
+    if recorded is not None and signed.signature != recorded:
+        raise RefusedError(
+            f"{paths.sign_off.name} is not the sign-off that was recorded when it was given: sign {paths.extract} again."
         )
     now = state(paths)
     changed = [part for part, digest in asdict(signed.state).items() if asdict(now)[part] != digest]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 
+from pelcro_pipeline import connection as duck
+from pelcro_pipeline import writing
 from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.rules import verdict
 from pelcro_pipeline.spec import (
     ADDRESSES,
     CUSTOMER_ID,
@@ -19,7 +24,9 @@ from pelcro_pipeline.spec import (
 )
 from pelcro_pipeline.spec.model import Attribute, Outcome, Table
 from pelcro_pipeline.spec.sql import literal, quoted, unfilled
+from pelcro_pipeline.target import database
 from pelcro_pipeline.target.database import PreparedFiles, rows
+from pelcro_pipeline.workspace import ExtractPaths
 
 COLUMNS = (
     "Section",
@@ -142,6 +149,21 @@ def production(connection: duckdb.DuckDBPyConnection, staged: pd.DataFrame, prod
     frame = staged.copy()
     frame[PRODUCTION] = [counts.get(key, 0) for key in zip(frame["Section"], frame["Attribute"], strict=True)]
     return _finished(frame)
+
+
+def count_production(paths: ExtractPaths) -> pd.DataFrame:
+    """The statistics of an extract with Production counted anew, and written; empty where there is none."""
+    frame = read(paths.statistics)
+    frame[PRODUCTION] = pd.NA
+    if paths.database("production").exists():
+        with duck.connect() as connection:
+            # Names of plans and products are all that it takes from there: a delivery changed since does not matter.
+            reading = Reading.model_validate_json(paths.reading.read_text())
+            verdict.open_on(connection, reading, paths.conversion, paths.analysis)
+            with database.opened(paths.database("production"), "production", connection):
+                frame = production(connection, frame, "production")
+    write(frame, paths)
+    return frame
 
 
 def _finished(frame: pd.DataFrame) -> pd.DataFrame:
@@ -376,3 +398,22 @@ def summary(statistics: pd.DataFrame) -> pd.DataFrame:
 def read(path: Path) -> pd.DataFrame:
     """The statistics of a statistics.csv."""
     return _finished(pd.read_csv(path, dtype={"Accuracy": str, "Inaccuracy": str}, keep_default_na=True))
+
+
+def digest(statistics: pd.DataFrame) -> str:
+    """Of all that is counted before production."""
+    return hashlib.sha256(statistics.drop(columns=[PRODUCTION]).to_csv(index=False).encode()).hexdigest()
+
+
+def write(statistics: pd.DataFrame, paths: ExtractPaths) -> None:
+    """Write statistics.csv, and its digest among what the steps hand each other."""
+    with writing.whole(paths.statistics) as unfinished:
+        statistics.to_csv(unfinished, index=False)
+    with writing.whole(paths.statistics_digest) as unfinished:
+        unfinished.write_text(digest(read(paths.statistics)))
+
+
+def verify(paths: ExtractPaths) -> None:
+    """Raise RefusedError where statistics.csv is not as it was counted."""
+    if not paths.statistics_digest.is_file() or paths.statistics_digest.read_text() != digest(read(paths.statistics)):
+        raise RefusedError(f"{paths.extract}: statistics.csv is not as it was counted: run the extract again.")

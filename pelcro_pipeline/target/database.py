@@ -134,20 +134,86 @@ def load(files: PreparedFiles, path: Path) -> dict[str, int]:
                     f"{path.name}: {', '.join(differing)} differ from the prepared files: nothing was replaced; "
                     "run the extract again."
                 )
-            counts = {
-                table: connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
-                for table in ddl.TARGET_TABLES
-            }
+        loaded = counts(unfinished)
         unfinished.chmod(0o600)
-        if path.exists():
-            previous = path.with_name(path.name + ".previous")
-            writing.discard(previous)
-            previous.hardlink_to(path)
+        _keep(path)
         unfinished.replace(path)
-        return counts
+        return loaded
     finally:
         for leftover in (unfinished, unfinished.with_name(unfinished.name + ".wal")):
             writing.discard(leftover)
+
+
+def load_once(files: PreparedFiles, path: Path) -> dict[str, int]:
+    """``load``, unless the database at ``path`` holds the files already: then it is left as it is."""
+    with duck.connect() as connection:
+        if holds(connection, files, path):
+            return counts(path)
+    return load(files, path)
+
+
+def counts(path: Path) -> dict[str, int]:
+    """The rows of each table of the database at ``path``."""
+    with duck.connect(path, read_only=True) as connection:
+        return {
+            table: connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for table in ddl.TARGET_TABLES
+        }
+
+
+def _previous(path: Path) -> Path:
+    return path.with_name(path.name + ".previous")
+
+
+def _keep(path: Path) -> None:
+    """Keep what stands at ``path`` as ``.previous``; an empty one says that nothing stood there."""
+    previous = _previous(path)
+    writing.discard(previous)
+    if path.exists():
+        previous.hardlink_to(path)
+    else:
+        previous.touch(mode=0o600)
+
+
+def revert(path: Path) -> bool:
+    """Put back what stood at ``path`` before the last load; gives whether anything did.
+
+    Raises RefusedError where there was no load since the last time.
+    """
+    previous = _previous(path)
+    if not previous.exists():
+        raise RefusedError(f"There is no load of {path.name} to go back from: nothing was changed.")
+    if previous.stat().st_size:
+        previous.replace(path)
+        return True
+    path.unlink(missing_ok=True)
+    previous.unlink()
+    return False
+
+
+def holds(connection: duckdb.DuckDBPyConnection, files: PreparedFiles, path: Path) -> bool:
+    """Whether the database at ``path`` holds the prepared files, column for column and cell by cell."""
+    if not path.exists():
+        return False
+    with duck.connect() as empty:
+        for table, statement in ddl.create(files.metadata()).items():
+            for each in (statement, *ddl.keys(table)):
+                empty.execute(each)
+        expected = _columns(empty, "memory")
+    files.read(connection)
+    try:
+        with opened(path, "loaded", connection):
+            return _columns(connection, "loaded") == expected and not compare(connection, files, "loaded.")
+    except duckdb.Error:
+        # Bytes that are no database any more hold nothing.
+        return False
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple]:
+    return connection.execute(
+        """SELECT table_name, column_name, data_type FROM duckdb_columns()
+        WHERE database_name = ? AND NOT internal ORDER BY table_name, column_index""",
+        [name],
+    ).fetchall()
 
 
 @contextmanager

@@ -1,0 +1,56 @@
+"""What starts a dry run by itself: a delivery that has arrived, and a new day. Production is started by a person."""
+
+import json
+
+import dagster as dg
+
+from pelcro_pipeline import lock, workspace
+from pelcro_pipeline.defs.jobs import dry_run
+from pelcro_pipeline.defs.partitions import extracts
+from pelcro_pipeline.delivery import reading
+from pelcro_pipeline.workspace import ExtractPaths
+
+
+@dg.sensor(
+    job=dry_run,
+    minimum_interval_seconds=15,
+    description="Registers a delivered folder once it has stopped changing, and runs it dry: once as it is, and again when it "
+    "was corrected.",
+)
+def new_extract(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    home = workspace.home()
+    seen = json.loads(context.cursor or "{}")
+    found = {name: workspace.fingerprint(home / "extracts" / name) for name in workspace.extracts(home)}
+    # A folder that is still being copied looks different from one look to the next.
+    settled = [name for name in found if seen.get(name) == found[name]]
+    known = set(context.instance.get_dynamic_partitions(extracts.name))
+    return dg.SensorResult(
+        dynamic_partitions_requests=[extracts.build_add_request([name for name in settled if name not in known])],
+        run_requests=[
+            dg.RunRequest(run_key=f"{name} {found[name]}", partition_key=name)
+            for name in settled
+            if _is_due(ExtractPaths(home, name))
+        ],
+        cursor=json.dumps(found),
+    )
+
+
+def _is_due(paths: ExtractPaths) -> bool:
+    """Whether no run has read the folder as it is, and none is about to."""
+    return not lock.is_held(paths) and not reading.is_read(paths.reading, paths.delivered)
+
+
+@dg.schedule(
+    cron_schedule="0 5 * * *",
+    job=dry_run,
+    description="Every morning a dry run of the newest extract of each publisher that is not in production yet: what has "
+    "expired since, and what a new version of the rules finds.",
+)
+def newest_extracts(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+    home = workspace.home()
+    known = set(context.instance.get_dynamic_partitions(extracts.name))
+    return [
+        dg.RunRequest(run_key=f"{name} {context.scheduled_execution_time:%Y-%m-%d}", partition_key=name)
+        for name in workspace.newest_of_each_publisher(workspace.extracts(home))
+        if name in known and not ExtractPaths(home, name).database("production").exists()
+    ]

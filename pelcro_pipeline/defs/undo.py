@@ -1,0 +1,69 @@
+"""Going back: production as it was before the last load, and an extract's personal data gone."""
+
+import dagster as dg
+from pydantic import Field
+
+from pelcro_pipeline import purge as purging
+from pelcro_pipeline.defs import presentation
+from pelcro_pipeline.defs.partitions import extracts
+from pelcro_pipeline.defs.resources import Extracts, as_failure
+from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline.review import statistics
+from pelcro_pipeline.target import database
+
+
+@dg.op
+def revert_production(context: dg.OpExecutionContext, extract: Extracts) -> None:
+    """Put back the database that stood before the last load, and count it."""
+    paths = extract.paths
+    with as_failure():
+        stands = database.revert(paths.database("production"))
+        frame = statistics.count_production(paths)
+    context.log_event(
+        dg.AssetMaterialization(
+            ["production", "database"],
+            description="Reverted to what stood before the last load.",
+            partition=paths.extract,
+            metadata={
+                "dagster/row_count": sum(database.counts(paths.database("production")).values()) if stands else 0,
+                "objects": presentation.markdown(statistics.summary(frame)),
+            },
+        )
+    )
+
+
+@dg.job(
+    partitions_def=extracts,
+    description="Production as it was before the last load: one step back, and empty where there was nothing before it.",
+)
+def revert():
+    revert_production()
+
+
+class Confirmation(dg.Config):
+    """Nothing brings back what is purged."""
+
+    extract: str = Field(description="The extract's name, typed again.")
+
+
+@dg.op
+def purge_extract(context: dg.OpExecutionContext, config: Confirmation, extract: Extracts) -> None:
+    """Delete every file that holds the extract's personal data."""
+    paths = extract.paths
+    with as_failure():
+        if config.extract != paths.extract:
+            raise UnusableInputError(
+                f"To purge {paths.extract}, type its name again: {config.extract!r} was typed, and nothing was deleted."
+            )
+        for place in purging.purge(paths):
+            context.log.info(f"Deleted {place.relative_to(paths.home)}")
+    context.instance.delete_dynamic_partition(extracts.name, paths.extract)
+
+
+@dg.job(
+    partitions_def=extracts,
+    description="All personal data of an extract gone: delivery, prepared files, reports, archive, both databases. "
+    "The counts and the sign-off are kept.",
+)
+def purge():
+    purge_extract()

@@ -1,0 +1,50 @@
+"""The lock of an extract: one run at a time, freed by the kernel however a run dies."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pelcro_pipeline import writing
+from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.workspace import ExtractPaths
+
+#: ``is_held`` holds the lock for an instant: a run that meets it then asks again.
+_ATTEMPTS = 5
+_EVERY_SECONDS = 0.1
+
+
+@contextmanager
+def held(paths: ExtractPaths) -> Iterator[None]:
+    """Hold the extract's lock. Raises RefusedError where another run does.
+
+    A Dagster pool would not do: a run killed with -9 keeps its slot and blocks the next (measured).
+    """
+    writing.private_folder(paths.lock.parent)
+    with paths.lock.open("w") as lock:
+        for _ in range(_ATTEMPTS):
+            if _taken(lock, fcntl.LOCK_EX):
+                yield
+                return
+            time.sleep(_EVERY_SECONDS)
+        raise RefusedError(
+            f"Another run is working on {paths.extract}: wait until it has ended, then start this one again."
+        )
+
+
+def is_held(paths: ExtractPaths) -> bool:
+    """Whether a run is working on the extract."""
+    if not paths.lock.exists():
+        return False
+    with paths.lock.open() as lock:
+        return not _taken(lock, fcntl.LOCK_SH)
+
+
+def _taken(lock, mode: int) -> bool:
+    try:
+        fcntl.flock(lock, mode | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

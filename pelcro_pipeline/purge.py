@@ -1,0 +1,32 @@
+"""Purging an extract: all personal data gone, the counts and the sign-off kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pelcro_pipeline import writing
+from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.workspace import ExtractPaths
+
+
+def purge(paths: ExtractPaths) -> list[Path]:
+    """Delete the extract's delivered, handed on, prepared, reported, archived and loaded records.
+
+    Gives what was deleted, in its order: what was made of the delivery goes before the delivery, so
+    that a purge that was cut short can be started again. Raises RefusedError where nothing is left.
+    """
+    reports = [path for path in sorted(paths.reports.glob("*")) if path != paths.statistics]
+    databases = [
+        path
+        for environment in ("production", "staging")
+        for path in sorted(paths.database(environment).parent.glob(f"{paths.database(environment).name}*"))
+    ]
+    folders = [paths.tables, paths.prepared, paths.archive, paths.delivered]
+    # A run or a copy that was killed leaves its half beside what it was to become.
+    halves = [half for folder in folders for half in writing.passing(folder)]
+    places = [path for path in (*databases, *reports, *halves, *folders) if path.exists()]
+    if not places:
+        raise RefusedError(f"Nothing of {paths.extract} is left to purge.")
+    for place in places:
+        writing.discard(place)
+    return places
