@@ -130,7 +130,10 @@ def test_the_way_from_a_folder_to_production(home, folder):
 
     done = command(home, "production", EXTRACT)
     assert (done.returncode, done.stderr) == (0, "")
-    assert (home / "production" / f"{EXTRACT}.duckdb").is_file()
+    loaded = home / "production" / f"{EXTRACT}.duckdb"
+    assert loaded.is_file()
+    statistics = home / "reports" / EXTRACT / "statistics.csv"
+    assert "Objects,Customers,2,2,100.00,0.00,2,2," in statistics.read_text()
 
     # Everything made holds personal data, but for Dagster's own files and the empty lock.
     readable = [
@@ -142,3 +145,19 @@ def test_the_way_from_a_folder_to_production(home, folder):
         and stat.S_IMODE(path.stat().st_mode) & 0o077
     ]
     assert readable == []
+
+    done = command(home, "revert", EXTRACT)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "empty again" in done.stdout
+    assert not loaded.exists()
+    assert "Objects,Customers,2,2,100.00,0.00,2,," in statistics.read_text()
+    assert "There is no load of" in refused(command(home, "revert", EXTRACT), 1)
+    # What was taken back can be loaded again: the sign-off still holds.
+    assert command(home, "production", EXTRACT).returncode == 0
+
+    done = command(home, "purge", EXTRACT)
+    assert (done.returncode, done.stderr) == (0, "")
+    kept = [path for path in home.rglob("*") if path.is_file() and home / "dagster" not in path.parents]
+    assert {path for path in kept if path.stat().st_size} == {statistics, home / "sign_offs" / f"{EXTRACT}.toml"}
+    assert "Genaro" not in statistics.read_text()
+    assert "Nothing of harbour-review is left to purge" in refused(command(home, "purge", EXTRACT), 1)

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
@@ -128,6 +129,74 @@ def test_there_is_nothing_to_sign_before_the_dry_run(tmp_path):
     with pytest.raises(RefusedError, match=r"has no customers\.csv yet"):
         sign_off.sign(paths, "Jane Doe", "Publisher")
     assert not paths.sign_off.exists()
+
+
+TAMPERED: dict[str, tuple[str, Callable[[ExtractPaths], None]]] = {
+    "a prepared cell": (
+        r"plans\.csv record 1 \(plan\.old_id P-Y\)",
+        lambda paths: changed(paths.prepared / "plans.csv", "9900", "990"),
+    ),
+    "a count of the statistics": (
+        r"statistics\.csv is not as it was counted",
+        lambda paths: changed(paths.statistics, "Objects,Customers,2", "Objects,Customers,3"),
+    ),
+    "a cell of the staging database": (
+        "the staging database does not hold the prepared files",
+        lambda paths: altered(paths.database("staging"), """UPDATE plans SET "plan.amount" = 990"""),
+    ),
+    "a record less in the staging database": (
+        "the staging database does not hold the prepared files",
+        lambda paths: altered(paths.database("staging"), "DELETE FROM subscriptions WHERE record = 1"),
+    ),
+    "a column more in the staging database": (
+        "the staging database does not hold the prepared files",
+        lambda paths: altered(paths.database("staging"), "ALTER TABLE products ADD COLUMN note VARCHAR"),
+    ),
+    "the staging database's bytes": (
+        "the staging database does not hold the prepared files",
+        lambda paths: paths.database("staging").write_bytes(b"no database"),
+    ),
+}
+
+
+def altered(path: Path, statement: str) -> None:
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(statement)
+
+
+@pytest.mark.parametrize(("sentence", "tamper"), TAMPERED.values(), ids=TAMPERED)
+def test_what_was_tampered_with_cannot_be_signed(sentence, tamper, paths):
+    tamper(paths)
+    with pytest.raises(RefusedError, match=sentence):
+        sign_off.sign(paths, "Jane Doe", "Publisher")
+    assert not paths.sign_off.exists()
+
+
+@pytest.mark.parametrize(("sentence", "tamper"), TAMPERED.values(), ids=TAMPERED)
+def test_what_was_tampered_with_after_the_sign_off_is_not_loaded(sentence, tamper, paths):
+    sign_off.sign(paths, "Jane Doe", "Publisher")
+    tamper(paths)
+    with pytest.raises(RefusedError, match=f"{sentence}|has changed since Jane Doe signed it"):
+        sign_off.verified(paths)
+        sign_off.staged(paths)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("Jane", "John"), ("Publisher", "Owner"), ("signed_on = ", 'signed_on = "x" # ')]
+)
+def test_an_edited_sign_off_is_none(old, new, paths):
+    sign_off.sign(paths, "Jane Doe", "Publisher")
+    changed(paths.sign_off, old, new)
+    with pytest.raises(RefusedError, match="has been altered since it was signed"):
+        sign_off.verified(paths)
+
+
+def test_a_sign_off_is_the_one_that_was_recorded(paths):
+    recorded = sign_off.sign(paths, "Jane Doe", "Publisher").signature
+    assert sign_off.verified(paths, recorded).signed_by == "Jane Doe"
+    sign_off.sign(paths, "John Doe", "Nobody")
+    with pytest.raises(RefusedError, match="is not the sign-off that was recorded"):
+        sign_off.verified(paths, recorded)
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,34 @@ def test_the_database_before_is_kept_for_one_step_back(migration, tmp_path):
     assert rows(path, "SELECT count(*) FROM customers") == [(1,)]
 
 
+def test_loading_what_is_loaded_changes_nothing(migration, tmp_path):
+    path = migration.paths.database("production")
+    database.load(migrate(Delivery([reader(1)]), tmp_path / "other").files, path)
+    counts = database.load_once(migration.files, path)
+    before = {each.name: each.read_bytes() for each in path.parent.iterdir()}
+    assert database.load_once(migration.files, path) == counts
+    assert {each.name: each.read_bytes() for each in path.parent.iterdir()} == before
+
+
+def test_a_load_can_be_taken_back_once(migration, tmp_path):
+    path = migration.paths.database("production")
+    database.load(migrate(Delivery([reader(1)]), tmp_path / "other").files, path)
+    before = path.read_bytes()
+    database.load(migration.files, path)
+    assert database.revert(path)
+    assert path.read_bytes() == before
+    with pytest.raises(RefusedError, match="There is no load of"):
+        database.revert(path)
+    assert path.read_bytes() == before
+
+
+def test_the_first_load_taken_back_leaves_nothing(migration):
+    path = migration.paths.database("production")
+    database.load(migration.files, path)
+    assert not database.revert(path)
+    assert list(path.parent.iterdir()) == []
+
+
 def test_a_database_is_its_owner_s_alone(migration):
     path = migration.paths.database("staging")
     database.load(migration.files, path)

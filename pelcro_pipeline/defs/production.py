@@ -82,4 +82,3 @@ def production_migration_statistics(context: dg.AssetExecutionContext, extract: 
         severity=dg.AssetCheckSeverity.ERROR,
         metadata={"measures": len(frame), "differing": "\n".join(differing["Attribute"]) or "none"},
     )
-
