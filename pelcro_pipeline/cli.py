@@ -164,7 +164,9 @@ def _plain(headings: list[str], rows: list[tuple]) -> Table:
 @app.command()
 def ui(port: Annotated[int, typer.Option(help="The port on this machine.")] = 3000) -> None:
     """The Dagster UI on this workspace."""
-    home = instance.prepare(workspace.home())
+    from pelcro_pipeline.defs import run
+
+    run.register(workspace.home())
     _out.print(f"The Dagster UI on {workspace.home()}: http://127.0.0.1:{port}", soft_wrap=True)
     command = [
         str(Path(sys.executable).with_name("dagster")),
@@ -177,7 +179,9 @@ def ui(port: Annotated[int, typer.Option(help="The port on this machine.")] = 30
         str(port),
     ]
     raise typer.Exit(
-        subprocess.run(command, env=os.environ | {"DAGSTER_HOME": str(home)} | _QUIET, check=False).returncode
+        subprocess.run(
+            command, env=os.environ | {"DAGSTER_HOME": str(instance.prepare(workspace.home()))} | _QUIET, check=False
+        ).returncode
     )
 
 

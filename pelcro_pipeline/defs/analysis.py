@@ -9,16 +9,26 @@ from pelcro_pipeline.conversion import passwords, tables
 from pelcro_pipeline.defs import raw
 from pelcro_pipeline.defs.checks import check
 from pelcro_pipeline.defs.partitions import extracts
-from pelcro_pipeline.defs.presentation import asset_spec, markdown
+from pelcro_pipeline.defs.presentation import asset_spec, markdown, picture
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.review import charts
 from pelcro_pipeline.rules import conservation, findings, judgement, ledger, verdict
+from pelcro_pipeline.spec.model import Severity
 from pelcro_pipeline.spec.sql import literal
 
 _FINDINGS = dg.AssetKey(["analysis", "findings"])
 _LEDGER = dg.AssetKey(["analysis", "ledger"])
 _DEPS = [dg.AssetKey(["conversion", name]) for name in raw.TABLES]
+
+#: Bad rows are normal and looked at: by severity the check that warns of them.
+_BAD_ROWS = {
+    Severity.REJECT: ("nothing_rejected", "No object stays behind for what is wrong with it."),
+    Severity.CLEAR: ("nothing_cleared", "No value stays behind for what is wrong with it."),
+    Severity.REPAIR: ("nothing_inferred", "No value had to be inferred."),
+    Severity.QUESTION: ("nothing_to_ask", "Nothing waits for the publisher's word."),
+}
 
 
 @dg.multi_asset(
@@ -41,11 +51,7 @@ _DEPS = [dg.AssetKey(["conversion", name]) for name in raw.TABLES]
         ),
     ],
     check_specs=[
-        check(
-            _FINDINGS,
-            "nothing_rejected",
-            "No record was rejected. Rejected records are normal; they are to be looked at.",
-        ),
+        *(check(_FINDINGS, name, description) for name, description in _BAD_ROWS.values()),
         check(
             _LEDGER,
             "conservation",
@@ -85,36 +91,24 @@ def analysis(extract: Extracts):
         by_rule = connection.execute(
             "SELECT rule, severity, count(*) AS findings FROM findings GROUP BY ALL ORDER BY findings DESC, rule"
         ).df()
-        rejects = by_rule[by_rule["severity"] == "reject"]
-        worst = connection.execute(
-            """SELECT attribute, count(*) AS rejected FROM findings WHERE severity = 'reject'
-            GROUP BY attribute ORDER BY rejected DESC, attribute LIMIT 10"""
-        ).df()
         report = dg.MetadataValue.path(paths.reports / "findings.csv")
         yield dg.MaterializeResult(
             asset_key=_FINDINGS,
             metadata={
                 "dagster/row_count": int(by_rule["findings"].sum()),
+                "chart": picture(charts.findings(by_rule), "Findings by rule"),
                 "by rule": markdown(by_rule),
                 "report": report,
             },
         )
-        yield dg.AssetCheckResult(
-            asset_key=_FINDINGS,
-            check_name="nothing_rejected",
-            passed=rejects.empty,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={
-                "rejected": int(rejects["findings"].sum()),
-                "worst attributes": markdown(worst),
-                "report": report,
-            },
-        )
+        for severity, (name, _) in _BAD_ROWS.items():
+            yield _bad_rows(connection, severity, name, report)
         fates = conservation.fates(connection, reading)
         yield dg.MaterializeResult(
             asset_key=_LEDGER,
             metadata={
                 "dagster/row_count": int(fates["received"].sum()),
+                "chart": picture(charts.fates(fates), "What became of each object"),
                 "fates": markdown(fates),
                 "report": dg.MetadataValue.path(paths.reports / "ledger.csv"),
             },
@@ -127,3 +121,24 @@ def analysis(extract: Extracts):
             severity=dg.AssetCheckSeverity.ERROR,
             metadata={"broken": "\n".join(broken) or "nothing"},
         )
+
+
+def _bad_rows(connection, severity: Severity, name: str, report: dg.MetadataValue) -> dg.AssetCheckResult:
+    """Whether no finding has a severity; how many have, and of which attributes and rules."""
+    worst = connection.execute(
+        """SELECT attribute, rule, count(*) AS findings FROM findings WHERE severity = ?
+        GROUP BY ALL ORDER BY findings DESC, attribute, rule""",
+        [severity],
+    ).df()
+    return dg.AssetCheckResult(
+        asset_key=_FINDINGS,
+        check_name=name,
+        passed=worst.empty,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{worst['findings'].sum():,} findings" if len(worst) else "none",
+        metadata={
+            "findings": int(worst["findings"].sum()),
+            "worst attributes": markdown(worst.head(10)),
+            "report": report,
+        },
+    )

@@ -4,9 +4,12 @@ import warnings
 from collections.abc import Iterable
 
 import dagster as dg
+import pandas as pd
 import pandera.errors
+from dagster_pandas import PandasColumn, create_dagster_pandas_dataframe_type
 
 from pelcro_pipeline.defs.partitions import extracts
+from pelcro_pipeline.review.statistics import COUNTS
 
 
 def check(asset: dg.AssetKey, name: str, description: str, *, blocking: bool = False) -> dg.AssetCheckSpec:
@@ -35,3 +38,22 @@ def conforms(asset: dg.AssetKey, judged: Iterable[tuple]) -> dg.AssetCheckResult
         severity=dg.AssetCheckSeverity.ERROR,
         metadata={"rows": rows, "rows judged by pandera": seen, "violations": "\n".join(wrong) or "none"},
     )
+
+
+with warnings.catch_warnings():
+    # In beta, as the whole of dagster-pandas is.
+    warnings.simplefilter("ignore", dg.BetaWarning)
+    _Statistics = create_dagster_pandas_dataframe_type(
+        "MigrationStatistics",
+        columns=[
+            *(PandasColumn.string_column(column, non_nullable=True) for column in ("Section", "Attribute")),
+            *(PandasColumn.numeric_column(column, min_value=0, ignore_missing_vals=True) for column in COUNTS),
+        ],
+    )
+
+
+def statistics_conform(statistics: pd.DataFrame) -> dg.AssetCheckResult:
+    """The dagster-pandas check of the statistics: every measure is named, and every count is 0 or more."""
+    # The type knows no integers that may be missing.
+    found = _Statistics.type_check(None, statistics.astype(dict.fromkeys(COUNTS, "float64")))
+    return dg.AssetCheckResult(check_name="conforms", passed=found.success, description=found.description)

@@ -3,16 +3,17 @@
 from pathlib import Path
 
 import dagster as dg
+import pandas as pd
 
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline import writing
-from pelcro_pipeline.conversion import sample, tables
+from pelcro_pipeline.conversion import preview, sample, tables
 from pelcro_pipeline.conversion.select import select
-from pelcro_pipeline.defs import raw
+from pelcro_pipeline.defs import lineage, raw
 from pelcro_pipeline.defs.checks import check, conforms
 from pelcro_pipeline.defs.partitions import extracts
-from pelcro_pipeline.defs.presentation import asset_spec, column_schema
+from pelcro_pipeline.defs.presentation import asset_spec, column_schema, markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.spec import schema, sql
@@ -64,12 +65,15 @@ def conversion(extract: Extracts):
         tables.create_views(connection, reading, paths.conversion)
         constants = sql.constants(settings.today, settings.currency)
         for name, own in raw.TABLES.items():
+            files = {file.name: file for table in own for file in reading.holding(table.object)}
             yield dg.MaterializeResult(
                 asset_key=["conversion", name],
                 metadata={
                     "dagster/row_count": sum(
                         connection.execute(f"SELECT count(*) FROM {table.object}").fetchall()[0][0] for table in own
-                    )
+                    ),
+                    "preview": markdown(pd.concat([preview.of(connection, table) for table in own])),
+                    **lineage.converted(own, list(files.values())),
                 },
             )
             judged = [(table, *sample.standing_rows(connection, table, constants)) for table in own]

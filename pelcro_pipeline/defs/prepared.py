@@ -6,6 +6,7 @@ from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline import writing
 from pelcro_pipeline.conversion import sample
+from pelcro_pipeline.defs import lineage
 from pelcro_pipeline.defs.checks import check, conforms
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import OWNERS, asset_spec, column_schema
@@ -67,6 +68,7 @@ def prepared(extract: Extracts):
                 metadata={
                     "dagster/row_count": records[name],
                     "file": dg.MetadataValue.path(paths.prepared / f"{name}.csv"),
+                    **lineage.prepared(name),
                 },
             )
             judged = []

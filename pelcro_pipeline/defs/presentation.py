@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import re
+
 import dagster as dg
 import pandas as pd
 
@@ -33,7 +36,13 @@ def column_schema(*tables: Table) -> dg.TableSchema:
 def markdown(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:
     """A small table as the catalog shows it."""
     shown = frame.astype(object).where(frame.notna(), "")
-    return dg.MetadataValue.md(shown.to_markdown(index=False))
+    # The catalog shows up to 1,000 characters at once, and the padding would fill them.
+    return dg.MetadataValue.md(re.sub("  +", " ", re.sub("--+", "---", shown.to_markdown(index=False, floatfmt=".2f"))))
+
+
+def picture(png: bytes, what: str) -> dg.MarkdownMetadataValue:
+    """A chart as the catalog shows it."""
+    return dg.MetadataValue.md(f"![{what}](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
 def asset_spec(group: str, name: str, description: str, **more: object) -> dg.AssetSpec:

@@ -3,12 +3,13 @@
 import dagster as dg
 
 from pelcro_pipeline import connection as duck
+from pelcro_pipeline.defs import lineage
 from pelcro_pipeline.defs.checks import check
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import OWNERS
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.defs.review import gate
-from pelcro_pipeline.defs.staging import statistics_result
+from pelcro_pipeline.defs.staging import STATISTICS_COLUMNS, statistics_result
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.prepared.files import NAMES
 from pelcro_pipeline.review import sign_off, statistics
@@ -39,12 +40,14 @@ def production_database(context: dg.AssetExecutionContext, extract: Extracts) ->
             **{f"rows of {table}": count for table, count in loaded.items()},
             "signed by": f"{signed.signed_by}, {signed.role}, {signed.signed_on}",
             "database": dg.MetadataValue.path(paths.database("production")),
+            **lineage.loaded(),
         }
     )
 
 
 @dg.asset(
     key=["production", "migration_statistics"],
+    metadata=STATISTICS_COLUMNS,
     group_name="production",
     owners=OWNERS,
     deps=[dg.AssetKey(["production", "database"]), dg.AssetKey(["staging", "migration_statistics"])],

@@ -1,12 +1,14 @@
 """Step 2, received: the publisher's files, whatever their layout."""
 
 import dagster as dg
+import pandas as pd
 
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline import writing
+from pelcro_pipeline.defs import lineage
 from pelcro_pipeline.defs.partitions import extracts
-from pelcro_pipeline.defs.presentation import asset_spec
+from pelcro_pipeline.defs.presentation import asset_spec, markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.delivery.cards import refuse_card_numbers
@@ -48,16 +50,24 @@ def raw(extract: Extracts):
         (folder / paths.reading.name).write_text(reading.model_dump_json(indent=1))
     for name, tables in TABLES.items():
         files = {file.name: file for table in tables for file in reading.holding(table.object)}
-        lines = [
-            f"| {file.name} | {file.records + file.set_aside_records} | {file.set_aside_records} | `{file.delimiter!r}` | {', '.join(file.attributes[:6])} ... |"
-            for file in files.values()
-        ]
+        frame = pd.DataFrame(
+            [
+                {
+                    "file": file.name,
+                    "records": file.records + file.set_aside_records,
+                    "blank or ragged": file.set_aside_records,
+                    "columns": len(file.columns),
+                    "of no template": len(file.unknown),
+                }
+                for file in files.values()
+            ]
+        )
         yield dg.MaterializeResult(
             asset_key=["raw", name],
             metadata={
                 "dagster/row_count": sum(file.records for file in files.values()),
-                "files": dg.MetadataValue.md(
-                    "\n".join(["| file | records | set aside | delimiter | columns |", "|---|---|---|---|---|", *lines])
-                ),
+                "files": markdown(frame),
+                "folder": dg.MetadataValue.path(paths.delivered),
+                **lineage.delivered(list(files.values())),
             },
         )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
+from pathlib import Path
 from typing import Protocol
 
 import dagster as dg
 from dagster._utils.error import SerializableErrorInfo
 
-from pelcro_pipeline import instance
+from pelcro_pipeline import instance, workspace
 from pelcro_pipeline.definitions import defs
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
@@ -27,6 +28,12 @@ class Watcher(Protocol):
     def started(self, step: str) -> None: ...
 
     def ended(self, step: str) -> None: ...
+
+
+def register(home: Path) -> None:
+    """Make every extract of a workspace a partition, to be chosen in the UI."""
+    with dg.DagsterInstance.from_config(str(instance.prepare(home))) as recorded:
+        recorded.add_dynamic_partitions(extracts.name, workspace.extracts(home))
 
 
 def job(name: str, paths: ExtractPaths, ops: dict, watcher: Watcher) -> None:

@@ -1,19 +1,22 @@
 """Steps 5 and 6: the dry run into staging, and its statistics."""
 
 import dagster as dg
+import pandas as pd
 
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
-from pelcro_pipeline.defs.checks import check
+from pelcro_pipeline.defs import lineage
+from pelcro_pipeline.defs.checks import check, statistics_conform
 from pelcro_pipeline.defs.partitions import extracts
-from pelcro_pipeline.defs.presentation import OWNERS, markdown
+from pelcro_pipeline.defs.presentation import OWNERS, markdown, picture
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.prepared.files import NAMES
-from pelcro_pipeline.review import statistics
+from pelcro_pipeline.review import charts, statistics
 from pelcro_pipeline.rules import verdict
 from pelcro_pipeline.target import database
+from pelcro_pipeline.workspace import ExtractPaths
 
 _PREPARED = [dg.AssetKey(["prepared", name]) for name in NAMES]
 
@@ -48,6 +51,7 @@ def staging_database(extract: Extracts):
             "dagster/row_count": sum(counts.values()),
             **{f"rows of {table}": count for table, count in counts.items()},
             "database": dg.MetadataValue.path(paths.database("staging")),
+            **lineage.loaded(),
         }
     )
     yield dg.AssetCheckResult(
@@ -55,15 +59,32 @@ def staging_database(extract: Extracts):
     )
 
 
+_STATISTICS = dg.AssetKey(["staging", "migration_statistics"])
+#: For both statistics assets.
+STATISTICS_COLUMNS = {
+    lineage.SCHEMA: dg.TableSchema([dg.TableColumn(name, description=doc) for name, doc in statistics.COLUMNS.items()])
+}
+
+
 @dg.asset(
-    key=["staging", "migration_statistics"],
+    key=_STATISTICS,
+    metadata=STATISTICS_COLUMNS,
     group_name="staging",
     owners=OWNERS,
     deps=[dg.AssetKey(["staging", "database"]), dg.AssetKey(["analysis", "ledger"])],
     kinds={"csv", "pandas"},
     partitions_def=extracts,
+    check_specs=[
+        check(_STATISTICS, "conforms", "Every measure is named, and every count is 0 or more.", blocking=True),
+        check(
+            _STATISTICS,
+            "adds_up",
+            "Of every object, what was delivered is what was prepared, rejected and excluded, and what was prepared is staged.",
+            blocking=True,
+        ),
+    ],
 )
-def staging_migration_statistics(extract: Extracts) -> dg.MaterializeResult:
+def staging_migration_statistics(extract: Extracts):
     """The migration statistics report: each measure in the delivery, the prepared files and the staging database.
 
     The guide: *a migration report which will illustrate the migration success rate of each Pelcro record object.*
@@ -85,15 +106,23 @@ def staging_migration_statistics(extract: Extracts) -> dg.MaterializeResult:
     # What was loaded by an earlier sign-off stays counted beside it.
     with as_failure():
         frame = statistics.count_production(paths)
-    return statistics_result(frame, paths)
+    yield statistics_result(frame, paths)
+    yield statistics_conform(frame)
+    unbalanced = statistics.unbalanced(frame)
+    yield dg.AssetCheckResult(
+        check_name="adds_up", passed=not unbalanced, metadata={"unbalanced": ", ".join(unbalanced) or "none"}
+    )
 
 
-def statistics_result(frame, paths) -> dg.MaterializeResult:
+def statistics_result(frame: pd.DataFrame, paths: ExtractPaths) -> dg.MaterializeResult:
     """The statistics as the catalog shows them."""
+    objects = statistics.summary(frame)
+    stages = [statistics.PREPARED, statistics.STAGING, statistics.PRODUCTION]
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(frame),
-            "objects": markdown(statistics.summary(frame)),
+            "objects": markdown(objects),
+            "chart": picture(charts.counts(objects, stages), "What is counted at each stage"),
             "statistics": markdown(frame),
             "report": dg.MetadataValue.path(paths.statistics),
         }

@@ -4,8 +4,8 @@ import dagster as dg
 from pydantic import Field
 
 from pelcro_pipeline import purge as purging
-from pelcro_pipeline.defs import presentation
 from pelcro_pipeline.defs.partitions import extracts
+from pelcro_pipeline.defs.presentation import markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.review import statistics
@@ -26,7 +26,7 @@ def revert_production(context: dg.OpExecutionContext, extract: Extracts) -> None
             partition=paths.extract,
             metadata={
                 "dagster/row_count": sum(database.counts(paths.database("production")).values()) if stands else 0,
-                "objects": presentation.markdown(statistics.summary(frame)),
+                "objects": markdown(statistics.summary(frame)),
             },
         )
     )

@@ -28,20 +28,22 @@ from pelcro_pipeline.target import database
 from pelcro_pipeline.target.database import PreparedFiles, rows
 from pelcro_pipeline.workspace import ExtractPaths
 
-COLUMNS = (
-    "Section",
-    "Attribute",
-    "Excel dump",
-    "Pelcro Pre-Processed",
-    "Accuracy",
-    "Inaccuracy",
-    "Dry-run (staging)",
-    "Production",
-    "Merged",
-    "Rejected",
-    "Excluded",
-)
-STAGING, PRODUCTION = "Dry-run (staging)", "Production"
+DUMP, PREPARED, STAGING, PRODUCTION = "Excel dump", "Pelcro Pre-Processed", "Dry-run (staging)", "Production"
+#: The report's columns, the guide's first, and what each holds.
+COLUMNS = {
+    "Section": "What kind of measure it is.",
+    "Attribute": "What is measured.",
+    DUMP: "Distinct records in the customer data dump.",
+    PREPARED: "Records in the prepared files.",
+    "Accuracy": "How many records were kept between the dump and the prepared files, in per cent.",
+    "Inaccuracy": "Complement of accuracy.",
+    STAGING: "Valid records migrated into staging, counted there.",
+    PRODUCTION: "Valid records migrated into production, counted there.",
+    "Merged": "Repeats of a record that another one holds; outside the dump's count.",
+    "Rejected": "Records that stay behind for what is wrong with them.",
+    "Excluded": "Records that are not to be migrated.",
+}
+COUNTS = (DUMP, PREPARED, STAGING, PRODUCTION, "Merged", "Rejected", "Excluded")
 _DISPOSITIONS = {"Merged": "merged", "Rejected": "rejected", "Excluded": "excluded"}
 _PLAN_ID = "subscription.common_metadata.temporary_plan_id"
 
@@ -116,8 +118,8 @@ def staging(
             {
                 "Section": measure.section,
                 "Attribute": measure.name,
-                "Excel dump": counts["prepared"] + counts["rejected"] + counts["excluded"],
-                "Pelcro Pre-Processed": in_files,
+                DUMP: counts["prepared"] + counts["rejected"] + counts["excluded"],
+                PREPARED: in_files,
                 STAGING: in_staging,
                 **{column: counts[disposition] for column, disposition in _DISPOSITIONS.items()},
             }
@@ -126,7 +128,7 @@ def staging(
     )
     _name_plans(connection)
     by_name = _by_name_delivered(connection)
-    by_name["Pelcro Pre-Processed"] = _by_name(connection, "prepared_file_")
+    by_name[PREPARED] = _by_name(connection, "prepared_file_")
     by_name[STAGING] = _by_name(connection, f"{quoted(staging)}.")
     return _finished(pd.concat([frame, _named_frame(by_name)], ignore_index=True))
 
@@ -162,20 +164,19 @@ def count_production(paths: ExtractPaths) -> pd.DataFrame:
             verdict.open_on(connection, reading, paths.conversion, paths.analysis)
             with database.opened(paths.database("production"), "production", connection):
                 frame = production(connection, frame, "production")
+    frame = _finished(frame)
     write(frame, paths)
     return frame
 
 
 def _finished(frame: pd.DataFrame) -> pd.DataFrame:
     """Whole numbers as such, and the two percentages."""
-    frame = frame.reindex(columns=COLUMNS)
-    for column in COLUMNS[2:]:
-        if column not in ("Accuracy", "Inaccuracy"):
-            frame[column] = frame[column].astype("Int64")
-    received = frame["Excel dump"]
+    frame = frame.reindex(columns=list(COLUMNS))
+    for column in COUNTS:
+        frame[column] = frame[column].astype("Int64")
+    received = frame[DUMP]
     accuracy = [
-        "" if not dump else f"{100 * kept / dump:.2f}"
-        for dump, kept in zip(received, frame["Pelcro Pre-Processed"], strict=True)
+        "" if not dump else f"{100 * kept / dump:.2f}" for dump, kept in zip(received, frame[PREPARED], strict=True)
     ]
     frame["Accuracy"] = accuracy
     frame["Inaccuracy"] = ["" if not each else f"{100 - float(each):.2f}" for each in accuracy]
@@ -352,7 +353,7 @@ def _by_name_delivered(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[
         LEFT JOIN (FROM fate WHERE object = 'subscription') fate USING (record)
         LEFT JOIN named_plan ON {quoted(_PLAN_ID)} = named_plan.id"""
     )
-    columns = {"Excel dump": "disposition <> 'merged'"} | {
+    columns = {DUMP: "disposition <> 'merged'"} | {
         column: f"disposition = {literal(disposition)}" for column, disposition in _DISPOSITIONS.items()
     }
     counts: dict[str, dict[tuple[str, str], int]] = {column: {} for column in columns}
@@ -398,6 +399,14 @@ def summary(statistics: pd.DataFrame) -> pd.DataFrame:
 def read(path: Path) -> pd.DataFrame:
     """The statistics of a statistics.csv."""
     return _finished(pd.read_csv(path, dtype={"Accuracy": str, "Inaccuracy": str}, keep_default_na=True))
+
+
+def unbalanced(statistics: pd.DataFrame) -> list[str]:
+    """The objects of which more or fewer were delivered than were prepared, rejected and excluded, or than
+    stand in staging; nothing where all adds up."""
+    objects = summary(statistics)
+    kept = objects[PREPARED] + objects["Rejected"] + objects["Excluded"]
+    return list(objects["Attribute"][(objects[DUMP] != kept) | (objects[STAGING] != objects[PREPARED])])
 
 
 def digest(statistics: pd.DataFrame) -> str:

@@ -45,6 +45,7 @@ def _addresses(type_: str, *, salutation: Need) -> Table:
                 "The first name on the address.",
                 examples=("Genaro",),
                 breaches=_NAME,
+                inferred_from=("customer.first_name",),
             ),
             Attribute(
                 prefix + "last_name",
@@ -53,6 +54,7 @@ def _addresses(type_: str, *, salutation: Need) -> Table:
                 "The last name on the address.",
                 examples=("Cassano",),
                 breaches=_NAME,
+                inferred_from=("customer.last_name",),
             ),
             # Required for shipping, says the guide, and lists 'empty' among the values: ADR-SALUTATION.
             Attribute(prefix + "salutation", SALUTATION, salutation, "How to address the person.", ("Mr.", "Ms.")),

@@ -93,6 +93,7 @@ CUSTOMERS = Table(
             "0: import all data. 1: import the customer and leave its subscriptions.",
             examples=("0", "1"),
             breaches=(empty("CUS-IMPORT-ONLY", Severity.REPAIR), invalid("CUS-IMPORT-ONLY", Severity.REPAIR)),
+            inferred_from=("subscription.common_metadata.temporary_plan_id",),
         ),
         Attribute(
             "customer.common_metadata.password_encryption",
@@ -122,6 +123,7 @@ CUSTOMERS = Table(
             "The customer's id in the old system, as used during the migration.",
             examples=("143278",),
             breaches=(empty("CUS-ORIGINAL-ID", Severity.REPAIR),),
+            inferred_from=("customer.old_provider_id",),
         ),
     ),
 )

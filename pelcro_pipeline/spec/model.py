@@ -134,6 +134,8 @@ class Attribute:
     #: What an empty cell becomes without a finding.
     default: str | None = None
     unique: bool = False
+    #: Attributes of other objects that a missing or wrong value is inferred from.
+    inferred_from: tuple[str, ...] = ()
     #: Never shown in a finding, a report or a log.
     secret: bool = False
 

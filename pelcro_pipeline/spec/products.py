@@ -30,6 +30,7 @@ PRODUCTS = Table(
                 empty("PRD-ADDRESS-REQUIRED", Severity.REPAIR),
                 invalid("PRD-ADDRESS-REQUIRED", Severity.REPAIR),
             ),
+            inferred_from=("plan.shipments_per_interval",),
         ),
         # product.active and product.image stand in the guide's example rows alone.
         Attribute(

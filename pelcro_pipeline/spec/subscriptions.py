@@ -67,6 +67,7 @@ SUBSCRIPTIONS = Table(
                 empty("SUB-CANCEL", Severity.REPAIR),
                 invalid("SUB-CANCEL", Severity.REPAIR),
             ),
+            inferred_from=("plan.auto_renew",),
         ),
         # subscription.start_date stands in the guide's example rows alone.
         Attribute(
