@@ -16,7 +16,7 @@ demo: install
 	$(BIN)/pelcro-pipeline dry-run $(DEMO)
 
 test: install
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadgroup
 
 lint: install
 	$(BIN)/ruff check .

@@ -399,3 +399,10 @@ def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review") ->
         database.PreparedFiles(paths.prepared, settings, paths.seals).seal_up(connection)
         archive.write(connection, reading, paths.conversion, paths.analysis / "ledger", paths.archive)
     return Migration(paths, found, fates, counted, broken)
+
+
+def changed(path: Path, old: str, new: str) -> None:
+    """Replace the first ``old`` in a file that holds it."""
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")

@@ -12,7 +12,7 @@ import pytest
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.review import progress, sign_off
 from pelcro_pipeline.workspace import ExtractPaths
-from pelcro_pipeline_tests.extract import SETTINGS, Delivery, migrate, reader
+from pelcro_pipeline_tests.extract import SETTINGS, Delivery, changed, migrate, reader
 
 EXTRACT = "harbour-review"
 
@@ -30,12 +30,6 @@ def paths(staged, tmp_path) -> ExtractPaths:
     """The same in a workspace of the test's own."""
     shutil.copytree(staged, tmp_path, dirs_exist_ok=True)
     return ExtractPaths(tmp_path, EXTRACT)
-
-
-def changed(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
 def test_without_a_sign_off_the_gate_is_shut(paths):

@@ -5,16 +5,16 @@ import dagster as dg
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline import writing
-from pelcro_pipeline.conversion import passwords, tables
+from pelcro_pipeline.conversion import passwords, sample, tables
 from pelcro_pipeline.defs import raw
-from pelcro_pipeline.defs.checks import check
+from pelcro_pipeline.defs.checks import check, conforms
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import asset_spec, markdown, picture
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.review import charts
-from pelcro_pipeline.rules import conservation, findings, judgement, ledger, verdict
+from pelcro_pipeline.rules import conservation, contract, findings, judgement, ledger, verdict
 from pelcro_pipeline.spec.model import Severity
 from pelcro_pipeline.spec.sql import literal
 
@@ -52,6 +52,10 @@ _BAD_ROWS = {
     ],
     check_specs=[
         *(check(_FINDINGS, name, description) for name, description in _BAD_ROWS.values()),
+        *(
+            check(key, "conforms", "What is reported is in the form that the pandera schema states.", blocking=True)
+            for key in (_FINDINGS, _LEDGER)
+        ),
         check(
             _LEDGER,
             "conservation",
@@ -103,6 +107,8 @@ def analysis(extract: Extracts):
         )
         for severity, (name, _) in _BAD_ROWS.items():
             yield _bad_rows(connection, severity, name, report)
+        for key, schema in ((_FINDINGS, contract.FINDINGS), (_LEDGER, contract.LEDGER)):
+            yield _conforms(connection, key, schema)
         fates = conservation.fates(connection, reading)
         yield dg.MaterializeResult(
             asset_key=_LEDGER,
@@ -142,3 +148,10 @@ def _bad_rows(connection, severity: Severity, name: str, report: dg.MetadataValu
             "report": report,
         },
     )
+
+
+def _conforms(connection, key: dg.AssetKey, schema) -> dg.AssetCheckResult:
+    """The pandera check of a report: of its first rows where it is long."""
+    ((count,),) = connection.execute(f"SELECT count(*) FROM {schema.name}").fetchall()
+    frame = connection.execute(f"SELECT {', '.join(schema.columns)} FROM {schema.name} LIMIT {sample.WHOLE}").df()
+    return conforms(key, [(schema, frame, count)])

@@ -7,6 +7,7 @@ from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline import writing
 from pelcro_pipeline.defs import lineage
+from pelcro_pipeline.defs.checks import check
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import asset_spec, markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
@@ -33,6 +34,14 @@ TABLES: dict[str, tuple[Table, ...]] = {
             "*Request a data export from your current provider using Pelcro migrations templates.*",
             deps=[dg.AssetKey(["request", "templates"])],
             kinds={"csv"},
+        )
+        for name in TABLES
+    ],
+    check_specs=[
+        check(
+            dg.AssetKey(["raw", name]),
+            "nothing_set_aside",
+            "Every record has as many cells as its header, and none is blank. What is set aside stays in the archive.",
         )
         for name in TABLES
     ],
@@ -70,4 +79,12 @@ def raw(extract: Extracts):
                 "folder": dg.MetadataValue.path(paths.delivered),
                 **lineage.delivered(list(files.values())),
             },
+        )
+        aside = sum(file.set_aside_records for file in files.values())
+        yield dg.AssetCheckResult(
+            asset_key=["raw", name],
+            check_name="nothing_set_aside",
+            passed=not aside,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"records set aside": aside, "report": dg.MetadataValue.path(paths.reports / "ledger.csv")},
         )
