@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pelcro_pipeline import writing
 
+_NAME = "dagster.yaml"
 _CONFIGURATION = """\
 # Quiet and offline: no telemetry, no newsletter dialog over the page.
 telemetry:
@@ -20,9 +22,12 @@ concurrency:
 
 
 def prepare(home: Path) -> Path:
-    """DAGSTER_HOME of a workspace, made where it is missing."""
+    """DAGSTER_HOME: the one that is set, where it is an instance, or else the workspace's own, made where it is missing."""
+    named = os.environ.get("DAGSTER_HOME")
+    if named and (Path(named) / _NAME).is_file():
+        return Path(named)
     folder = writing.private_folder(home / "dagster")
-    configuration = folder / "dagster.yaml"
+    configuration = folder / _NAME
     if not configuration.exists():
         with writing.whole(configuration) as unfinished:
             unfinished.write_text(_CONFIGURATION)
