@@ -6,6 +6,8 @@ import fcntl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
 
 from pelcro_pipeline import writing
 from pelcro_pipeline.errors import RefusedError
@@ -22,8 +24,7 @@ def held(paths: ExtractPaths) -> Iterator[None]:
 
     A Dagster pool would not do: a run killed with -9 keeps its slot and blocks the next (measured).
     """
-    writing.private_folder(paths.lock.parent)
-    with paths.lock.open("w") as lock:
+    with _opened(paths.lock) as lock:
         for _ in range(_ATTEMPTS):
             if _taken(lock, fcntl.LOCK_EX):
                 yield
@@ -34,6 +35,14 @@ def held(paths: ExtractPaths) -> Iterator[None]:
         )
 
 
+@contextmanager
+def awaited(folder: Path) -> Iterator[None]:
+    """Wait for, and hold, the lock of a folder that all extracts share."""
+    with _opened(folder.with_name(folder.name + ".lock")) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def is_held(paths: ExtractPaths) -> bool:
     """Whether a run is working on the extract."""
     if not paths.lock.exists():
@@ -42,7 +51,13 @@ def is_held(paths: ExtractPaths) -> bool:
         return not _taken(lock, fcntl.LOCK_SH)
 
 
-def _taken(lock, mode: int) -> bool:
+def _opened(path: Path) -> TextIO:
+    writing.private_folder(path.parent)
+    path.touch(mode=0o600)
+    return path.open("w")
+
+
+def _taken(lock: TextIO, mode: int) -> bool:
     try:
         fcntl.flock(lock, mode | fcntl.LOCK_NB)
     except BlockingIOError:

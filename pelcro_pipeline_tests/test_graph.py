@@ -96,7 +96,7 @@ def test_the_jobs_are_what_people_say(definitions):
         for job in (definitions.resolve_job_def(name) for name in ("dry_run", "sign_off", "production"))
     }
     assert jobs == {
-        "dry_run": {"raw", "conversion", "analysis", "prepared", "staging"},
+        "dry_run": {"request", "raw", "conversion", "analysis", "prepared", "staging"},
         "sign_off": {"review"},
         "production": {"production"},
     }
@@ -163,7 +163,7 @@ def test_a_migration_from_delivery_to_production_is_recorded(paths, dagster):
 
     watcher = Silent()
     run.job("dry_run", paths, {}, watcher)
-    assert watcher.steps[0] == "raw"
+    assert watcher.steps[:2] == ["request__templates", "raw"]
     assert watcher.steps[-1].startswith("staging")
     for name in ("findings", "ledger", "statistics"):
         assert (paths.reports / f"{name}.csv").is_file()

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from pelcro_pipeline import templates, workspace
+from pelcro_pipeline import lock, templates, workspace
 from pelcro_pipeline.defs.presentation import OWNERS, column_schema
 from pelcro_pipeline.spec import TABLES
 
@@ -22,7 +22,8 @@ def request_templates() -> dg.MaterializeResult:
     the migration much faster.*
     """
     folder = workspace.home() / "templates"
-    written = templates.write(folder)
+    with lock.awaited(folder):
+        written = templates.write(folder)
     return dg.MaterializeResult(
         metadata={
             "files": dg.MetadataValue.md("\n".join(f"- {path.name}" for path in written)),

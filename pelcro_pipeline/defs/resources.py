@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import dagster as dg
 from pydantic import PrivateAttr
@@ -18,27 +18,32 @@ PARTITION_TAG = "dagster/partition"
 class Extracts(dg.ConfigurableResource):
     """The extracts of the workspace, one at a time for each run, which holds its lock."""
 
+    _run: dg.DagsterRun | None = PrivateAttr(default=None)
+    _held: ExitStack = PrivateAttr(default_factory=ExitStack)
     _paths: ExtractPaths | None = PrivateAttr(default=None)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Extracts]:
-        run = context.run
-        extract = run.tags.get(PARTITION_TAG) if run else None
-        if extract is None:
+        self._run = context.run
+        with self._held:
             yield self
-            return
-        with as_failure():
-            paths = ExtractPaths(workspace.home(), extract)
-            with lock.held(paths):
-                self._paths = paths
-                yield self
 
     @property
     def paths(self) -> ExtractPaths:
-        """Where this run's extract stands."""
+        """Where this run's extract stands. The first step that asks takes its lock, so that a refusal is that step's."""
         if self._paths is None:
-            raise dg.Failure("This asset belongs to an extract: choose a partition.", allow_retries=False)
+            with as_failure():
+                paths = ExtractPaths(workspace.home(), self._extract)
+                self._held.enter_context(lock.held(paths))
+                self._paths = paths
         return self._paths
+
+    @property
+    def _extract(self) -> str:
+        extract = self._run.tags.get(PARTITION_TAG) if self._run else None
+        if extract is None:
+            raise UnusableInputError("This belongs to an extract: choose a partition.")
+        return extract
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Protocol
 
 import dagster as dg
-from dagster._utils.error import SerializableErrorInfo
 
 from pelcro_pipeline import instance, workspace
 from pelcro_pipeline.definitions import defs
@@ -93,9 +92,6 @@ def _refusal(recorded: dg.DagsterInstance, run_id: str) -> Exception:
                 exit_status = failure.metadata.get("exit_status")
                 kind = UnusableInputError if exit_status and exit_status.value == 2 else RefusedError
                 return kind(failure.description)
-    for event in failures:
-        if sentence := _failure(getattr(event.event_specific_data, "error", None)):
-            return RefusedError(sentence)
     checks = [
         f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name}"
         for entry in recorded.all_logs(run_id)
@@ -108,12 +104,3 @@ def _refusal(recorded: dg.DagsterInstance, run_id: str) -> Exception:
             f"A blocking check does not hold ({', '.join(checks)}): nothing was loaded; see run {run_id} in the UI."
         )
     return RefusedError(f"An unexpected error stopped the run: look at run {run_id} in the UI (pelcro-pipeline ui).")
-
-
-def _failure(error: SerializableErrorInfo | None) -> str | None:
-    """The sentence of a dg.Failure that a resource raised: no step tells of it."""
-    while error is not None:
-        if error.cls_name == dg.Failure.__name__:
-            return error.message.split(": ", 1)[1].strip()
-        error = error.cause or error.context
-    return None
