@@ -95,8 +95,8 @@ def test_a_column_of_the_database_is_followed_back_to_the_delivered_header(shown
         ("conversion/customers", "customer.first_name"),
     ]
     assert sources("conversion/addresses", "address.billing_zip") == [
-        ("raw/addresses", "address.billing_zip"),
         ("raw/addresses", "address.billing_country"),
+        ("raw/addresses", "address.billing_zip"),
     ]
 
 
