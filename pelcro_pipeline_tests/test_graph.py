@@ -72,6 +72,7 @@ def test_every_asset_is_of_a_step_of_the_guide_and_keyed_by_it(specs):
 
 def test_every_asset_says_what_it_is_and_whose(specs):
     assert [node.key for node in specs if not (node.description and node.owners and node.kinds)] == []
+    assert [node.key for node in specs if "The guide:" not in node.description] == []
 
 
 def test_every_asset_but_the_request_is_of_an_extract(specs):
