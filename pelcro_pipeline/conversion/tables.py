@@ -70,9 +70,7 @@ def view(reading: Reading, folder: Path, table: Table) -> str:
 def seal_up(connection: duckdb.DuckDBPyConnection, reading: Reading, folder: Path) -> None:
     """Seal each file's conversion."""
     for file in reading.files:
-        seal.put(
-            connection, f"read_parquet({literal(str(parquet(folder, file)))})", seal.path(folder, str(file.ordinal))
-        )
+        seal.put(connection, *_sealed(folder, file))
 
 
 def altered(connection: duckdb.DuckDBPyConnection, reading: Reading, folder: Path) -> list[str]:
@@ -80,13 +78,17 @@ def altered(connection: duckdb.DuckDBPyConnection, reading: Reading, folder: Pat
     return [
         f"{file.name} line {line}"
         for file in reading.files
-        for difference in seal.broken(
-            connection, f"read_parquet({literal(str(parquet(folder, file)))})", seal.path(folder, str(file.ordinal))
-        )[:1]
+        for difference in seal.broken(connection, *_sealed(folder, file))[:1]
         for line in dict.fromkeys(
             file_line(connection, file, place) for place in (difference.place, difference.stands) if place is not None
         )
     ]
+
+
+def _sealed(folder: Path, file: DeliveredFile) -> tuple[Path, str, Path]:
+    """A file's conversion, SQL of its rows, and where its seal stands."""
+    converted = parquet(folder, file)
+    return converted, f"read_parquet({literal(str(converted))})", seal.path(folder, str(file.ordinal))
 
 
 def create_views(connection: duckdb.DuckDBPyConnection, reading: Reading, folder: Path) -> None:

@@ -41,7 +41,7 @@ def save(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     for name, query in TABLES.items():
         connection.execute(f"COPY ({query}) TO {literal(str(parquet(folder, name)))} (FORMAT parquet)")
         key = "first_record" if name == "repeated_customer" else "record"
-        seal.put(connection, _stored(folder, name), seal.path(folder, name), key)
+        seal.put(connection, *_sealed(folder, name), key)
 
 
 def verify(connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: Path, folder: Path) -> None:
@@ -51,15 +51,17 @@ def verify(connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: 
     """
     altered = tables.altered(connection, reading, conversion)
     for name in TABLES:
-        for difference in seal.broken(connection, _stored(folder, name), seal.path(folder, name))[:1]:
+        for difference in seal.broken(connection, *_sealed(folder, name))[:1]:
             records = [key for key in (difference.key, difference.stands_key) if key is not None]
             altered += [f"{name.replace('_', ' ')} of {_named(connection, reading, int(each))}" for each in records]
     if altered:
         raise RefusedError(f"Not as it was made: {', '.join(altered)}. Run the extract again from the start.")
 
 
-def _stored(folder: Path, name: str) -> str:
-    return f"read_parquet({literal(str(parquet(folder, name)))})"
+def _sealed(folder: Path, name: str) -> tuple[Path, str, Path]:
+    """A table's file, SQL of its rows, and where its seal stands."""
+    stored = parquet(folder, name)
+    return stored, f"read_parquet({literal(str(stored))})", seal.path(folder, name)
 
 
 def _named(connection: duckdb.DuckDBPyConnection, reading: Reading, record: int) -> str:

@@ -51,20 +51,23 @@ class PreparedFiles:
     def seal_up(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Seal the records of each file."""
         for name in NAMES:
-            seal.put(connection, self.relation(name), seal.path(self.seals, name), quoted(_FILE_KEYS[name]))
+            seal.put(connection, *self._sealed(name), quoted(_FILE_KEYS[name]))
 
     def verify(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Raise RefusedError, naming the records, where a file does not hold the records that were prepared."""
-        self.read(connection)
         altered = [
             f"{name}.csv record {difference.place + 1} ({_FILE_KEYS[name]} "
             + " and ".join(dict.fromkeys(key for key in (difference.key, difference.stands_key) if key))
             + ")"
             for name in NAMES
-            for difference in seal.broken(connection, _table(name), seal.path(self.seals, name))[:1]
+            for difference in seal.broken(connection, *self._sealed(name))[:1]
         ]
         if altered:
             raise RefusedError(f"Not as it was prepared: {', '.join(altered)}. Run the extract again.")
+
+    def _sealed(self, name: str) -> tuple[Path, str, Path]:
+        """A file, SQL of its records, and where its seal stands."""
+        return self.path(name), self.relation(name), seal.path(self.seals, name)
 
     def path(self, name: str) -> Path:
         return self.folder / f"{name}.csv"
@@ -122,6 +125,7 @@ def load(files: PreparedFiles, path: Path) -> dict[str, int]:
     try:
         with duck.connect(unfinished) as connection:
             files.verify(connection)
+            files.read(connection)
             prepared = rows(files)
             for table, statement in ddl.create(files.metadata()).items():
                 connection.execute(statement)
@@ -136,6 +140,7 @@ def load(files: PreparedFiles, path: Path) -> dict[str, int]:
                 )
         loaded = counts(unfinished)
         unfinished.chmod(0o600)
+        seal.mark(unfinished, _mark(files, path))
         _keep(path)
         unfinished.replace(path)
         return loaded
@@ -194,6 +199,8 @@ def holds(connection: duckdb.DuckDBPyConnection, files: PreparedFiles, path: Pat
     """Whether the database at ``path`` holds the prepared files, column for column and cell by cell."""
     if not path.exists():
         return False
+    if seal.intact(path, _mark(files, path)):
+        return True
     with duck.connect() as empty:
         for table, statement in ddl.create(files.metadata()).items():
             for each in (statement, *ddl.keys(table)):
@@ -214,6 +221,19 @@ def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple]:
         WHERE database_name = ? AND NOT internal ORDER BY table_name, column_index""",
         [name],
     ).fetchall()
+
+
+def _mark(files: PreparedFiles, path: Path) -> Path:
+    """Where the digest stands of the database at ``path``, loaded from ``files``: it goes when they are prepared anew."""
+    return files.seals / f"{path.parent.name}.sha256"
+
+
+def verify(connection: duckdb.DuckDBPyConnection, files: PreparedFiles, path: Path, name: str) -> None:
+    """Raise RefusedError, naming rows, where the database at ``path``, attached as ``name``, is not as it was loaded."""
+    if seal.intact(path, _mark(files, path)):
+        return
+    if differing := compare(connection, files, f"{quoted(name)}."):
+        raise RefusedError(f"{path.name} is not as it was loaded: {', '.join(differing)}. Run the extract again.")
 
 
 @contextmanager
