@@ -120,11 +120,13 @@ def load(files: PreparedFiles, path: Path) -> dict[str, int]:
     """
     writing.private_folder(path.parent)
     unfinished = path.with_name(path.name + ".unfinished")
-    for leftover in (unfinished, unfinished.with_name(unfinished.name + ".wal")):
-        writing.discard(leftover)
+    writing.discard(unfinished)
     try:
-        with duck.connect(unfinished) as connection:
+        with duck.connect() as connection:
             files.verify(connection)
+            # What takes its place only when it is whole is never recovered: its log cost a tenth of the load.
+            connection.execute(f"ATTACH {literal(str(unfinished))} AS target (RECOVERY_MODE no_wal_writes)")
+            connection.execute("USE target")
             files.read(connection)
             prepared = rows(files)
             for table, statement in ddl.create(files.metadata()).items():
@@ -138,6 +140,7 @@ def load(files: PreparedFiles, path: Path) -> dict[str, int]:
                     f"{path.name}: {', '.join(differing)} differ from the prepared files: nothing was replaced; "
                     "run the extract again."
                 )
+            connection.execute("CHECKPOINT")
         loaded = counts(unfinished)
         unfinished.chmod(0o600)
         seal.mark(unfinished, _mark(files, path))
@@ -145,8 +148,7 @@ def load(files: PreparedFiles, path: Path) -> dict[str, int]:
         unfinished.replace(path)
         return loaded
     finally:
-        for leftover in (unfinished, unfinished.with_name(unfinished.name + ".wal")):
-            writing.discard(leftover)
+        writing.discard(unfinished)
 
 
 def load_once(files: PreparedFiles, path: Path) -> dict[str, int]:
