@@ -15,6 +15,7 @@ from pelcro_pipeline.delivery.reading import Reading
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.rules import verdict
 from pelcro_pipeline.spec import (
+    ADDRESS_IDS,
     ADDRESSES,
     CUSTOMER_ID,
     CUSTOMERS,
@@ -25,7 +26,7 @@ from pelcro_pipeline.spec import (
 from pelcro_pipeline.spec.model import Attribute, Outcome, Table
 from pelcro_pipeline.spec.sql import literal, quoted, unfilled
 from pelcro_pipeline.target import database
-from pelcro_pipeline.target.database import PreparedFiles, rows
+from pelcro_pipeline.target.database import PreparedFiles, filled_rows
 from pelcro_pipeline.workspace import ExtractPaths
 
 DUMP, PREPARED, STAGING, PRODUCTION = "Excel dump", "Pelcro Pre-Processed", "Dry-run (staging)", "Production"
@@ -68,6 +69,12 @@ SEGMENTS = (
     Segment("Charged automatically", "subscription.collection_method", "charge_automatically"),
     Segment("Billed by invoice", "subscription.collection_method", "send_invoice"),
 )
+#: The attributes that are counted by what they hold; of all others it is counted whether they are filled.
+_VALUES = (
+    {CUSTOMER_ID, _PLAN_ID}
+    | {segment.attribute for segment in SEGMENTS}
+    | {attribute.name for attribute in ADDRESS_IDS.values()}
+)
 
 
 @dataclass(frozen=True)
@@ -106,8 +113,8 @@ def staging(
     ``connection`` has the verdict open (``rules.verdict.open_on``) and the staging database attached
     as ``staging``.
     """
-    files.read(connection)
-    for table, query in rows(files).items():
+    files.read_filled(connection, _VALUES)
+    for table, query in filled_rows(files).items():
         connection.execute(f"CREATE OR REPLACE TEMP VIEW prepared_file_{table} AS {query}")
     listed = measures()
     delivered = _delivered(connection, reading, listed)
