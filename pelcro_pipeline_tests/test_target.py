@@ -73,6 +73,30 @@ def test_a_cell_that_was_changed_after_the_load_is_told(migration):
         assert [each.split()[0] for each in database.compare(connection, migration.files)] == ["subscriptions"]
 
 
+def test_a_database_that_is_not_as_it_was_loaded_is_refused_by_record(migration):
+    path = migration.paths.database("staging")
+    database.load(migration.files, path)
+    with duck.connect(path) as connection:
+        connection.execute("""UPDATE subscriptions SET "subscription.quantity" = 2 WHERE record = 3""")
+    with (
+        duck.connect() as connection,
+        database.opened(path, "staging", connection),
+        pytest.raises(RefusedError, match="subscriptions 3"),
+    ):
+        database.verify(connection, migration.files, path, "staging")
+
+
+def test_a_database_of_other_bytes_and_the_same_rows_is_as_it_was_loaded(migration):
+    path = migration.paths.database("staging")
+    database.load(migration.files, path)
+    before = path.read_bytes()
+    with duck.connect(path) as connection:
+        connection.execute("CREATE TABLE beside (x INTEGER)")
+    assert path.read_bytes() != before
+    with duck.connect() as connection, database.opened(path, "staging", connection):
+        database.verify(connection, migration.files, path, "staging")
+
+
 BROKEN = {
     "a plan that is not there": (f"SELECT * REPLACE ('NO-SUCH' AS \"{PLAN_ID}\") FROM customers", "customers"),
     "an email held twice": ("SELECT * REPLACE ('one@example.com' AS \"customer.email\") FROM customers", "customers"),

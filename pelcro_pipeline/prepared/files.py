@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -15,6 +16,8 @@ from pelcro_pipeline.spec.kinds import DATE
 from pelcro_pipeline.spec.sql import literal, quoted
 
 NAMES = tuple(TEMPLATES)
+#: Records of customers.csv that are joined and sorted at once: wide as they are, a million took 3.1 GB, a quarter 1.4.
+_AT_ONCE = 250_000
 
 
 def header(name: str, reading: Reading) -> list[str]:
@@ -26,21 +29,32 @@ def header(name: str, reading: Reading) -> list[str]:
 
 def write(connection: duckdb.DuckDBPyConnection, reading: Reading, settings: Settings, folder: Path) -> dict[str, int]:
     """Write the three files into ``folder``; gives the records of each. Needs ``prepared.tables``."""
-    queries = {
+    stretches = {
         "customers": _customers(connection, reading),
-        "products": f"FROM prepared_{PRODUCTS.object}",
-        "plans": f"FROM prepared_{PLANS.object}",
+        "products": [f"SELECT record AS place, * FROM prepared_{PRODUCTS.object}"],
+        "plans": [f"SELECT record AS place, * FROM prepared_{PLANS.object}"],
     }
-    order = {"customers": "ORDER BY first_record, record, leftover"}
-    records = {}
-    for name, query in queries.items():
+    records = dict.fromkeys(stretches, 0)
+    for name, queries in stretches.items():
         columns = ", ".join(_written(column, settings) for column in header(name, reading))
         path = folder / f"{name}.csv"
-        ((records[name],),) = connection.execute(
-            f"COPY (SELECT {columns} FROM ({query}) prepared {order.get(name, 'ORDER BY record')}) "
-            f"TO {literal(str(path))} (FORMAT csv, HEADER, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULLSTR '')"
-        ).fetchall()
+        for query in queries:
+            first = query is queries[0]
+            written = path if first else path.with_suffix(".more")
+            ((count,),) = connection.execute(
+                f"COPY (SELECT {columns} FROM ({query}) prepared ORDER BY place) TO {literal(str(written))} "
+                f"(FORMAT csv, HEADER {first}, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULLSTR '')"
+            ).fetchall()
+            records[name] += count
+            if not first:
+                _append(written, path)
     return records
+
+
+def _append(more: Path, path: Path) -> None:
+    with more.open("rb") as given, path.open("ab") as whole:
+        shutil.copyfileobj(given, whole, 1 << 20)
+    more.unlink()
 
 
 def _written(name: str, settings: Settings) -> str:
@@ -50,10 +64,11 @@ def _written(name: str, settings: Settings) -> str:
     return quoted(name)
 
 
-def _customers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> str:
-    """SQL of customers.csv: one record for each subscription, for each customer without one, and for
-    each address that no other record carries; by the customers' first appearance."""
+def _customers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> list[str]:
+    """SQL of customers.csv, stretch by stretch: one record for each subscription, for each customer without
+    one, and for each address that no other record carries; by the customers' first appearance."""
     _carriers(connection, reading)
+    ((count,),) = connection.execute("SELECT count(*) FROM carrier").fetchall()
     joins, selected = [], [f"customer.{quoted(name)}" for name in tables.columns(reading, CUSTOMERS)]
     for table in ADDRESSES:
         names = [attribute.name for attribute in table.attributes]
@@ -69,16 +84,19 @@ def _customers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> str:
         f"subscription.{quoted(name)}"
         for name in [*(attribute.name for attribute in SUBSCRIPTIONS.attributes), *metadata]
     ]
-    return f"""
-        SELECT customer.record AS first_record, carrier.subscription AS record, carrier.leftover, {", ".join(selected)}
-        FROM carrier
-        JOIN complete_customer customer ON customer.customer = carrier.customer
+    return [
+        f"""
+        SELECT carrier.place, {", ".join(selected)}
+        FROM (SELECT rowid AS place, * FROM carrier WHERE rowid BETWEEN {place} AND {place + _AT_ONCE - 1}) carrier
+        JOIN complete_customer customer ON customer.record = carrier.first_record
         LEFT JOIN prepared_subscription subscription ON subscription.record = carrier.subscription
         {" ".join(joins)}"""
+        for place in range(0, max(count, 1), _AT_ONCE)
+    ]
 
 
 def _carriers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
-    """The temporary table ``carrier``: which subscription and which addresses a record carries.
+    """The temporary table ``carrier``: which customer, addresses and subscription each record carries, in order.
 
     Without address ids a customer has one address of a type, and every record carries it. With
     them a record carries its own, or else the one that it names, or else the customer's first; what
@@ -105,13 +123,13 @@ def _carriers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
             )
             left_over.append(
                 f"SELECT customer, {', '.join('record' if other is table else 'NULL' for other in ADDRESSES)}, NULL, record "
-                f"FROM prepared_{object_} address WHERE record NOT IN (SELECT {object_} FROM carrier WHERE {object_} IS NOT NULL)"
+                f"FROM prepared_{object_} address WHERE record NOT IN (SELECT {object_} FROM carried WHERE {object_} IS NOT NULL)"
             )
         else:
             own_values.append(f"first_{object_}.record AS {object_}")
     ids = ", ".join(quoted(f"{table.object}_id") for table in ADDRESSES)
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE carrier AS
+        f"""CREATE OR REPLACE TEMP TABLE carried AS
         WITH holder AS (
             SELECT customer, record AS subscription, {ids} FROM prepared_subscription
             UNION ALL BY NAME
@@ -122,4 +140,11 @@ def _carriers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
         FROM holder {own_joins}"""
     )
     for statement in left_over:
-        connection.execute(f"INSERT INTO carrier {statement}")
+        connection.execute(f"INSERT INTO carried {statement}")
+    addresses = ", ".join(table.object for table in ADDRESSES)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE carrier AS
+        SELECT customer.record AS first_record, subscription, leftover, {addresses}
+        FROM carried JOIN prepared_customer customer USING (customer)
+        ORDER BY first_record, subscription, leftover, {addresses}"""
+    )
