@@ -188,4 +188,4 @@ def ordered() -> str:
         FROM findings LEFT JOIN object_order ON object_order.object = findings.object
         LEFT JOIN rule_order ON rule_order.rule = findings.rule
         ORDER BY findings.place >> 40, findings.line NULLS FIRST, object_order.place, rule_order.place,
-            findings.attribute, findings.value, findings.related"""
+            findings.attribute, findings.value, findings.related, findings.message"""
