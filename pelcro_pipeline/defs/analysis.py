@@ -87,7 +87,9 @@ def analysis(extract: Extracts):
             connection.execute(
                 f"COPY ({findings.ordered()}) TO {literal(str(folder / 'findings.parquet'))} (FORMAT parquet)"
             )
-        for name, columns in (("findings", findings.COLUMNS), ("ledger", ledger.COLUMNS)):
+        for name, room in (("findings", findings), ("ledger", ledger)):
+            # What a publisher's file says is opened in spreadsheets, and must not run there.
+            columns = [f"inert({each}) AS {each}" if each in room.DELIVERED else each for each in room.COLUMNS]
             with writing.whole(paths.reports / f"{name}.csv") as unfinished:
                 connection.execute(
                     f"COPY (SELECT {', '.join(columns)} FROM read_parquet({literal(str(paths.analysis / name))} || '.parquet')) "

@@ -405,7 +405,16 @@ def summary(statistics: pd.DataFrame) -> pd.DataFrame:
 
 def read(path: Path) -> pd.DataFrame:
     """The statistics of a statistics.csv."""
-    return _finished(pd.read_csv(path, dtype={"Accuracy": str, "Inaccuracy": str}, keep_default_na=True))
+    text = ["Section", "Attribute", "Accuracy", "Inaccuracy"]
+    frame = pd.read_csv(
+        path, dtype=dict.fromkeys(text, str), na_values=dict.fromkeys(COUNTS, ""), keep_default_na=False
+    )
+    frame["Attribute"] = frame["Attribute"].str.replace(_INERT, "", regex=True)
+    return _finished(frame)
+
+
+#: What spreadsheets run, and the mark that keeps them from it: plans and products have the names that publishers give.
+_FORMULA, _INERT = r"^[=+@\t\r-]", r"^'(?=[=+@\t\r-])"
 
 
 def unbalanced(statistics: pd.DataFrame) -> list[str]:
@@ -423,8 +432,9 @@ def digest(statistics: pd.DataFrame) -> str:
 
 def write(statistics: pd.DataFrame, paths: ExtractPaths) -> None:
     """Write statistics.csv, and its digest among what the steps hand each other."""
+    named = statistics["Attribute"].str.replace(_FORMULA, r"'\g<0>", regex=True)
     with writing.whole(paths.statistics) as unfinished:
-        statistics.to_csv(unfinished, index=False)
+        statistics.assign(Attribute=named).to_csv(unfinished, index=False)
     with writing.whole(paths.statistics_digest) as unfinished:
         unfinished.write_text(digest(read(paths.statistics)))
 

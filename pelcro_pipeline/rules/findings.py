@@ -18,6 +18,8 @@ COLUMNS = (
     "file", "line", "object", "key", "attribute", "rule",
     "severity", "value", "result", "message", "fix", "related",
 )  # fmt: skip
+#: Those that hold delivered text.
+DELIVERED = ("file", "key", "value", "result", "related")
 
 
 def key(table: Table) -> str:

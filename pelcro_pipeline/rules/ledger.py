@@ -10,6 +10,8 @@ from pelcro_pipeline.spec import TABLES
 from pelcro_pipeline.spec.sql import literal
 
 COLUMNS = ("file", "line", "object", "key", "disposition", "rule", "detail")
+#: Those that hold delivered text.
+DELIVERED = ("file", "key")
 
 
 def create_ledger(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:

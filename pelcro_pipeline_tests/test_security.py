@@ -1,0 +1,102 @@
+"""What a delivery may hold of harm, and what a run may leave behind."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from pelcro_pipeline.review import statistics
+from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline_tests.extract import OLD_ID, ONLINE, PLAN_ID, PLANS, PRODUCTS, Delivery, reader
+
+dg = pytest.importorskip("dagster")
+
+EXTRACT = "harbour-review"
+FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("https://example.com")')
+HASH = "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
+
+
+def run(home: Path, delivery: Delivery, patched: pytest.MonkeyPatch) -> ExtractPaths:
+    """A dry run through Dagster, recorded in the workspace's instance."""
+    from pelcro_pipeline.defs import run as jobs
+
+    class Silent:
+        def started(self, step: str) -> None: ...
+
+        def ended(self, step: str) -> None: ...
+
+    patched.setenv("PELCRO_HOME", str(home))
+    patched.delenv("DAGSTER_HOME", raising=False)
+    paths = ExtractPaths(home, EXTRACT)
+    delivery.into(paths.delivered)
+    jobs.job("dry_run", paths, {}, Silent())
+    jobs.job("sign_off", paths, {"review__sign_off": {"config": {"signed_by": "Jane", "role": "Publisher"}}}, Silent())
+    jobs.job("production", paths, {}, Silent())
+    return paths
+
+
+def cells(path: Path) -> list[str]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return [cell for row in csv.reader(file) for cell in row]
+
+
+@pytest.fixture(scope="module")
+def armed(tmp_path_factory) -> ExtractPaths:
+    """A migration of readers whose ids, and of a product and a plan whose names, are formulas."""
+    rows = [
+        reader(number, {"customer.old_provider_id": formula, "subscription.type": formula, OLD_ID: formula})
+        for number, formula in enumerate(FORMULAS, start=1)
+    ]
+    named = [{**plan, "plan.nickname": f"={plan['plan.nickname']}"} for plan in PLANS]
+    products = [{**product, "product.name": "@" + product["product.name"]} for product in PRODUCTS]
+    with pytest.MonkeyPatch.context() as patched:
+        return run(tmp_path_factory.mktemp("home"), Delivery([*rows, reader(9)], products, named), patched)
+
+
+@pytest.mark.parametrize("report", ["findings", "ledger", "statistics"])
+def test_no_cell_of_a_report_runs_in_a_spreadsheet(report, armed):
+    found = cells(armed.reports / f"{report}.csv")
+    assert [cell for cell in found if cell.startswith(("=", "+", "-", "@", "\t", "\r"))] == []
+    assert any(cell.startswith(("'=", "'@")) for cell in found)
+
+
+def test_prepared_files_hold_what_was_delivered(armed):
+    assert {"=1+1", "+1", "-1", "@SUM(A1)"} <= set(cells(armed.prepared / "customers.csv"))
+    assert any(cell.startswith("=") for cell in cells(armed.prepared / "plans.csv"))
+
+
+def test_statistics_are_read_as_they_were_counted(armed):
+    frame = statistics.read(armed.statistics)
+    assert frame["Attribute"].str.startswith("=").any()
+    assert (frame[statistics.STAGING] == frame[statistics.PRODUCTION]).all()
+
+
+def test_a_password_s_hash_is_found_nowhere_but_where_it_belongs(tmp_path, monkeypatch):
+    password = {"customer.password": HASH, "customer.common_metadata.password_encryption": "bcrypt"}
+    broken = {"customer.password": HASH + "x", "customer.common_metadata.password_encryption": "rot13"}
+    home = tmp_path / "home"
+    paths = run(
+        home, Delivery([reader(1, password), reader(2, broken), reader(3, {PLAN_ID: "NO", **password})]), monkeypatch
+    )
+    belongs = {paths.delivered, paths.prepared, paths.archive, paths.tables / "conversion", paths.tables / "analysis"}
+    belongs |= {paths.database("staging"), paths.database("production")}
+    holding = [path for path in home.rglob("*") if path.is_file() and HASH.encode() in path.read_bytes()]
+    assert paths.delivered / "customers.csv" in holding
+    assert [path for path in holding if not belongs & {path, *path.parents}] == []
+    assert all(HASH not in path.read_text(encoding="utf-8") for path in paths.reports.iterdir())
+
+
+def test_what_is_made_is_its_owner_s_alone(armed):
+    made = [path for path in armed.home.rglob("*") if armed.home / "dagster" not in path.parents]
+    made = [path for path in made if armed.delivered not in (path, *path.parents) and path != armed.delivered.parent]
+    assert [path for path in made if path.stat().st_mode & 0o077] == []
+
+
+def test_products_and_plans_that_are_formulas_reach_the_target_as_they_are(armed):
+    import duckdb
+
+    with duckdb.connect(str(armed.database("production")), read_only=True) as connection:
+        names = {name for (name,) in connection.execute('SELECT "product.name" FROM products').fetchall()}
+    assert "@" + ONLINE["product.name"] in names
