@@ -6,6 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +18,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
+from pelcro_pipeline import connection as duck
 from pelcro_pipeline import instance, templates, workspace, writing
 from pelcro_pipeline.delivery import cards
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
@@ -137,7 +141,9 @@ def explain(
     """One customer: every source line, finding, fate, prepared and loaded value."""
     from pelcro_pipeline.review import explanation
 
-    explained = explanation.of(_existing(extract), customer_id)
+    paths = _existing(extract)
+    with _confined():
+        explained = explanation.of(paths, customer_id)
     for source in explained.sources:
         _out.rule(f"[bold]{source.file} line {source.line}", align="left")
         _out.print(_plain(["object", "key", "fate", "rule", "why"], source.fates))
@@ -214,8 +220,20 @@ def _taken_in(extract: str) -> ExtractPaths:
     if folder.resolve() != paths.delivered.resolve():
         with writing.whole_folder(paths.delivered) as unfinished:
             shutil.copytree(folder, unfinished, dirs_exist_ok=True, symlinks=True)
-            cards.refuse_to_store(unfinished)
+            with _confined():
+                cards.refuse_to_store(unfinished)
     return paths
+
+
+@contextmanager
+def _confined() -> Iterator[None]:
+    """Let DuckDB reach the workspace alone, outside of a run too."""
+    beside = writing.private_folder(workspace.home() / "spill")
+    with (
+        tempfile.TemporaryDirectory(dir=beside, ignore_cleanup_errors=True) as spill,
+        duck.confined(workspace.home(), Path(spill)),
+    ):
+        yield
 
 
 def _run(job_name: str, paths: ExtractPaths, ops: dict | None = None) -> None:

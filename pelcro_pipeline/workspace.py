@@ -94,6 +94,11 @@ class ExtractPaths:
         return self.home / "sign_offs" / f"{self.extract}.toml"
 
     @property
+    def spill(self) -> Path:
+        """Where a run's DuckDB puts what its memory does not hold."""
+        return self.home / "spill" / self.extract
+
+    @property
     def lock(self) -> Path:
         """What a run on the extract holds locked."""
         return self.home / "tables" / f"{self.extract}.lock"

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 import dagster as dg
 from pydantic import PrivateAttr
 
+from pelcro_pipeline import connection as duck
 from pelcro_pipeline import lock, workspace
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.workspace import ExtractPaths
@@ -35,6 +36,7 @@ class Extracts(dg.ConfigurableResource):
             with as_failure():
                 paths = ExtractPaths(workspace.home(), self._extract)
                 self._held.enter_context(lock.held(paths))
+                self._held.enter_context(duck.confined(paths.home, paths.spill))
                 self._paths = paths
         return self._paths
 
