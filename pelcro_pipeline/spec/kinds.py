@@ -26,7 +26,12 @@ def _canonical_choice(*choices: str, synonyms: dict[str, str] | None = None) -> 
     folded = "replace(replace(lower({text}), ' ', '_'), '-', '_')"
     spellings = {choice: choice for choice in choices} | (synonyms or {})
     whens = " ".join(f"WHEN {_literal(spelling)} THEN {_literal(choice)}" for spelling, choice in spellings.items())
-    return f"CASE {folded} {whens} ELSE {{text}} END"
+    return _unless_written(choices, f"CASE {folded} {whens} ELSE {{text}} END")
+
+
+def _unless_written(choices: tuple[str, ...], sql: str) -> str:
+    """SQL that spares a choice in its own spelling, as most are, the rest: a tenth of the cost."""
+    return f"CASE WHEN {{text}} IN ({', '.join(map(_literal, choices))}) THEN {{text}} ELSE {sql} END"
 
 
 def _choice(name: str, doc: str, *choices: str, synonyms: dict[str, str] | None = None) -> Kind:
@@ -86,10 +91,11 @@ ADDRESS_PHONE = Kind(
 SALUTATION = Kind(
     "salutation",
     "Free text; the guide's salutations are written as it writes them (Mr., Mrs., Miss., Ms., Dr., Me.).",
-    canonical=(
+    canonical=_unless_written(
+        ("Mr.", "Mrs.", "Miss.", "Ms.", "Dr.", "Me."),
         "CASE rtrim(lower({text}), '.') WHEN 'mr' THEN 'Mr.' WHEN 'mrs' THEN 'Mrs.' "
         "WHEN 'miss' THEN 'Miss.' WHEN 'ms' THEN 'Ms.' WHEN 'dr' THEN 'Dr.' WHEN 'me' THEN 'Me.' "
-        "ELSE {text} END"
+        "ELSE {text} END",
     ),
 )
 
