@@ -11,6 +11,7 @@ import pytest
 
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.review import progress, sign_off
+from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import ExtractPaths
 from pelcro_pipeline_tests.extract import SETTINGS, Delivery, changed, migrate, reader
 
@@ -227,3 +228,13 @@ def test_progress_says_what_holds_an_extract(paths):
     assert progress.of(paths).held_by == "nothing: load production"
     changed(paths.prepared / "plans.csv", "9900", "990")
     assert "the prepared files" in progress.of(paths).held_by
+
+
+def test_progress_tells_of_a_production_database_that_was_altered(paths):
+    sign_off.sign(paths, "Jane Doe", "Publisher")
+    database.load(sign_off.staged(paths), paths.database("production"))
+    assert progress.of(paths).held_by == "done"
+    altered(paths.database("production"), "DELETE FROM subscriptions WHERE record = 1")
+    assert "the production database is not as it was loaded" in progress.of(paths).held_by
+    database.load_once(sign_off.staged(paths), paths.database("production"))
+    assert progress.of(paths).held_by == "done"

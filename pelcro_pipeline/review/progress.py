@@ -10,6 +10,7 @@ from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.review import sign_off, statistics
 from pelcro_pipeline.spec import TABLES
 from pelcro_pipeline.spec.sql import literal
+from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import ExtractPaths
 
 
@@ -34,17 +35,23 @@ def of(paths: ExtractPaths) -> Progress:
     else:
         try:
             signed = sign_off.verified(paths)
-            held_by = "done" if loaded else "nothing: load production"
+            held_by = _loaded(paths) if loaded else "nothing: load production"
         except RefusedError as error:
             held_by = str(error)
     return Progress(staged or "no", signed.signed_by if signed else "no", loaded or "no", held_by)
 
 
+def _loaded(paths: ExtractPaths) -> str:
+    if database.is_altered(paths.database("production"), paths.seals):
+        return "the production database is not as it was loaded: load it again"
+    return "done"
+
+
 def _made(paths: ExtractPaths, environment: str) -> str:
-    database = paths.database(environment)
-    if not database.exists():
+    made = paths.database(environment)
+    if not made.exists():
         return ""
-    return datetime.datetime.fromtimestamp(database.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
+    return datetime.datetime.fromtimestamp(made.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
 
 
 def fates(paths: ExtractPaths) -> list[tuple]:

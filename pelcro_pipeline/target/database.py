@@ -157,7 +157,7 @@ def load(files: PreparedFiles, path: Path) -> dict[str, int]:
             connection.execute("CHECKPOINT")
         loaded = counts(unfinished)
         unfinished.chmod(0o600)
-        seal.mark(unfinished, _mark(files, path))
+        seal.mark(unfinished, _mark(files.seals, path))
         _keep(path)
         unfinished.replace(path)
         return loaded
@@ -215,7 +215,7 @@ def holds(connection: duckdb.DuckDBPyConnection, files: PreparedFiles, path: Pat
     """Whether the database at ``path`` holds the prepared files, column for column and cell by cell."""
     if not path.exists():
         return False
-    if seal.intact(path, _mark(files, path)):
+    if seal.intact(path, _mark(files.seals, path)):
         return True
     with duck.connect() as empty:
         for table, statement in ddl.create(files.metadata()).items():
@@ -239,14 +239,19 @@ def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple]:
     ).fetchall()
 
 
-def _mark(files: PreparedFiles, path: Path) -> Path:
-    """Where the digest stands of the database at ``path``, loaded from ``files``: it goes when they are prepared anew."""
-    return files.seals / f"{path.parent.name}.sha256"
+def _mark(seals: Path, path: Path) -> Path:
+    """Where the digest stands of the database at ``path``: it goes when the files that it was loaded from do."""
+    return seals / f"{path.parent.name}.sha256"
+
+
+def is_altered(path: Path, seals: Path) -> bool:
+    """Whether the database at ``path`` is known to have other bytes than were loaded."""
+    return _mark(seals, path).exists() and not seal.intact(path, _mark(seals, path))
 
 
 def verify(connection: duckdb.DuckDBPyConnection, files: PreparedFiles, path: Path, name: str) -> None:
     """Raise RefusedError, naming rows, where the database at ``path``, attached as ``name``, is not as it was loaded."""
-    if seal.intact(path, _mark(files, path)):
+    if seal.intact(path, _mark(files.seals, path)):
         return
     if differing := compare(connection, files, f"{quoted(name)}."):
         raise RefusedError(f"{path.name} is not as it was loaded: {', '.join(differing)}. Run the extract again.")
