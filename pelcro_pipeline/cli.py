@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pelcro_pipeline import connection as duck
-from pelcro_pipeline import instance, templates, workspace, writing
+from pelcro_pipeline import instance, lock, templates, workspace, writing
 from pelcro_pipeline.delivery import cards
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.workspace import ExtractPaths
@@ -199,7 +199,7 @@ def _named(extract: str) -> ExtractPaths:
 def _existing(extract: str) -> ExtractPaths:
     """The same, of one that stands in the workspace."""
     paths = _named(extract)
-    if not paths.delivered.is_dir():
+    if not writing.stands(paths.delivered):
         raise UnusableInputError(
             f"There is no extract {paths.extract} under {paths.home / 'extracts'}: run `pelcro-pipeline dry-run FOLDER` first."
         )
@@ -210,7 +210,7 @@ def _taken_in(extract: str) -> ExtractPaths:
     """The paths of an extract; a folder from elsewhere is copied in, whole or not at all."""
     folder = Path(extract).expanduser()
     inside = workspace.home() / "extracts"
-    if os.sep not in extract and (inside / extract).is_dir():
+    if os.sep not in extract and writing.stands(inside / extract):
         return ExtractPaths(workspace.home(), extract)
     if not folder.is_dir():
         raise UnusableInputError(
@@ -218,7 +218,7 @@ def _taken_in(extract: str) -> ExtractPaths:
         )
     paths = ExtractPaths(workspace.home(), folder.resolve().name)
     if folder.resolve() != paths.delivered.resolve():
-        with writing.whole_folder(paths.delivered) as unfinished:
+        with lock.held(paths), writing.whole_folder(paths.delivered) as unfinished:
             shutil.copytree(folder, unfinished, dirs_exist_ok=True, symlinks=True)
             with _confined():
                 cards.refuse_to_store(unfinished)

@@ -20,13 +20,16 @@ _EVERY_SECONDS = 0.1
 
 @contextmanager
 def held(paths: ExtractPaths) -> Iterator[None]:
-    """Hold the extract's lock. Raises RefusedError where another run does.
+    """Hold the extract's lock, its folders put back where a run was killed. Raises RefusedError where
+    another run holds it.
 
     A Dagster pool would not do: a run killed with -9 keeps its slot and blocks the next (measured).
     """
     with _opened(paths.lock) as lock:
         for _ in range(_ATTEMPTS):
             if _taken(lock, fcntl.LOCK_EX):
+                for folder in paths.folders:
+                    writing.put_back(folder)
                 yield
                 return
             time.sleep(_EVERY_SECONDS)

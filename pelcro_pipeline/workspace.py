@@ -78,6 +78,12 @@ class ExtractPaths:
         return self.home / "archive" / self.extract
 
     @property
+    def folders(self) -> tuple[Path, ...]:
+        """Each folder that a run replaces as a whole."""
+        handed_on = (self.reading.parent, self.conversion, self.analysis, self.seals)
+        return (self.delivered, *handed_on, self.prepared, self.archive)
+
+    @property
     def reports(self) -> Path:
         return self.home / "reports" / self.extract
 

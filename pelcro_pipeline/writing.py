@@ -53,19 +53,37 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     private_folder(folder.parent)
     unfinished = folder.with_name(folder.name + _UNFINISHED)
     discard(unfinished)
+    put_back(folder)
     private_folder(unfinished)
-    replaced = folder.with_name(folder.name + _REPLACED)
-    discard(replaced)
     try:
         yield unfinished
         for each in unfinished.rglob("*"):
             each.chmod(0o700 if each.is_dir() else 0o600)
         if folder.exists():
-            folder.rename(replaced)
+            folder.rename(_replaced(folder))
         unfinished.rename(folder)
     finally:
         discard(unfinished)
-        discard(replaced)
+        put_back(folder)
+
+
+def put_back(folder: Path) -> None:
+    """Put back what ``whole_folder`` had moved aside, or remove it where something new stands there.
+
+    A run that is killed between the two renames leaves nothing at ``folder``, and its only copy aside.
+    """
+    if stands(folder) and not folder.exists():
+        _replaced(folder).rename(folder)
+    discard(_replaced(folder))
+
+
+def stands(folder: Path) -> bool:
+    """Whether the folder is there, or aside to be put back."""
+    return folder.is_dir() or _replaced(folder).is_dir()
+
+
+def _replaced(folder: Path) -> Path:
+    return folder.with_name(folder.name + _REPLACED)
 
 
 def discard(path: Path) -> None:
