@@ -7,7 +7,7 @@ from pelcro_pipeline import purge as purging
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
-from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.review import statistics
 from pelcro_pipeline.target import database
 
@@ -17,7 +17,13 @@ def revert_production(context: dg.OpExecutionContext, extract: Extracts) -> None
     """Put back the database that stood before the last load, and count it."""
     paths = extract.paths
     with as_failure():
-        stands = database.revert(paths.database("production"))
+        try:
+            stands = database.revert(paths.database("production"))
+        except RefusedError:
+            # The revert before may have been killed before it had counted.
+            if paths.statistics.is_file():
+                statistics.count_production(paths)
+            raise
         frame = statistics.count_production(paths)
     context.log_event(
         dg.AssetMaterialization(

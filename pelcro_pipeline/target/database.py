@@ -195,13 +195,21 @@ def _keep(path: Path) -> None:
         previous.touch(mode=0o600)
 
 
+def _is_replaced(path: Path) -> bool:
+    """Whether a load came after what is kept: one that was killed may have kept it and gone no further."""
+    previous = _previous(path)
+    if not previous.exists():
+        return False
+    return not path.samefile(previous) if path.exists() else previous.stat().st_size > 0
+
+
 def revert(path: Path) -> bool:
     """Put back what stood at ``path`` before the last load; gives whether anything did.
 
     Raises RefusedError where there was no load since the last time.
     """
     previous = _previous(path)
-    if not previous.exists():
+    if not _is_replaced(path):
         raise RefusedError(f"There is no load of {path.name} to go back from: nothing was changed.")
     if previous.stat().st_size:
         previous.replace(path)
