@@ -11,6 +11,7 @@ from pathlib import Path
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline import writing
+from pelcro_pipeline.delivery import reading
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.prepared.files import NAMES
 from pelcro_pipeline.review import statistics
@@ -102,6 +103,8 @@ def sign(paths: ExtractPaths, signed_by: str, role: str) -> SignOff:
         if not value.strip() or not value.isprintable():
             raise UnusableInputError(f"A sign-off needs a {name}: give the person's {name} as text.")
     staged(paths)
+    if not reading.is_read(paths.reading, paths.delivered):
+        raise RefusedError(f"{paths.extract} has changed since it was read: run it again, and review it.")
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     signed = SignOff(signed_by.strip(), role.strip(), now, state(paths))
     lines = [f"# {paths.extract}: signed for production. Any change below voids it."]

@@ -162,7 +162,13 @@ def production(connection: duckdb.DuckDBPyConnection, staged: pd.DataFrame, prod
 
 def count_production(paths: ExtractPaths) -> pd.DataFrame:
     """The statistics of an extract with Production counted anew, and written; empty where there is none."""
-    frame = read(paths.statistics)
+    frame = with_production(read(paths.statistics), paths)
+    _write(frame, paths)
+    return frame
+
+
+def with_production(frame: pd.DataFrame, paths: ExtractPaths) -> pd.DataFrame:
+    """The statistics with Production counted; empty where there is none."""
     frame[PRODUCTION] = pd.NA
     if paths.database("production").exists():
         with duck.connect() as connection:
@@ -171,9 +177,7 @@ def count_production(paths: ExtractPaths) -> pd.DataFrame:
             verdict.open_on(connection, reading, paths.conversion, paths.analysis)
             with database.opened(paths.database("production"), "production", connection):
                 frame = production(connection, frame, "production")
-    frame = _finished(frame)
-    write(frame, paths)
-    return frame
+    return _finished(frame)
 
 
 def _finished(frame: pd.DataFrame) -> pd.DataFrame:
@@ -432,11 +436,15 @@ def digest(statistics: pd.DataFrame) -> str:
 
 def write(statistics: pd.DataFrame, paths: ExtractPaths) -> None:
     """Write statistics.csv, and its digest among what the steps hand each other."""
+    _write(statistics, paths)
+    with writing.whole(paths.statistics_digest) as unfinished:
+        unfinished.write_text(digest(read(paths.statistics)))
+
+
+def _write(statistics: pd.DataFrame, paths: ExtractPaths) -> None:
     named = statistics["Attribute"].str.replace(_FORMULA, r"'\g<0>", regex=True)
     with writing.whole(paths.statistics) as unfinished:
         statistics.assign(Attribute=named).to_csv(unfinished, index=False)
-    with writing.whole(paths.statistics_digest) as unfinished:
-        unfinished.write_text(digest(read(paths.statistics)))
 
 
 def verify(paths: ExtractPaths) -> None:
