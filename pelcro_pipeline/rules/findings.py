@@ -184,10 +184,10 @@ def _worded(rule: str, severity: Severity, columns: str) -> str:
 
 
 def ordered() -> str:
-    """SQL of the findings as findings.csv has them: in file order, then by the book."""
+    """SQL of the findings as findings.csv has them: in file order, then by the book; no two in an order of chance."""
     return f"""
         SELECT {", ".join(f"findings.{name}" for name in COLUMNS)}
         FROM findings LEFT JOIN object_order ON object_order.object = findings.object
         LEFT JOIN rule_order ON rule_order.rule = findings.rule
         ORDER BY findings.place >> 40, findings.line NULLS FIRST, object_order.place, rule_order.place,
-            findings.attribute, findings.value, findings.related, findings.message"""
+            findings.attribute, findings.value, findings.related, findings.result, findings.message"""
