@@ -19,8 +19,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pelcro_pipeline import connection as duck
-from pelcro_pipeline import instance, lock, templates, workspace, writing
-from pelcro_pipeline.delivery import cards
+from pelcro_pipeline import instance, lock, settings, templates, workspace, writing
+from pelcro_pipeline.delivery import cards, reading
+from pelcro_pipeline.delivery.folder import refuse_to_copy
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.workspace import ExtractPaths
 
@@ -30,7 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Migrates a publisher's readers, products, plans and subscriptions into Pelcro.",
 )
-_out = Console()
+#: What a delivery says is never taken for markup.
+_out = Console(markup=False)
 #: As a person types it from here: by name where the shell finds it, else by its path.
 _COMMAND = "pelcro-pipeline" if shutil.which("pelcro-pipeline") else os.path.relpath(sys.argv[0])
 #: `dagster dev` warns on every start that `dg dev`, which needs another package, supersedes it.
@@ -141,30 +143,37 @@ def explain(
     """One customer: every source line, finding, fate, prepared and loaded value."""
     from pelcro_pipeline.review import explanation
 
+    if not customer_id.isprintable():
+        raise UnusableInputError(f"{customer_id!r} is no customer's id: give it as the ledger writes it.")
     paths = _existing(extract)
     with _confined():
         explained = explanation.of(paths, customer_id)
     for source in explained.sources:
-        _out.rule(f"[bold]{source.file} line {source.line}", align="left")
+        _out.rule(_shown(f"{source.file} line {source.line}"), align="left", style="bold")
         _out.print(_plain(["object", "key", "fate", "rule", "why"], source.fates))
         for _, attribute, rule, severity, value, result, message in source.findings:
             stands = f", {result} stands instead" if result is not None else ""
             delivered = f"{value} was delivered" if value is not None else "nothing was delivered"
-            _out.print(Text(f"{severity}: {attribute}, {rule}: {message} ({delivered}{stands})"))
+            _out.print(_shown(f"{severity}: {attribute}, {rule}: {message} ({delivered}{stands})"))
         _out.print(_plain(["delivered column", "cell"], source.cells))
     for record in explained.prepared:
-        _out.rule(f"[bold]prepared customers.csv, record {record.number}", align="left")
+        _out.rule(f"prepared customers.csv, record {record.number}", align="left", style="bold")
         _out.print(_plain(["attribute", "prepared", *explained.environments], record.values))
     if not explained.prepared:
         _out.print("Nothing of this customer is prepared.")
 
 
 def _plain(headings: list[str], rows: list[tuple]) -> Table:
-    """A table without lines; what the data says is never taken for markup."""
+    """A table without lines."""
     table = Table(*headings, box=None, padding=(0, 2, 0, 0), header_style="dim")
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(_shown("" if cell is None else str(cell)) for cell in row))
     return table
+
+
+def _shown(delivered: str) -> Text:
+    """Delivered text without the characters that steer a terminal."""
+    return Text("".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in delivered))
 
 
 @app.command()
@@ -210,14 +219,17 @@ def _taken_in(extract: str) -> ExtractPaths:
     """The paths of an extract; a folder from elsewhere is copied in, whole or not at all."""
     folder = Path(extract).expanduser()
     inside = workspace.home() / "extracts"
-    if os.sep not in extract and writing.stands(inside / extract):
+    if workspace.is_extract_name(extract) and writing.stands(inside / extract):
         return ExtractPaths(workspace.home(), extract)
-    if not folder.is_dir():
+    # Unlike Path.is_dir it takes a name that is too long for none.
+    if not os.path.isdir(folder):  # noqa: PTH112
         raise UnusableInputError(
             f"There is no folder {extract}, and no extract of that name under {inside}: name one that exists."
         )
     paths = ExtractPaths(workspace.home(), folder.resolve().name)
     if folder.resolve() != paths.delivered.resolve():
+        refuse_to_copy(folder)
+        reading.delivered(folder, settings.load(folder))
         with lock.held(paths), writing.whole_folder(paths.delivered) as unfinished:
             shutil.copytree(folder, unfinished, dirs_exist_ok=True, symlinks=True)
             with _confined():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import tomllib
 import zoneinfo
 from enum import StrEnum
@@ -10,10 +11,15 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from pelcro_pipeline.delivery.folder import own_file
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.spec.codes import currencies
 
 FILE_NAME = "extract.toml"
+#: Bytes. A dozen settings need a thousandth of it; what is larger is another file by that name.
+_LARGEST = 1_000_000
+#: What an error repeats at most: reasons, and characters of a key and of tomllib's own sentence.
+_REASONS_SHOWN, _KEY_SHOWN, _SENTENCE_SHOWN = 5, 60, 200
 
 
 class DateFormat(StrEnum):
@@ -103,23 +109,27 @@ def load(folder: Path) -> Settings:
     Raises UnusableInputError for a file that is no TOML, an unknown key or an unusable value.
     """
     path = folder / FILE_NAME
-    if not path.is_file():
+    if not os.path.lexists(path):
         return Settings()
+    if own_file(path).stat().st_size > _LARGEST:
+        raise UnusableInputError(f"{FILE_NAME} holds more than {_LARGEST:,} bytes: give it settings alone.")
     try:
         return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UnusableInputError(f"{FILE_NAME} is not TOML: {error}.") from error
     except ValidationError as error:
         raise UnusableInputError(f"{FILE_NAME}: {_sentence(error)}") from error
+    # Beside its own error tomllib lets through those of bytes, of 4,300 digits and of a thousand brackets.
+    except (ValueError, RecursionError) as error:
+        raise UnusableInputError(f"{FILE_NAME} is not TOML: {str(error)[:_SENTENCE_SHOWN]}.") from error
 
 
 def _sentence(error: ValidationError) -> str:
     reasons = []
-    for each in error.errors():
-        key = ".".join(map(str, each["loc"]))
+    for each in error.errors()[:_REASONS_SHOWN]:
+        key = ".".join(map(str, each["loc"]))[:_KEY_SHOWN]
         if each["type"] == "extra_forbidden":
             known = ", ".join(Settings.model_fields)
             reasons.append(f"{key} is no setting (there are {known})")
         else:
             reasons.append(f"{key}: {each['msg'].removeprefix('Value error, ')}")
-    return "; ".join(reasons) + "."
+    more = error.error_count() - len(reasons)
+    return "; ".join(reasons) + (f"; and {more:,} more." if more else ".")

@@ -141,5 +141,6 @@ def fingerprint(folder: Path) -> str:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             stat = path.stat()
-            digest.update(f"{path.relative_to(folder)}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
+            # As the system holds it: a name need not be UTF-8.
+            digest.update(os.fsencode(path.relative_to(folder)) + f"\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
     return digest.hexdigest()

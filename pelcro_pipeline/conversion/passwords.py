@@ -9,12 +9,15 @@ import base64
 import csv
 import hashlib
 import hmac
+import os
 import re
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 import bcrypt
 
+from pelcro_pipeline.delivery.folder import own_file
 from pelcro_pipeline.errors import UnusableInputError
 
 SAMPLES = "password_samples.csv"
@@ -24,6 +27,10 @@ ENOUGH = 5
 _PHPASS_LETTERS = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #: bcrypt reads no further, and its library refuses what PHP cuts off.
 _BCRYPT_BYTES = 72
+#: Each step doubles the time, 14 take a second: the 31 that a hash can ask for take a day.
+_BCRYPT_COSTLIEST = 14
+#: So that verifying them ends, whatever the hashes ask for.
+_MOST = 100
 
 
 def proven(folder: Path) -> Counter[str]:
@@ -33,13 +40,15 @@ def proven(folder: Path) -> Counter[str]:
     has no such pairs.
     """
     path = folder / SAMPLES
-    if not path.is_file():
+    if not os.path.lexists(path):
         return Counter()
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file) if any(row)]
+        with own_file(path).open(encoding="utf-8-sig", newline="") as file:
+            rows = list(islice(filter(any, csv.reader(file)), _MOST + 1))
     except (UnicodeDecodeError, csv.Error) as error:
         raise UnusableInputError(f"{SAMPLES} is no UTF-8 CSV: deliver two columns, hash and plain text.") from error
+    if len(rows) > _MOST:
+        raise UnusableInputError(f"{SAMPLES} holds more than {_MOST} lines: five pairs of each scheme are enough.")
     if any(len(row) != 2 for row in rows):
         raise UnusableInputError(f"{SAMPLES} needs two columns in every line: hash and plain text.")
     return Counter(scheme for hash_, plain in rows if (scheme := verified(hash_.strip(), plain)) is not None)
@@ -62,7 +71,7 @@ def _wordpress(hash_: str, plain: str) -> bool:
         # WordPress 6.8: bcrypt over the HMAC, so that no password is cut.
         digest = hmac.new(b"wp-sha384", plain.strip().encode(), hashlib.sha384).digest()
         return _checked(base64.b64encode(digest), hash_.removeprefix("$wp"))
-    return hash_.startswith(("$P$", "$H$")) and hmac.compare_digest(_phpass(hash_, plain, "md5"), hash_)
+    return hash_.startswith(("$P$", "$H$")) and _phpass(hash_, plain, "md5") == hash_
 
 
 def _bcrypt(hash_: str, plain: str) -> bool:
@@ -70,6 +79,9 @@ def _bcrypt(hash_: str, plain: str) -> bool:
 
 
 def _checked(plain: bytes, hash_: str) -> bool:
+    cost = re.match(r"\$2[aby]\$(\d\d)\$", hash_, re.ASCII)
+    if cost is None or int(cost[1]) > _BCRYPT_COSTLIEST:
+        return False
     try:
         return bcrypt.checkpw(plain, hash_.encode())
     except ValueError:

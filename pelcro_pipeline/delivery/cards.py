@@ -10,7 +10,7 @@ import numpy as np
 
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
-from pelcro_pipeline.delivery.reading import DeliveredFile, Reading, read
+from pelcro_pipeline.delivery.reading import DeliveredFile, Reading, delivered, read
 from pelcro_pipeline.delivery.records import file_line
 from pelcro_pipeline.delivery.text import chunks
 from pelcro_pipeline.delivery.workbook import is_workbook
@@ -43,10 +43,10 @@ _MACROS = (
 
 def refuse_to_store(folder: Path) -> None:
     """Raise UnusableInputError where a folder that is about to be taken in holds payment card numbers."""
-    files = [path for path in folder.iterdir() if path.is_file() and not path.is_symlink()]
-    if any(is_workbook(path) or has_long_numbers(path) for path in files):
+    settings = extract_settings.load(folder)
+    if any(is_workbook(path) or has_long_numbers(path) for path in delivered(folder, settings)):
         with tempfile.TemporaryDirectory(dir=folder.parent) as kept, duck.connect() as connection:
-            reading = read(folder, Path(kept), extract_settings.load(folder), connection)
+            reading = read(folder, Path(kept), settings, connection)
             refuse_card_numbers(reading, connection)
 
 

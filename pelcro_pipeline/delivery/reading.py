@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
+from typing import TextIO
 
 import duckdb
 import pyarrow
@@ -14,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline.conversion import passwords
 from pelcro_pipeline.delivery import text, workbook
+from pelcro_pipeline.delivery.folder import own_file
 from pelcro_pipeline.delivery.header import attribute_of, metadata_of
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import Settings
@@ -30,6 +34,12 @@ SETTING_FILES = (
     passwords.SAMPLES,
     "answers.csv",
 )
+#: Characters of a record. DuckDB reads lines of 2,000,000 bytes, and a character has up to four.
+_LONGEST_RECORD = 400_000
+#: DuckDB reads every file that such a name matches.
+_PATTERN = frozenset("*?[")
+#: A repeated header takes one of 64 bits, of which the spec's own breaches need up to 26.
+_MOST_REPEATED = 32
 #: FILE-MISSING: without these columns nothing of their table could stand.
 INDISPENSABLE = {
     "product": ("product.id", "product.name"),
@@ -92,7 +102,7 @@ class DeliveredFile(BaseModel):
     date_formats: dict[str, str]
     untold_dates: tuple[str, ...]
 
-    @property
+    @cached_property
     def attributes(self) -> tuple[str, ...]:
         """The attributes that the header names, each once, in its order."""
         return tuple(dict.fromkeys(c.attribute for c in self.columns if c.attribute))
@@ -111,7 +121,7 @@ class DeliveredFile(BaseModel):
         """The columns that name an attribute; none where it is absent."""
         return tuple(column for column in self.columns if column.attribute == attribute)
 
-    @property
+    @cached_property
     def objects(self) -> tuple[str, ...]:
         """The objects that a record of this file can hold, by its header.
 
@@ -130,7 +140,7 @@ class DeliveredFile(BaseModel):
         columns = ", ".join(f"'{column.name}': 'VARCHAR'" for column in self.columns)
         return (
             f"read_csv({literal(self.path)}, header = true, auto_detect = false, "
-            f"delim = {literal(self.delimiter)}, quote = '\"', escape = '\"', "
+            f"delim = {literal(self.delimiter)}, quote = '\"', escape = '\"', compression = 'none', "
             f"columns = {{{columns}}})"
         )
 
@@ -204,28 +214,33 @@ def read(folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDB
     Raises UnusableInputError where a file cannot be read (FILE-UNREADABLE) or lacks what nothing
     can stand without (FILE-MISSING).
     """
+    paths = delivered(folder, settings)
     found = fingerprint(folder)
-    sheets = [sheet for path in _delivered(folder, settings) for sheet in _sheets(path, into, settings)]
+    sheets = [sheet for path in paths for sheet in _sheets(path, into, settings)]
     files = tuple(_file(ordinal, sheet, into, settings, connection) for ordinal, sheet in enumerate(sheets))
     if not files:
         raise UnusableInputError(f"{folder.name} holds no CSV or XLSX file: deliver the publisher's export.")
+    names = Counter(file.name for file in files)
+    if (name := max(names, key=names.__getitem__)) and names[name] > 1:
+        raise UnusableInputError(
+            f"Two of the delivered files and sheets are called {name}: rename one and deliver again."
+        )
     reading = Reading(files=files, fingerprint=found)
     _nothing_missing(reading, connection)
     return reading
 
 
-def _delivered(folder: Path, settings: Settings) -> list[Path]:
+def delivered(folder: Path, settings: Settings) -> list[Path]:
+    """The delivered files of ``folder``, by name.
+
+    Raises UnusableInputError for what is no file of it, and for a file to ignore that it lacks.
+    """
     paths = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
     unknown = [name for name in settings.ignore if not (folder / name).exists()]
     if unknown:
         raise UnusableInputError(f"extract.toml ignores {unknown[0]}, which is not in {folder.name}.")
-    delivered = [path for path in paths if path.name not in SETTING_FILES and path.name not in settings.ignore]
-    for path in delivered:
-        if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
-            raise UnusableInputError(
-                f"{path.name} in {folder.name} is no file of this folder: take it out, or name it under ignore in extract.toml."
-            )
-    return delivered
+    own = [own_file(path) for path in paths if path.name not in settings.ignore]
+    return [path for path in own if path.name not in SETTING_FILES]
 
 
 class _Sheet(BaseModel):
@@ -239,19 +254,24 @@ class _Sheet(BaseModel):
 def _sheets(path: Path, into: Path, settings: Settings) -> Iterator[_Sheet]:
     if workbook.is_workbook(path):
         for name, rows in workbook.sheets(path):
-            to = into / f"{path.stem}.{len(list(into.iterdir()))}.csv"
+            to = _next(into)
             with to.open("w", encoding="utf-8", newline="") as out:
                 writer = csv.writer(out, lineterminator="\n")
                 numbers = [number for number, row in rows if writer.writerow(row)]
             yield _Sheet(name=f"{path.name}#{name}", delivered=path, path=to, numbers=numbers)
         return
     encoding = text.encoding_of(path, settings.encoding)
-    if encoding == "utf-8":
+    if encoding == "utf-8" and _PATTERN.isdisjoint(path.name):
         yield _Sheet(name=path.name, delivered=path, path=path)
         return
-    to = into / f"{path.name}.utf8.csv"
+    to = _next(into)
     text.transcode(path, encoding, to)
     yield _Sheet(name=path.name, delivered=path, path=to)
+
+
+def _next(into: Path) -> Path:
+    """A place for a file's text; its delivered name could be too long for one, or taken."""
+    return into / f"text.{len(list(into.iterdir()))}.csv"
 
 
 def _file(
@@ -261,7 +281,7 @@ def _file(
     settings: Settings,
     connection: duckdb.DuckDBPyConnection,
 ) -> DeliveredFile:
-    delimiter, header = text.header_of(sheet.path, None if sheet.numbers else settings.delimiter)
+    delimiter, header, one_line = text.header_of(sheet.path, sheet.name, None if sheet.numbers else settings.delimiter)
     columns = tuple(
         Column(position=position, header=cell, attribute=attribute_of(cell)) for position, cell in enumerate(header)
     )
@@ -270,6 +290,8 @@ def _file(
             f"{sheet.name}: none of its headers belongs to a Pelcro template: compare them with `pelcro-pipeline new`, "
             "name the source in extract.toml, or name the file under ignore there."
         )
+    if not sheet.name.isprintable():
+        raise UnusableInputError(f"{sheet.name}: the sheet's name holds characters that cannot be shown: rename it.")
     stat = sheet.delivered.stat()
     file = DeliveredFile(
         ordinal=ordinal,
@@ -286,12 +308,17 @@ def _file(
         date_formats={},
         untold_dates=(),
     )
+    if len(file.repeated) > _MOST_REPEATED:
+        raise UnusableInputError(
+            f"{file.name} repeats {len(file.repeated)} headers, among them {next(iter(file.repeated))}: give each column once."
+        )
     try:
         scanned = _scanned(file, settings, connection)
     except (duckdb.InvalidInputException, duckdb.ConversionException):
         scanned = None
-    numbered = _numbered(scanned, sheet, into) if scanned else None
-    return numbered or _scanned(_rewritten(file, sheet, into), settings, connection)
+    # DuckDB passes over the header: a quotation mark astray in it swallows records without an error.
+    numbered = _numbered(scanned, sheet, into) if scanned and one_line else None
+    return numbered or _rewritten(file, sheet, into, settings, connection)
 
 
 def _numbered(file: DeliveredFile, sheet: _Sheet, into: Path) -> DeliveredFile | None:
@@ -299,6 +326,9 @@ def _numbered(file: DeliveredFile, sheet: _Sheet, into: Path) -> DeliveredFile |
     split its text as the book does."""
     if sheet.numbers is not None:
         return _with_lines(file, sheet.numbers[1:], into) if file.records == len(sheet.numbers) - 1 else None
+    # DuckDB may or may not split at a lone carriage return.
+    if text.has_lone_returns(sheet.path):
+        return None
     if text.line_feeds(sheet.path) == file.records + 1:
         return file
     lines, blank = text.record_lines(sheet.path)
@@ -309,7 +339,9 @@ def _numbered(file: DeliveredFile, sheet: _Sheet, into: Path) -> DeliveredFile |
     return _setting_aside(file, [(int(line), "FILE-BLANK", "") for line in lines[blank]], into)
 
 
-def _rewritten(file: DeliveredFile, sheet: _Sheet, into: Path) -> DeliveredFile:
+def _rewritten(
+    file: DeliveredFile, sheet: _Sheet, into: Path, settings: Settings, connection: duckdb.DuckDBPyConnection
+) -> DeliveredFile:
     """The file read record by record: slower, and right for whatever DuckDB refuses to split."""
     to = into / f"{file.ordinal}.records.csv"
     numbers, set_aside = [], []
@@ -318,11 +350,13 @@ def _rewritten(file: DeliveredFile, sheet: _Sheet, into: Path) -> DeliveredFile:
         sheet.path.open(encoding="utf-8-sig", newline="") as source,
         to.open("w", encoding="utf-8", newline="") as out,
     ):
-        writer = csv.writer(out, delimiter=file.delimiter, lineterminator="\n")
-        for index, (line, raw, cells) in enumerate(_records(source, file.delimiter)):
+        # Quotation marks keep a lone carriage return in its cell.
+        writer = csv.writer(out, delimiter=file.delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        for index, (line, raw, cells) in enumerate(_records(source, file)):
             number = sheet.numbers[index] if sheet.numbers else line
             if index == 0:
-                writer.writerow(cells)
+                # A line break in a header makes DuckDB look for that kind alone, and find no record.
+                writer.writerow([column.name for column in file.columns])
             elif not any(cell.strip() for cell in cells):
                 set_aside.append((number, "FILE-BLANK", ""))
             elif len(cells) != width:
@@ -331,38 +365,38 @@ def _rewritten(file: DeliveredFile, sheet: _Sheet, into: Path) -> DeliveredFile:
                 # DuckDB skips the blank line that a single empty cell would make.
                 writer.writerow(cells)
                 numbers.append(number)
-        if index and _open_ended(raw, file.delimiter):
+        if text.is_open_ended(raw, file.delimiter):
             raise UnusableInputError(
                 f"{file.name}: a quotation mark opened in the record on line {number} is never closed: mend it and deliver again."
             )
-    file = file.model_copy(update={"path": str(to)})
+    file = _scanned(file.model_copy(update={"path": str(to)}), settings, connection)
+    if file.records != len(numbers):
+        raise UnusableInputError(f"{file.name} cannot be parted into its records: save it again as CSV in UTF-8.")
     return _setting_aside(_with_lines(file, numbers, into), set_aside, into)
 
 
-def _records(source: Iterator[str], delimiter: str) -> Iterator[tuple[int, str, list[str]]]:
+def _records(source: TextIO, file: DeliveredFile) -> Iterator[tuple[int, str, list[str]]]:
     """Each record with its physical line, its raw text and its cells."""
+    line, size = 1, 0
     taken: list[str] = []
 
     def lines() -> Iterator[str]:
-        for line in source:
-            taken.append(line)
-            yield line
+        nonlocal size
+        while part := source.readline(_LONGEST_RECORD + 1):
+            size += len(part)
+            if size > _LONGEST_RECORD:
+                raise UnusableInputError(
+                    f"{file.name}: the record on line {line} holds more than {_LONGEST_RECORD:,} characters, "
+                    "or a quotation mark opened in it is never closed: mend it and deliver again."
+                )
+            taken.append(part)
+            yield part
 
-    csv.field_size_limit(1 << 30)
-    reader = csv.reader(lines(), delimiter=delimiter)
-    line = 1
+    reader = csv.reader(lines(), delimiter=file.delimiter)
     for cells in reader:
         yield line, "".join(taken).rstrip("\r\n"), cells
-        line = reader.line_num + 1
+        line, size = reader.line_num + 1, 0
         taken.clear()
-
-
-def _open_ended(raw: str, delimiter: str) -> bool:
-    try:
-        list(csv.reader(raw.splitlines(keepends=True), delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        return "unexpected end" in str(error)
-    return False
 
 
 def _with_lines(file: DeliveredFile, lines, into: Path) -> DeliveredFile:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,9 @@ def cut(file: DeliveredFile, places: np.ndarray) -> Iterator[bytes]:
     """The bytes of the header and of the records at ``places`` (ascending record numbers), each with a line feed."""
     path = Path(file.path)
     starts, blank = record_starts(path, one_line_each=file.lines is None)
-    starts = starts[~blank]
+    if file.lines is not None:
+        # Where every line is a record, DuckDB takes a blank one for its only cell.
+        starts = starts[~blank]
     ends = np.append(starts[1:], path.stat().st_size)
     with path.open("rb") as source:
         for index in (0, *(places + 1)):
@@ -27,9 +30,13 @@ def cut(file: DeliveredFile, places: np.ndarray) -> Iterator[bytes]:
 
 
 def cells(file: DeliveredFile, places: np.ndarray) -> list[list[str]]:
-    """The cells of the records at ``places``, in the order of the file's columns."""
+    """The cells of the records at ``places``, in the order of the file's columns.
+
+    DuckDB lets an empty cell pass behind the last column: it is none of theirs.
+    """
     _, *records = cut(file, places)
-    return [next(csv.reader(record.decode().splitlines(keepends=True), delimiter=file.delimiter)) for record in records]
+    texts = (io.StringIO(record.decode(), newline="") for record in records)
+    return [next(csv.reader(text, delimiter=file.delimiter))[: len(file.columns)] for text in texts]
 
 
 def file_line(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, place: int) -> int:

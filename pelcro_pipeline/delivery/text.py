@@ -10,12 +10,25 @@ from pathlib import Path
 
 import numpy as np
 
+from pelcro_pipeline.delivery import package
 from pelcro_pipeline.delivery.header import attribute_of
 from pelcro_pipeline.errors import UnusableInputError
 
 DELIMITERS = (",", ";", "\t", "|")
 _CHUNK = 1 << 24
-_HEADER_SIZE = 1 << 20
+#: Characters. The templates together take 3,000.
+_HEADER_SIZE, _HEADER_CELL_SIZE = 1 << 20, 1_000
+#: As many as a workbook's sheet can have.
+_MOST_COLUMNS = 16_384
+#: What is no text, by the bytes that it begins with, and what to do with it.
+_NO_TEXT = {
+    b"\xd0\xcf\x11\xe0": "an Excel file of the old kind, or one with a password: save it as XLSX without a password",
+    package.SIGNATURE: "a ZIP archive and no XLSX workbook: unpack it and deliver the files in it",
+    b"%PDF": "a PDF: deliver the CSV or XLSX that it was made from",
+    b"\x1f\x8b": "packed with gzip: unpack it",
+}
+# The csv module's own limit of 131,072 characters to a cell is no limit of the book.
+csv.field_size_limit(1 << 30)
 
 
 def chunks(path: Path) -> Iterator[bytes]:
@@ -39,6 +52,9 @@ def encoding_of(path: Path, named: str | None = None) -> str:
         start = file.read(4)
     if not start:
         raise UnusableInputError(f"{path.name} is empty (zero bytes): deliver it again.")
+    for signature, what in _NO_TEXT.items():
+        if start.startswith(signature):
+            raise UnusableInputError(f"{path.name} is {what}, or name it under ignore in extract.toml.")
     if named is not None:
         return _decodes(path, _NAMED[named.lower()])
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -47,8 +63,10 @@ def encoding_of(path: Path, named: str | None = None) -> str:
         return _decodes(path, "utf-16-le")
     if start[0:1] == b"\0" and start[2:3] == b"\0":
         return _decodes(path, "utf-16-be")
+    if start.startswith(codecs.BOM_UTF8):
+        return _decodes(path, "utf-8-sig")
     try:
-        return _decodes(path, "utf-8-sig" if start.startswith(codecs.BOM_UTF8) else "utf-8")
+        return _decodes(path, "utf-8")
     except UnusableInputError:
         if b"\0" in start:
             raise
@@ -84,17 +102,19 @@ def transcode(path: Path, encoding: str, to: Path) -> None:
         out.write(decoder.decode(b"", final=True).encode())
 
 
-def header_of(path: Path, delimiter: str | None) -> tuple[str, list[str]]:
-    """The delimiter and the header cells of a UTF-8 file.
+def header_of(path: Path, name: str, delimiter: str | None) -> tuple[str, list[str], bool]:
+    """The delimiter and the header cells of a UTF-8 file, and whether they are one line in the book's form.
 
-    The delimiter is the one under which most header cells are template attributes.
+    The delimiter is the one under which most header cells are template attributes. Raises
+    UnusableInputError for a header that is longer than any, or in which a quotation mark is left open.
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
         start = file.read(_HEADER_SIZE)
-    readings = {}
+    readings, ends = {}, {}
     for candidate in (delimiter,) if delimiter else DELIMITERS:
-        header = next(csv.reader(io.StringIO(start, newline=""), delimiter=candidate), [])
-        readings[candidate] = header
+        stream = io.StringIO(start, newline="")
+        readings[candidate] = next(csv.reader(stream, delimiter=candidate), [])
+        ends[candidate] = stream.tell()
     best = max(
         readings,
         key=lambda each: (
@@ -102,7 +122,42 @@ def header_of(path: Path, delimiter: str | None) -> tuple[str, list[str]]:
             len(readings[each]),
         ),
     )
-    return best, readings[best]
+    raw = start[: ends[best]]
+    if wrong := _wrong_in_header(readings[best], raw, best):
+        raise UnusableInputError(f"{name}: {wrong}: mend it and deliver again.")
+    return best, readings[best], _is_one_line(raw, best)
+
+
+def _wrong_in_header(header: list[str], raw: str, delimiter: str) -> str | None:
+    if len(raw) == _HEADER_SIZE:
+        return f"the header holds more than {_HEADER_SIZE:,} characters, or a quotation mark is left open in it"
+    if len(header) > _MOST_COLUMNS:
+        return f"the header has {len(header):,} columns, and {_MOST_COLUMNS:,} can be read"
+    # A mark that a later record's closes has swallowed the lines between them.
+    swallowed = any(delimiter in cell and "\n" in cell for cell in header)
+    if swallowed or is_open_ended(raw, delimiter):
+        return "a quotation mark opened in the header is never closed"
+    if any(len(cell) > _HEADER_CELL_SIZE for cell in header):
+        return f"a header holds more than {_HEADER_CELL_SIZE:,} characters"
+    return None
+
+
+def _is_one_line(raw: str, delimiter: str) -> bool:
+    line = raw.rstrip("\r\n")
+    try:
+        list(csv.reader([line], delimiter=delimiter, strict=True))
+    except csv.Error:
+        return False
+    return "\n" not in line and "\r" not in line
+
+
+def is_open_ended(raw: str, delimiter: str) -> bool:
+    """Whether a quotation mark is left open at the end of a record."""
+    try:
+        list(csv.reader(io.StringIO(raw, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return "unexpected end" in str(error)
+    return False
 
 
 def line_feeds(path: Path) -> int:
@@ -112,6 +167,18 @@ def line_feeds(path: Path) -> int:
         count += chunk.count(b"\n")
         last = chunk
     return count + (not last.endswith(b"\n"))
+
+
+def has_lone_returns(path: Path) -> bool:
+    """Whether a carriage return ends a line, or stands in a cell, without a line feed behind it."""
+    returned = False
+    for chunk in chunks(path):
+        if returned and not chunk.startswith(b"\n"):
+            return True
+        returned = chunk.endswith(b"\r")
+        if chunk.count(b"\r") - returned > chunk.count(b"\r\n"):
+            return True
+    return returned
 
 
 def record_lines(path: Path) -> tuple[np.ndarray, np.ndarray]:

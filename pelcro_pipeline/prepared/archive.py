@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -14,6 +15,9 @@ from pelcro_pipeline.spec.sql import literal, quoted
 
 #: Columns that every archived record has before its raw cells.
 COLUMNS = ("file", "line", "object", "key", "disposition", "rule", "detail")
+#: What a file's name keeps of a delivered file's or sheet's: no separator, no pattern, and room for a suffix.
+_NO_NAME = re.compile(r"[^\w .,()&+@'-]")
+_LONGEST_NAME = 200
 
 
 def write(
@@ -30,6 +34,7 @@ def write(
         FROM read_parquet({literal(str(ledger))}) WHERE disposition IN ('rejected', 'excluded')"""
     )
     written = {}
+    names = _names(reading)
     for file in reading.files:
         for suffix, query in (
             ("records", _records(connection, file, folder)),
@@ -37,11 +42,23 @@ def write(
         ):
             if query is None:
                 continue
-            name = f"{file.name.replace('#', '.')}.{suffix}.parquet"
+            name = f"{names[file.ordinal]}.{suffix}.parquet"
             ((written[name],),) = connection.execute(
                 f"COPY ({query}) TO {literal(str(folder / name))} (FORMAT parquet, COMPRESSION zstd)"
             ).fetchall()
     return written
+
+
+def _names(reading: Reading) -> dict[int, str]:
+    """What each file is called in the archive: its own name where a file can have it and none has it yet."""
+    names: dict[int, str] = {}
+    for file in reading.files:
+        name = _NO_NAME.sub("_", file.name.replace("#", "."))
+        name = name.encode()[:_LONGEST_NAME].decode(errors="ignore")
+        while name.lower() in {each.lower() for each in names.values()}:
+            name += f".{file.ordinal}"
+        names[file.ordinal] = name
+    return names
 
 
 def _records(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, folder: Path) -> str:
@@ -82,13 +99,17 @@ def _records(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, folder:
 
 def _named(file: DeliveredFile) -> list[tuple]:
     """Each column with the name it has in the archive: its header, numbered where that is empty or repeats."""
-    seen: dict[str, int] = {name.lower(): 1 for name in (*COLUMNS, "raw_text")}
+    taken = {*COLUMNS, "raw_text"}
+    counts = dict.fromkeys(taken, 1)
     named = []
     for column in file.columns:
         header = column.header.strip() or f"column {column.position + 1}"
-        count = seen.get(header.lower(), 0) + 1
-        seen[header.lower()] = count
-        named.append((column, header if count == 1 else f"{header} ({count})"))
+        count = counts.get(header.lower(), 0) + 1
+        while (name := header if count == 1 else f"{header} ({count})").lower() in taken:
+            count += 1
+        counts[header.lower()] = count
+        taken.add(name.lower())
+        named.append((column, name))
     return named
 
 

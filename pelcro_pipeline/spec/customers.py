@@ -21,9 +21,7 @@ _UNTOLD_BUT_POSSIBLE = (
 )
 
 #: The same on every run; records with the same email share it, unless it is none (`n/a`).
-_ASSIGNED_ID = (
-    """'gen-' || left(md5(coalesce(if("customer.email?" = 'ok', lower("customer.email"), NULL), record_content)), 12)"""
-)
+_ASSIGNED_ID = """'gen-' || left(md5(coalesce(if("customer.email ?" = 'ok', lower("customer.email"), NULL), record_content)), 12)"""
 
 CUSTOMERS = Table(
     name="customers",

@@ -108,8 +108,11 @@ def repair(attribute: Attribute) -> str | None:
 
 
 def outcome_column(attribute: Attribute) -> str:
-    """The column that says how the delivered cell stands to its kind."""
-    return quoted(attribute.name + "?")
+    """The column that says how the delivered cell stands to its kind.
+
+    Its space keeps it apart from delivered metadata: headers lose theirs.
+    """
+    return quoted(attribute.name + " ?")
 
 
 def outcome(attribute: Attribute) -> str:
