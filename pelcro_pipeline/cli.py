@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pelcro_pipeline import connection as duck
-from pelcro_pipeline import instance, lock, settings, templates, workspace, writing
+from pelcro_pipeline import instance, lock, machine, settings, templates, workspace, writing
 from pelcro_pipeline.delivery import cards, reading
 from pelcro_pipeline.delivery.folder import refuse_to_copy
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
@@ -43,7 +43,8 @@ _Extract = Annotated[str, typer.Argument(help="A delivered folder, or the name o
 def main() -> None:
     """Run the command line; our refusals are one sentence and an exit status."""
     try:
-        app()
+        with machine.refusals():
+            app()
     except UnusableInputError as error:
         _fail(str(error), 2)
     except RefusedError as error:

@@ -50,9 +50,9 @@ TABLES: dict[str, tuple[Table, ...]] = {
 )
 def raw(extract: Extracts):
     paths = extract.paths
-    # Reports of two runs must not be signed as one: until this one has counted, there is nothing to sign.
-    paths.statistics_digest.unlink(missing_ok=True)
     with as_failure(), writing.whole_folder(paths.tables / "raw") as folder, duck.connect() as connection:
+        # Reports of two runs must not be signed as one: until this one has counted, there is nothing to sign.
+        paths.statistics_digest.unlink(missing_ok=True)
         settings = extract_settings.load(paths.delivered)
         reading = delivery.read(paths.delivered, folder, settings, connection)
         refuse_card_numbers(reading, connection)

@@ -4,6 +4,7 @@ import dagster as dg
 
 from pelcro_pipeline import lock, templates, workspace
 from pelcro_pipeline.defs.presentation import OWNERS, column_schema
+from pelcro_pipeline.defs.resources import as_failure
 from pelcro_pipeline.spec import TABLES
 
 
@@ -22,7 +23,7 @@ def request_templates() -> dg.MaterializeResult:
     the migration much faster.*
     """
     folder = workspace.home() / "templates"
-    with lock.awaited(folder):
+    with as_failure(), lock.awaited(folder):
         written = templates.write(folder)
     return dg.MaterializeResult(
         metadata={

@@ -9,7 +9,7 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from pelcro_pipeline import connection as duck
-from pelcro_pipeline import lock, workspace
+from pelcro_pipeline import lock, machine, workspace
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.workspace import ExtractPaths
 
@@ -52,7 +52,8 @@ class Extracts(dg.ConfigurableResource):
 def as_failure() -> Iterator[None]:
     """Our refusals as Dagster failures: the sentence alone, and no retry, which would not help."""
     try:
-        yield
+        with machine.refusals():
+            yield
     except (UnusableInputError, RefusedError) as error:
         raise dg.Failure(
             str(error),

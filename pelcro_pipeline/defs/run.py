@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
 import dagster as dg
+from sqlalchemy.exc import OperationalError
 
 from pelcro_pipeline import instance, workspace
 from pelcro_pipeline.definitions import defs
@@ -36,11 +39,13 @@ def register(home: Path) -> None:
 
 
 def job(name: str, paths: ExtractPaths, ops: dict, watcher: Watcher) -> None:
-    """Run a job for an extract. Raises UnusableInputError or RefusedError where a step refuses."""
+    """Run a job for an extract. Raises UnusableInputError or RefusedError where a step refuses, or where
+    the run cannot be recorded."""
     # The command line shows bars and a sentence; the events are in the instance.
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     run_id = str(uuid.uuid4())
-    with dg.DagsterInstance.from_config(str(instance.prepare(paths.home))) as recorded:
+    folder = instance.prepare(paths.home)
+    with _recording(folder), dg.DagsterInstance.from_config(str(folder)) as recorded:
         recorded.add_dynamic_partitions(extracts.name, [paths.extract])
         done = threading.Event()
         watching = threading.Thread(target=_watch, args=(recorded, run_id, watcher, done), daemon=True)
@@ -60,7 +65,25 @@ def job(name: str, paths: ExtractPaths, ops: dict, watcher: Watcher) -> None:
             raise _refusal(recorded, run_id)
 
 
+@contextmanager
+def _recording(folder: Path) -> Iterator[None]:
+    """Raise RefusedError where the instance's database does not take what is recorded."""
+    try:
+        yield
+    except OperationalError as error:
+        raise RefusedError(
+            f"Dagster cannot keep its records in {folder} ({error.orig}): "
+            "free space on its disk and make it writable, then start this again."
+        ) from error
+
+
 def _watch(recorded: dg.DagsterInstance, run_id: str, watcher: Watcher, done: threading.Event) -> None:
+    # The run meets the same error, and tells of it.
+    with suppress(OperationalError):
+        _tell(recorded, run_id, watcher, done)
+
+
+def _tell(recorded: dg.DagsterInstance, run_id: str, watcher: Watcher, done: threading.Event) -> None:
     seen = 0
     while True:
         last = done.wait(_EVERY_SECONDS)

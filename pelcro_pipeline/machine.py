@@ -1,0 +1,53 @@
+"""What the machine will not do (no space, no right, no folder) as a sentence that says where and what to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from pelcro_pipeline import workspace
+from pelcro_pipeline.errors import RefusedError
+
+_REMEDIES = {
+    errno.ENOSPC: "free space on its disk",
+    errno.EDQUOT: "free space within its quota",
+    errno.EROFS: "make its disk writable",
+    errno.EACCES: "give this account the right to it",
+    errno.EPERM: "give this account the right to it",
+    errno.ENOTDIR: "put a folder where a file stands",
+    errno.EEXIST: "put a folder where a file stands",
+    errno.EIO: "have its disk looked at",
+    errno.ENOENT: "put back what was taken away",
+}
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Raise RefusedError for what the machine will not do; other errors pass as they are."""
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        refused = refusal(str(error))
+        if refused is None:
+            raise
+        raise refused from error
+
+
+def refusal(said: str) -> RefusedError | None:
+    """The sentence for an error's words, or None where they tell of nothing that the machine refuses.
+
+    Words, because DuckDB, PyArrow and shutil keep the number of an error to themselves.
+    """
+    for number, remedy in _REMEDIES.items():
+        reason = os.strerror(number)
+        if reason in said:
+            # Python names the path behind the reason, and what is written to last; DuckDB before it.
+            paths = re.search(rf"{reason}: '([^']*)'(?: -> '([^']*)')?|\"([^\"\\]*)\\?\"[^\"]*{reason}", said)
+            path = next((each for each in reversed(paths.groups()) if each), None) if paths else None
+            return RefusedError(f"{path or workspace.home()}: {reason}: {remedy}, then start this again.")
+    return None
