@@ -154,6 +154,7 @@ def load(files: PreparedFiles, path: Path) -> dict[str, int]:
                     f"{path.name}: {', '.join(differing)} differ from the prepared files: nothing was replaced; "
                     "run the extract again."
                 )
+            # Closing does this too, and is silent where the disk is full.
             connection.execute("CHECKPOINT")
         loaded = counts(unfinished)
         unfinished.chmod(0o600)
