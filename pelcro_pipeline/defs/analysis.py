@@ -3,7 +3,6 @@
 import dagster as dg
 
 from pelcro_pipeline import connection as duck
-from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline import writing
 from pelcro_pipeline.conversion import passwords, sample, tables
 from pelcro_pipeline.defs import raw
@@ -70,8 +69,8 @@ _BAD_ROWS = {
 def analysis(extract: Extracts):
     paths = extract.paths
     with as_failure(), duck.connect() as connection:
-        settings = extract_settings.load(paths.delivered)
         reading = delivery.opened(paths.reading)
+        settings = reading.settings
         if altered := tables.altered(connection, reading, paths.conversion):
             raise RefusedError(
                 f"Not as it was converted: {', '.join(altered[:5])}. Run the extract again from the start."

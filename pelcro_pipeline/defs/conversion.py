@@ -6,7 +6,6 @@ import dagster as dg
 import pandas as pd
 
 from pelcro_pipeline import connection as duck
-from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline import writing
 from pelcro_pipeline.conversion import preview, sample, tables
 from pelcro_pipeline.conversion.select import select
@@ -16,6 +15,7 @@ from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import asset_spec, column_schema, markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import schema, sql
 from pelcro_pipeline.spec.sql import literal
 
@@ -57,11 +57,12 @@ _STEPS = {
 def conversion(extract: Extracts):
     paths = extract.paths
     with as_failure(), duck.connect() as connection:
-        settings = extract_settings.load(paths.delivered)
         reading = delivery.opened(paths.reading)
+        settings = reading.settings
         with writing.whole_folder(paths.conversion) as folder:
             convert(connection, reading, settings, folder)
             tables.seal_up(connection, reading, folder)
+            reading.verify()
         tables.create_views(connection, reading, paths.conversion)
         constants = sql.constants(settings.today, settings.currency)
         for name, own in raw.TABLES.items():
@@ -83,7 +84,7 @@ def conversion(extract: Extracts):
             )
 
 
-def convert(connection, reading: delivery.Reading, settings: extract_settings.Settings, folder: Path) -> None:
+def convert(connection, reading: delivery.Reading, settings: Settings, folder: Path) -> None:
     """Write each delivered file's conversion into ``folder``."""
     for file in reading.files:
         to = tables.parquet(folder, file)

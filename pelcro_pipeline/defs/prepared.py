@@ -3,7 +3,6 @@
 import dagster as dg
 
 from pelcro_pipeline import connection as duck
-from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline import writing
 from pelcro_pipeline.conversion import sample
 from pelcro_pipeline.defs import lineage
@@ -54,8 +53,8 @@ _CONVERSIONS = {
 def prepared(extract: Extracts):
     paths = extract.paths
     with as_failure(), duck.connect() as connection:
-        settings = extract_settings.load(paths.delivered)
         reading = delivery.opened(paths.reading)
+        settings = reading.settings
         verdict.open_on(connection, reading, paths.conversion, paths.analysis)
         verdict.verify(connection, reading, paths.conversion, paths.analysis)
         tables.create_views(connection, reading, settings)
@@ -98,6 +97,7 @@ def prepared_archive(extract: Extracts) -> dg.MaterializeResult:
         verdict.open_on(connection, reading, paths.conversion, paths.analysis)
         with writing.whole_folder(paths.archive) as folder:
             written = archive.write(connection, reading, paths.conversion, paths.analysis / "ledger.parquet", folder)
+            reading.verify()
     lines = [f"| {name} | {count} |" for name, count in written.items()]
     return dg.MaterializeResult(
         metadata={

@@ -4,7 +4,6 @@ import dagster as dg
 import pandas as pd
 
 from pelcro_pipeline import connection as duck
-from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline.defs import lineage
 from pelcro_pipeline.defs.checks import check, statistics_conform
 from pelcro_pipeline.defs.partitions import extracts
@@ -43,7 +42,7 @@ def staging_database(extract: Extracts):
     """
     paths = extract.paths
     with as_failure():
-        files = database.PreparedFiles(paths.prepared, extract_settings.load(paths.delivered), paths.seals)
+        files = database.PreparedFiles(paths.prepared, delivery.opened(paths.reading).settings, paths.seals)
         counts = database.load(files, paths.database("staging"))
     yield dg.MaterializeResult(
         metadata={
@@ -91,7 +90,7 @@ def staging_migration_statistics(extract: Extracts):
     paths = extract.paths
     with as_failure(), duck.connect() as connection:
         reading = delivery.opened(paths.reading)
-        files = database.PreparedFiles(paths.prepared, extract_settings.load(paths.delivered), paths.seals)
+        files = database.PreparedFiles(paths.prepared, reading.settings, paths.seals)
         verdict.open_on(connection, reading, paths.conversion, paths.analysis)
         verdict.verify(connection, reading, paths.conversion, paths.analysis)
         files.verify(connection)

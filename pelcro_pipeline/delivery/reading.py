@@ -12,7 +12,7 @@ from typing import TextIO
 import duckdb
 import pyarrow
 import pyarrow.parquet
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline.conversion import passwords
@@ -153,10 +153,21 @@ class Reading(BaseModel):
     files: tuple[DeliveredFile, ...]
     #: Of the folder, settings included, as it was when it was read.
     fingerprint: str
+    #: As they were then, and with a day: every step judges by the same, though midnight may pass between two.
+    settings: Settings
 
     def holding(self, object_: str) -> tuple[DeliveredFile, ...]:
         """The files whose records can hold an object."""
         return tuple(file for file in self.files if object_ in file.objects)
+
+    def verify(self) -> None:
+        """Raise UnusableInputError where a delivered file is no longer the one that was read."""
+        for file in self.files:
+            stat = Path(file.delivered).stat() if Path(file.delivered).exists() else None
+            if stat is None or (stat.st_size, stat.st_mtime_ns) != file.stamp:
+                raise UnusableInputError(
+                    f"{file.name} has changed since it was read: run the extract again from the start."
+                )
 
     def moved(self, folder: Path, to: Path) -> Reading:
         """The same reading, with what was kept in ``folder`` standing in ``to``."""
@@ -194,25 +205,24 @@ def opened(path: Path) -> Reading:
     """The reading that stands at ``path``. Raises UnusableInputError where a delivered file is no
     longer the one that was read."""
     reading = Reading.model_validate_json(path.read_text())
-    for file in reading.files:
-        stat = Path(file.delivered).stat() if Path(file.delivered).exists() else None
-        if stat is None or (stat.st_size, stat.st_mtime_ns) != file.stamp:
-            raise UnusableInputError(
-                f"{file.name} has changed since it was read: run the extract again from the start."
-            )
+    reading.verify()
     return reading
 
 
 def is_read(path: Path, folder: Path) -> bool:
     """Whether the reading that stands at ``path``, if one does, is of ``folder`` as it is now."""
-    return path.exists() and Reading.model_validate_json(path.read_text()).fingerprint == fingerprint(folder)
+    try:
+        return path.exists() and Reading.model_validate_json(path.read_text()).fingerprint == fingerprint(folder)
+    except ValidationError:
+        # It is of an earlier version of this code.
+        return False
 
 
 def read(folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDBPyConnection) -> Reading:
     """Read every delivered file of ``folder``; what must be kept beside it goes into ``into``.
 
-    Raises UnusableInputError where a file cannot be read (FILE-UNREADABLE) or lacks what nothing
-    can stand without (FILE-MISSING).
+    Raises UnusableInputError where a file cannot be read (FILE-UNREADABLE), lacks what nothing can
+    stand without (FILE-MISSING), or changed meanwhile.
     """
     paths = delivered(folder, settings)
     found = fingerprint(folder)
@@ -225,8 +235,11 @@ def read(folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDB
         raise UnusableInputError(
             f"Two of the delivered files and sheets are called {name}: rename one and deliver again."
         )
-    reading = Reading(files=files, fingerprint=found)
+    judged_on = settings.model_copy(update={"migration_date": settings.today})
+    reading = Reading(files=files, fingerprint=found, settings=judged_on)
     _nothing_missing(reading, connection)
+    if fingerprint(folder) != found:
+        raise UnusableInputError(f"{folder.name} changed while it was read: run it again once it is whole.")
     return reading
 
 
