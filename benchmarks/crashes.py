@@ -26,7 +26,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,8 @@ from pelcro_pipeline.workspace import ExtractPaths
 
 ROOT = Path(__file__).resolve().parent.parent
 BUNDLED = ROOT / "data" / "extracts" / "harbour-review-2026-10-01"
+#: Each on what the one before leaves.
+_COMMANDS = ("dry-run", "production", "revert", "purge")
 #: Kills one after the other on what the last has left, before the command is let be.
 _IN_A_ROW = 3
 _CHANGES = ("os.rename", "os.link", "os.remove", "shutil.rmtree")
@@ -219,25 +221,26 @@ class Workspaces:
             sys.exit(f"{' '.join(arguments)}: {ended.said}")
         return ended
 
-    def scenes(self) -> dict[str, Scene]:
-        """The commands to kill, each on the workspace that the one before has left."""
+    def scenes(self) -> Iterator[Scene]:
+        """The commands to kill, each on the workspace that the one before leaves when it is let be."""
         signed = ("sign-off", self.name, "--by", "Jane Doe", "--role", "Publisher")
         dry_run, production = ("dry-run", str(self._later)), ("production", self.name)
         revert, purge = ("revert", self.name), ("purge", self.name)
         for arguments in (("dry-run", str(self._earlier)), signed, production):
             self.must(*arguments)
-        scenes = {"dry-run": self._scene(dry_run, signed, production, revert)}
+        yield from self._scene(dry_run, signed, production, revert)
         self.must(*signed)
-        scenes["production"] = self._scene(production, revert, ("status",))
-        scenes["revert"] = self._scene(revert, production, ("status",))
-        scenes["purge"] = self._scene(purge, production, revert, ("status",))
-        return scenes
+        yield from self._scene(production, revert, ("status",))
+        yield from self._scene(revert, production, ("status",))
+        yield from self._scene(purge, production, revert, ("status",))
 
-    def _scene(self, arguments: tuple[str, ...], *asked: tuple[str, ...]) -> Scene:
+    def _scene(self, arguments: tuple[str, ...], *asked: tuple[str, ...]) -> Iterator[Scene]:
         base, earlier = self.keep(f"before {arguments[0]}"), places(self.paths)
         ended = self.must(*arguments)
         later, standing = places(self.paths), names(self.home)
-        return Scene(base, arguments, asked, earlier, later, standing, ended.changes, ended.seconds)
+        left = self.keep(f"after {arguments[0]}")
+        yield Scene(base, arguments, asked, earlier, later, standing, ended.changes, ended.seconds)
+        self.restore(left)
 
 
 def broken_by_kill(workspaces: Workspaces, scene: Scene, **moment: float) -> tuple[list[str], Ended]:
@@ -293,6 +296,9 @@ def main() -> None:
     """Kill, and say what was broken."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=100, help="of dry-run and of production; of the others a fifth")
+    parser.add_argument(
+        "--up-to", dest="command", choices=_COMMANDS, default=_COMMANDS[-1], help="the last of the commands to kill"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--extract", type=Path, default=BUNDLED)
     given = parser.parse_args()
@@ -302,8 +308,7 @@ def main() -> None:
     os.environ.pop("DAGSTER_HOME", None)
     with tempfile.TemporaryDirectory() as folder:
         workspaces = Workspaces(Path(folder), given.extract.resolve())
-        scenes = workspaces.scenes()
-        for name, scene in scenes.items():
+        for name, scene in zip(_COMMANDS[: _COMMANDS.index(given.command) + 1], workspaces.scenes(), strict=False):
             kills = given.kills if name in ("dry-run", "production") else max(1, given.kills // 5)
             changes = moments.sample(range(1, scene.changes + 1), scene.changes)
             how: Counter[str] = Counter()

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+import datetime
 import errno
+import importlib
 import os
+import random
+import shutil
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from pelcro_pipeline import connection as duck
-from pelcro_pipeline import lock, writing
-from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline import lock, machine, workspace, writing
+from pelcro_pipeline.delivery import reading
+from pelcro_pipeline.errors import RefusedError, UnusableInputError
+from pelcro_pipeline.prepared.files import NAMES
 from pelcro_pipeline.review import sign_off, statistics
+from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import ExtractPaths
-from pelcro_pipeline_tests.extract import Delivery, Migration, changed, migrate, reader
+from pelcro_pipeline_tests.extract import (
+    PLAN_ID,
+    PLANS,
+    PRODUCTS,
+    Delivery,
+    Migration,
+    Row,
+    changed,
+    crew,
+    customer,
+    gift,
+    migrate,
+    reader,
+)
 from pelcro_pipeline_tests.test_graph import Silent
 
 BUNDLED = sorted(each for each in (Path(__file__).parents[1] / "data" / "extracts").iterdir() if each.is_dir())
@@ -56,6 +79,46 @@ def test_every_run_makes_the_same_however_many_threads(extract, threads, tmp_pat
     for run in ("again", "and again"):
         threads(4)
         assert made(migrate(extract, tmp_path / run)) == once
+
+
+def test_the_order_of_the_records_decides_no_fate(tmp_path):
+    given = [
+        *gift(1, 2),
+        *crew("admin", "member", first=3),
+        reader(5, {"subscription.quantity": "0"}),
+        reader(6, {PLAN_ID: "no such plan"}),
+        reader(7, {"address.shipping_country": "nowhere"}),
+        reader(8, {"customer.email": "none"}),
+        customer(9),
+    ]
+    delivered = migrate(Delivery(given), tmp_path / "delivered")
+    for seed in range(3):
+        shuffled = random.Random(seed).sample(given, len(given))
+        migration = migrate(Delivery(shuffled, PRODUCTS[::-1], PLANS[::-1]), tmp_path / str(seed))
+        assert fates(migration) == fates(delivered)
+        for name in NAMES:
+            assert contents(migration.prepared(name)) == contents(delivered.prepared(name))
+
+
+def fates(migration: Migration) -> Counter[tuple]:
+    """What became of each object, whatever its line."""
+    return Counter((each["object"], each["key"], each["disposition"], each["rule"]) for each in migration.ledger)
+
+
+def contents(records: list[Row]) -> Counter[tuple]:
+    """The records, whatever their order."""
+    return Counter(tuple(each.items()) for each in records)
+
+
+def test_the_times_of_the_files_decide_nothing(tmp_path):
+    folder = Delivery([reader(1), reader(2)]).into(tmp_path / "delivered" / "extracts" / "harbour-review")
+    expected = made(migrate(Delivery([reader(1), reader(2)]), tmp_path / "now"))
+    for at in (0, 4_000_000_000):
+        paths = ExtractPaths(tmp_path / str(at), folder.name)
+        shutil.copytree(folder, paths.delivered)
+        for each in paths.delivered.iterdir():
+            os.utime(each, (at, at))
+        assert made(migrate(paths.delivered, paths.home)) == expected
 
 
 def test_addresses_of_both_types_left_over_by_one_record_have_an_order(tmp_path):
@@ -112,11 +175,17 @@ def test_a_load_that_was_killed_cannot_be_taken_back(tmp_path):
     assert path.is_file()
 
 
-def test_a_dry_run_cut_short_leaves_nothing_to_sign(tmp_path, monkeypatch):
+@pytest.fixture
+def dry_run(tmp_path, monkeypatch):
+    """Runs an extract of the workspace dry, in Dagster."""
     pytest.importorskip("dagster")
     from pelcro_pipeline.defs import run
 
     monkeypatch.setenv("PELCRO_HOME", str(tmp_path))
+    return lambda paths: run.job("dry_run", paths, {}, Silent())
+
+
+def test_a_dry_run_cut_short_leaves_nothing_to_sign(dry_run, tmp_path, monkeypatch):
     migration = migrate(Delivery([reader(1)]), tmp_path)
     migration.staged()
     sign_off.sign(migration.paths, "Jane Doe", "Publisher")
@@ -129,6 +198,146 @@ def test_a_dry_run_cut_short_leaves_nothing_to_sign(tmp_path, monkeypatch):
 
     monkeypatch.setattr(statistics, "staging", stopped)
     with pytest.raises(RefusedError, match="before it was counted"):
-        run.job("dry_run", migration.paths, {}, Silent())
+        dry_run(migration.paths)
     with pytest.raises(RefusedError, match="not as it was counted"):
         sign_off.sign(migration.paths, "Jane Doe", "Publisher")
+
+
+REFUSED_BY_THE_MACHINE = {
+    "a full disk": lambda folder: (folder / "full").write_text("written"),
+    "a full disk, by DuckDB": lambda folder: duckdb.sql(f"COPY (FROM range(100000)) TO '{folder / 'full'}'"),
+    "a full disk, copied to": lambda folder: shutil.copytree(folder / "from", folder / "to", dirs_exist_ok=True),
+    "a file for a folder": lambda folder: writing.private_folder(folder / "from" / "file" / "folder"),
+    "a file for a folder, by DuckDB": lambda folder: duckdb.sql(
+        f"COPY (SELECT 1) TO '{folder / 'from' / 'file' / 'a'}'"
+    ),
+    "what is gone": lambda folder: (folder / "gone").read_text(),
+}
+
+
+@pytest.mark.parametrize("work", REFUSED_BY_THE_MACHINE.values(), ids=REFUSED_BY_THE_MACHINE)
+def test_what_the_machine_refuses_is_a_sentence_that_names_the_place(work, tmp_path):
+    (tmp_path / "from").mkdir()
+    (tmp_path / "to").mkdir()
+    (tmp_path / "from" / "file").write_text("a delivered line\n")
+    (tmp_path / "full").symlink_to("/dev/full")
+    (tmp_path / "to" / "file").symlink_to("/dev/full")
+    with pytest.raises(RefusedError, match="then start this again") as refused, machine.refusals():
+        work(tmp_path)
+    assert str(tmp_path) in str(refused.value) or str(workspace.home()) in str(refused.value)
+
+
+def test_what_the_machine_does_not_refuse_passes_as_it_is():
+    with pytest.raises(duckdb.ParserException), machine.refusals():
+        duckdb.sql("no SQL")
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    told = reading._nothing_missing
+
+    def grown(read: reading.Reading, connection: duckdb.DuckDBPyConnection) -> None:
+        told(read, connection)
+        grow(Path(read.files[0].delivered))
+
+    monkeypatch.setattr(reading, "_nothing_missing", grown)
+    with pytest.raises(UnusableInputError, match="harbour-review changed while it was read"):
+        migrate(Delivery([reader(1)]), tmp_path)
+
+
+def grow(path: Path) -> None:
+    """Write a last line once more."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(path.read_text(encoding="utf-8").splitlines(keepends=True)[-1])
+
+
+@pytest.mark.parametrize(("step", "made"), [("conversion", "conversion"), ("prepared", "archive")])
+def test_a_file_that_changes_while_it_is_converted_or_archived_is_refused(step, made, dry_run, tmp_path, monkeypatch):
+    paths = ExtractPaths(tmp_path, "harbour-review")
+    Delivery([reader(1)]).into(paths.delivered)
+    module = importlib.import_module(f"pelcro_pipeline.defs.{step}")
+    owner, name = (module, "convert") if step == "conversion" else (module.archive, "write")
+    done = getattr(owner, name)
+
+    def grown(*given: object) -> object:
+        result = done(*given)
+        grow(paths.delivered / "customers.csv")
+        return result
+
+    monkeypatch.setattr(owner, name, grown)
+    with pytest.raises(UnusableInputError, match=r"customers\.csv has changed since it was read"):
+        dry_run(paths)
+    assert not getattr(paths, made).exists()
+    assert list(tmp_path.rglob("*.unfinished")) == []
+
+
+def test_every_step_judges_by_the_day_of_the_reading(dry_run, tmp_path, monkeypatch):
+    paths = ExtractPaths(tmp_path, "harbour-review")
+    Delivery([reader(1)], settings="taxes = false\n").into(paths.delivered)
+    days = iter([datetime.date(2026, 11, 1), datetime.date(2026, 11, 2)])
+    monkeypatch.setattr(Settings, "today", property(lambda settings: settings.migration_date or next(days)))
+    dry_run(paths)
+    assert reading.opened(paths.reading).settings.migration_date == datetime.date(2026, 11, 1)
+    assert next(days) == datetime.date(2026, 11, 2)
+
+
+@pytest.mark.crashes
+def test_a_kill_at_any_moment_leaves_the_earlier_or_the_later():
+    """A small share of what benchmarks/crashes.py does by the hundred."""
+    root = BUNDLED[0].parents[2]
+    killing = [root / "benchmarks" / "crashes.py", "--up-to", "dry-run", "--kills", "6", "--extract", BUNDLED[0]]
+    done = subprocess.run(
+        [sys.executable, *killing],
+        env=os.environ | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def commanded(home: Path, *arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", "from pelcro_pipeline.cli import main; main()", *map(str, arguments)],
+        env={name: value for name, value in os.environ.items() if not name.startswith("DAGSTER")}
+        | {"PELCRO_HOME": str(home)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_while_a_run_is_on_nothing_else_touches_its_extract(tmp_path):
+    folder = Delivery([reader(1)]).into(tmp_path / "harbour-review")
+    paths = ExtractPaths(tmp_path / "home", folder.name)
+    assert commanded(paths.home, "dry-run", folder).wait() == 0
+    before = files_of(paths)
+    changed(folder / "customers.csv", "Montréal", "Québec")
+    signed = ("sign-off", folder.name, "--by", "Jane Doe", "--role", "Publisher")
+    with lock.held(paths):
+        others = [
+            commanded(paths.home, *arguments)
+            for arguments in (("dry-run", folder), ("revert", folder.name), ("purge", folder.name), signed)
+        ]
+        for other in others:
+            _, said = other.communicate()
+            assert "Another run is working on harbour-review" in said
+            assert other.returncode == 1
+    assert files_of(paths) == before
+
+
+def files_of(paths: ExtractPaths) -> dict[str, bytes]:
+    """The delivered files, the prepared ones and the reports."""
+    folders = (paths.delivered, paths.prepared, paths.reports)
+    return {str(each.relative_to(paths.home)): each.read_bytes() for folder in folders for each in folder.iterdir()}
+
+
+def test_three_extracts_at_once_end_as_each_alone(tmp_path):
+    folders = [Delivery([reader(number), reader(9)]).into(tmp_path / f"title-{number}") for number in (1, 2, 3)]
+    for folder in folders:
+        assert commanded(tmp_path / "alone", "dry-run", folder).wait() == 0
+    for run in [commanded(tmp_path / "home", "dry-run", folder) for folder in folders]:
+        assert run.communicate()[1] == ""
+        assert run.returncode == 0
+    for folder in folders:
+        at_once, alone = (files_of(ExtractPaths(tmp_path / home, folder.name)) for home in ("home", "alone"))
+        assert at_once == alone
