@@ -388,7 +388,7 @@ def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review") ->
         ledger.create_ledger(connection, reading)
         verdict.save(connection, paths.analysis)
         for what, query in (("findings", findings.ordered()), ("ledger", ledger.ordered())):
-            connection.execute(f"COPY ({query}) TO {literal(str(paths.analysis / what))} (FORMAT parquet)")
+            connection.execute(f"COPY ({query}) TO {literal(str(paths.analysis / f'{what}.parquet'))} (FORMAT parquet)")
         found = _dicts(connection.sql(findings.ordered()))
         fates = _dicts(connection.sql(ledger.ordered()))
         counted, broken = conservation.fates(connection, reading), conservation.broken(connection, reading)
@@ -397,7 +397,7 @@ def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review") ->
         prepared_tables.create_views(connection, reading, settings)
         files.write(connection, reading, settings, paths.prepared)
         database.PreparedFiles(paths.prepared, settings, paths.seals).seal_up(connection)
-        archive.write(connection, reading, paths.conversion, paths.analysis / "ledger", paths.archive)
+        archive.write(connection, reading, paths.conversion, paths.analysis / "ledger.parquet", paths.archive)
     return Migration(paths, found, fates, counted, broken)
 
 

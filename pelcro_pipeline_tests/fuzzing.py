@@ -528,8 +528,6 @@ class Campaign:
             )
             assert accounted[file.name] == received, (file.name, accounted[file.name], received)
         database.load(migration.files, migration.paths.database("staging"))
-        (migration.paths.analysis / "ledger").rename(migration.paths.analysis / "ledger.parquet")
-        (migration.paths.analysis / "findings").rename(migration.paths.analysis / "findings.parquet")
         held = [each["key"] for each in migration.ledger if each["object"] == "customer" and each["key"]]
         if held:
             explanation.of(migration.paths, held[-1])

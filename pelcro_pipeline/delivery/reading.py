@@ -269,7 +269,8 @@ def _sheets(path: Path, into: Path, settings: Settings) -> Iterator[_Sheet]:
         for name, rows in workbook.sheets(path):
             to = _next(into)
             with to.open("w", encoding="utf-8", newline="") as out:
-                writer = csv.writer(out, lineterminator="\n")
+                # Quotation marks keep a lone carriage return in its cell.
+                writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
                 numbers = [number for number, row in rows if writer.writerow(row)]
             yield _Sheet(name=f"{path.name}#{name}", delivered=path, path=to, numbers=numbers)
         return
@@ -327,7 +328,7 @@ def _file(
         )
     try:
         scanned = _scanned(file, settings, connection)
-    except (duckdb.InvalidInputException, duckdb.ConversionException):
+    except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.NotImplementedException):
         scanned = None
     # DuckDB passes over the header: a quotation mark astray in it swallows records without an error.
     numbered = _numbered(scanned, sheet, into) if scanned and one_line else None
