@@ -61,7 +61,11 @@ def new(folder: Annotated[Path, typer.Argument(help="Where the request is writte
     """Write empty templates, an extract.toml and the data dictionary into FOLDER."""
     if folder.exists() and not folder.is_dir():
         raise UnusableInputError(f"{folder} is a file: name a folder.")
-    for path in templates.write(folder):
+    try:
+        written = templates.write(folder)
+    except OSError as error:
+        raise UnusableInputError(f"{folder} cannot be written to ({error.strerror}): name another folder.") from error
+    for path in written:
         _out.print(f"  {path}", soft_wrap=True)
     _out.print(f"Send these to the publisher, or fill them; then: {_COMMAND} dry-run FOLDER", soft_wrap=True)
 

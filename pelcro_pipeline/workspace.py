@@ -25,8 +25,9 @@ def home() -> Path:
 
 
 def is_extract_name(name: str) -> bool:
-    """Whether a name can be an extract's."""
-    return _EXTRACT_NAME.fullmatch(name) is not None and not name.endswith(".") and not is_passing(name)
+    """Whether a name can be an extract's: none that would make its places another extract's."""
+    taken = is_passing(name) or name.endswith((".", ".lock")) or ".duckdb" in name
+    return _EXTRACT_NAME.fullmatch(name) is not None and not taken
 
 
 @dataclass(frozen=True)

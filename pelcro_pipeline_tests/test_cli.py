@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pelcro_pipeline_tests.extract import Delivery, reader
+from pelcro_pipeline_tests.extract import Delivery, as_csv, reader
 
 EXTRACT = "harbour-review"
 
@@ -63,6 +63,8 @@ def test_new_writes_the_request(home, tmp_path):
 def test_arguments_that_cannot_be_used_are_refused_at_once(home, folder):
     (folder / "file").touch()
     assert "is a file" in refused(command(home, "new", folder / "file"), 2)
+    assert "cannot be written to (Not a directory)" in refused(command(home, "new", folder / "file" / "request"), 2)
+    assert "There is no folder xxx" in refused(command(home, "dry-run", "x" * 300), 2)
     assert "There is no folder nowhere" in refused(command(home, "dry-run", "nowhere"), 2)
     assert "There is no extract nowhere" in refused(command(home, "production", "nowhere"), 2)
     named = folder.rename(folder.with_name("harbour review"))
@@ -93,6 +95,32 @@ def test_an_empty_folder_is_refused(home, tmp_path):
 def test_a_file_that_cannot_be_read_is_refused_by_name(home, folder):
     (folder / "customers.csv").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")
     assert "customers.csv is not text" in refused(command(home, "dry-run", folder), 2)
+
+
+def test_what_cannot_be_copied_harms_nothing_that_stands(home, folder):
+    standing = Delivery([reader(1)]).into(home / "extracts" / EXTRACT)
+    kept = {path.name: path.read_bytes() for path in standing.iterdir()}
+    os.mkfifo(folder / "pipe.csv")
+    assert "pipe.csv is a pipe, a socket or a device" in refused(command(home, "dry-run", folder), 2)
+    (folder / "pipe.csv").unlink()
+    (folder / "link.csv").symlink_to("/etc/passwd")
+    assert f"link.csv in {EXTRACT} is no file of this folder" in refused(command(home, "dry-run", folder), 2)
+    assert {path.name: path.read_bytes() for path in standing.iterdir()} == kept
+
+
+def test_delivered_text_is_neither_markup_nor_sql_nor_a_terminal_s(home, tmp_path):
+    hostile = {'customer.common_metadata.x";--': "[/bold]\x1b[2J", "[/red]": "'; DROP TABLE customers; --"}
+    folder = Delivery(texts={"[bold]a[red]'.csv": as_csv([reader(1, hostile), reader(2, hostile)])}).into(
+        tmp_path / EXTRACT
+    )
+    done = command(home, "dry-run", folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = command(home, "explain", EXTRACT, "HR1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b" not in done.stdout
+    assert "[bold]a[red]'.csv line 2" in done.stdout
+    assert "DROP TABLE customers; --" in done.stdout
+    assert "is no customer's id" in refused(command(home, "explain", EXTRACT, "HR1\x1b"), 2)
 
 
 def test_an_unknown_setting_is_refused_by_name(home, folder):

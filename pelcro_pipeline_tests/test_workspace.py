@@ -25,7 +25,9 @@ def test_of_each_publisher_the_newest_delivery_counts(names, newest):
     assert workspace.newest_of_each_publisher(names) == newest
 
 
-@pytest.mark.parametrize("name", ["a.unfinished", "a.replaced", ".a", "a/b", "", "a.", "../a", "a b"])
+@pytest.mark.parametrize(
+    "name", ["a.unfinished", "a.replaced", "a.lock", "a.duckdb", "a.duckdb.b", ".a", "a/b", "", "a.", "../a", "a b"]
+)
 def test_what_is_half_written_or_no_name_is_no_extract(name):
     assert not workspace.is_extract_name(name)
 

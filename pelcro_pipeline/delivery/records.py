@@ -32,7 +32,7 @@ def cut(file: DeliveredFile, places: np.ndarray) -> Iterator[bytes]:
 def cells(file: DeliveredFile, places: np.ndarray) -> list[list[str]]:
     """The cells of the records at ``places``, in the order of the file's columns.
 
-    DuckDB lets an empty cell pass behind the last column: it is none of theirs.
+    DuckDB lets empty cells pass behind the last column: they are none of theirs.
     """
     _, *records = cut(file, places)
     texts = (io.StringIO(record.decode(), newline="") for record in records)
