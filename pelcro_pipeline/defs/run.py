@@ -13,7 +13,7 @@ from typing import Protocol
 import dagster as dg
 from sqlalchemy.exc import OperationalError
 
-from pelcro_pipeline import instance, workspace
+from pelcro_pipeline import instance, lock, workspace
 from pelcro_pipeline.definitions import defs
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
@@ -34,7 +34,7 @@ class Watcher(Protocol):
 
 def register(home: Path) -> None:
     """Make every extract of a workspace a partition, to be chosen in the UI."""
-    with dg.DagsterInstance.from_config(str(instance.prepare(home))) as recorded:
+    with _recorded(home) as recorded:
         recorded.add_dynamic_partitions(extracts.name, workspace.extracts(home))
 
 
@@ -44,8 +44,7 @@ def job(name: str, paths: ExtractPaths, ops: dict, watcher: Watcher) -> None:
     # The command line shows bars and a sentence; the events are in the instance.
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     run_id = str(uuid.uuid4())
-    folder = instance.prepare(paths.home)
-    with _recording(folder), dg.DagsterInstance.from_config(str(folder)) as recorded:
+    with _recorded(paths.home) as recorded:
         recorded.add_dynamic_partitions(extracts.name, [paths.extract])
         done = threading.Event()
         watching = threading.Thread(target=_watch, args=(recorded, run_id, watcher, done), daemon=True)
@@ -66,13 +65,20 @@ def job(name: str, paths: ExtractPaths, ops: dict, watcher: Watcher) -> None:
 
 
 @contextmanager
-def _recording(folder: Path) -> Iterator[None]:
-    """Raise RefusedError where the instance's database does not take what is recorded."""
+def _recorded(home: Path) -> Iterator[dg.DagsterInstance]:
+    """The workspace's instance. Raises RefusedError where its database does not take what is recorded."""
     try:
-        yield
+        # The first to open an instance makes its databases: two that do so at once stop each other.
+        with lock.awaited(home / "dagster"):
+            recorded = dg.DagsterInstance.from_config(str(instance.prepare(home)))
+            recorded.get_runs_count()
+            recorded.get_dynamic_partitions(extracts.name)
+            recorded.all_instigator_state()
+        with recorded:
+            yield recorded
     except OperationalError as error:
         raise RefusedError(
-            f"Dagster cannot keep its records in {folder} ({error.orig}): "
+            f"Dagster cannot keep its records in {home / 'dagster'} ({error.orig}): "
             "free space on its disk and make it writable, then start this again."
         ) from error
 
