@@ -340,10 +340,11 @@ def _numbered(file: DeliveredFile, sheet: _Sheet, into: Path) -> DeliveredFile |
     split its text as the book does."""
     if sheet.numbers is not None:
         return _with_lines(file, sheet.numbers[1:], into) if file.records == len(sheet.numbers) - 1 else None
-    # DuckDB may or may not split at a lone carriage return.
-    if text.has_lone_returns(sheet.path):
+    lines, returns_alone = text.line_feeds(sheet.path)
+    # DuckDB may or may not split at one.
+    if returns_alone:
         return None
-    if text.line_feeds(sheet.path) == file.records + 1:
+    if lines == file.records + 1:
         return file
     lines, blank = text.record_lines(sheet.path)
     lines, blank = lines[1:], blank[1:]
@@ -376,7 +377,6 @@ def _rewritten(
             elif len(cells) != width:
                 set_aside.append((number, "FILE-RAGGED", raw))
             else:
-                # DuckDB skips the blank line that a single empty cell would make.
                 writer.writerow(cells)
                 numbers.append(number)
         if text.is_open_ended(raw, file.delimiter):

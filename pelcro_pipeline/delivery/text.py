@@ -161,25 +161,17 @@ def is_open_ended(raw: str, delimiter: str) -> bool:
     return False
 
 
-def line_feeds(path: Path) -> int:
-    """How many lines the file has, the last with or without a line feed."""
-    count, last = 0, b""
+def line_feeds(path: Path) -> tuple[int, bool]:
+    """How many lines the file has, the last with or without a line feed; whether a carriage return stands alone."""
+    count, last, alone = 0, b"\n", False
     for chunk in chunks(path):
         count += chunk.count(b"\n")
+        alone |= last.endswith(b"\r") and not chunk.startswith(b"\n")
+        # Looking for one costs a tenth of counting them, and most files have none.
+        if not alone and b"\r" in chunk:
+            alone = chunk.count(b"\r") - chunk.endswith(b"\r") > chunk.count(b"\r\n")
         last = chunk
-    return count + (not last.endswith(b"\n"))
-
-
-def has_lone_returns(path: Path) -> bool:
-    """Whether a carriage return ends a line, or stands in a cell, without a line feed behind it."""
-    returned = False
-    for chunk in chunks(path):
-        if returned and not chunk.startswith(b"\n"):
-            return True
-        returned = chunk.endswith(b"\r")
-        if chunk.count(b"\r") - returned > chunk.count(b"\r\n"):
-            return True
-    return returned
+    return count + (not last.endswith(b"\n")), alone or last.endswith(b"\r")
 
 
 def record_lines(path: Path) -> tuple[np.ndarray, np.ndarray]:
