@@ -15,9 +15,7 @@ import tempfile
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from rich.console import Console
-from rich.table import Table
-from speed import FLOOR, IMPORTED, JUDGED, ROOT, measured, python
+from speed import FLOOR, IMPORTED, JUDGED, ROOT, measured, python, show
 
 from pelcro_pipeline.delivery.header import attribute_of
 from pelcro_pipeline.spec import ATTRIBUTES
@@ -130,16 +128,10 @@ def chart(found: dict[int, list[tuple[str, float, float, float]]], path: Path) -
 
 def main() -> None:
     sizes = [int(size) for size in sys.argv[1:]] or [100_000]
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("subscriptions", "what", "seconds", "times the floor", "peak MB"):
-        table.add_column(heading, justify="left" if heading == "what" else "right", no_wrap=True)
     with tempfile.TemporaryDirectory() as folder:
         found = {size: figures(size, Path(folder)) for size in sizes}
-    for size, rows in found.items():
-        for what, seconds, ratio, memory in rows:
-            table.add_row(f"{size:,}", what, f"{seconds:.1f}", f"{ratio:.1f}", f"{memory:,.0f}")
     chart(found, Path(__file__).parent / "peers.png")
-    Console(width=100).print(table)
+    show(found)
 
 
 if __name__ == "__main__":

@@ -95,16 +95,21 @@ def figures(subscriptions: int, at: Path) -> list[tuple[str, float, float, float
     ]
 
 
-def main() -> None:
-    sizes = [int(size) for size in sys.argv[1:]] or [100_000]
+def show(found: dict[int, list[tuple[str, float, float, float]]]) -> None:
+    """Print the figures of each size."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("subscriptions", "what", "seconds", "times the floor", "peak MB"):
         table.add_column(heading, justify="left" if heading == "what" else "right", no_wrap=True)
-    with tempfile.TemporaryDirectory() as folder:
-        for size in sizes:
-            for what, seconds, ratio, memory in figures(size, Path(folder)):
-                table.add_row(f"{size:,}", what, f"{seconds:.1f}", f"{ratio:.1f}", f"{memory:,.0f}")
+    for size, rows in found.items():
+        for what, seconds, ratio, memory in rows:
+            table.add_row(f"{size:,}", what, f"{seconds:.1f}", f"{ratio:.1f}", f"{memory:,.0f}")
     Console(width=100).print(table)
+
+
+def main() -> None:
+    sizes = [int(size) for size in sys.argv[1:]] or [100_000]
+    with tempfile.TemporaryDirectory() as folder:
+        show({size: figures(size, Path(folder)) for size in sizes})
 
 
 if __name__ == "__main__":
