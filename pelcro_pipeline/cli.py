@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -198,11 +197,9 @@ def ui(port: Annotated[int, typer.Option(help="The port on this machine.")] = 30
         "--port",
         str(port),
     ]
-    raise typer.Exit(
-        subprocess.run(
-            command, env=os.environ | {"DAGSTER_HOME": str(instance.prepare(workspace.home()))} | _QUIET, check=False
-        ).returncode
-    )
+    # In place of this process, so that whoever ends it ends the UI.
+    sys.stdout.flush()
+    os.execve(command[0], command, os.environ | {"DAGSTER_HOME": str(instance.prepare(workspace.home()))} | _QUIET)
 
 
 def _named(extract: str) -> ExtractPaths:

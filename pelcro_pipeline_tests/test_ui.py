@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -122,13 +123,14 @@ def server(tmp_path_factory) -> Iterator[Server]:
             env=environment | {"PELCRO_HOME": str(home)},
             stdout=out,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     server = Server(home, port, log)
     try:
         until(lambda: answers(server))
         yield server
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=60)
 
 
