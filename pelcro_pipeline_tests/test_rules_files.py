@@ -91,6 +91,13 @@ def test_what_breaks_a_rule_is_found_and_nothing_else(case, tmp_path):
     assert_parted(case, tmp_path)
 
 
+def test_empty_cells_behind_the_last_column_make_a_record_ragged(tmp_path):
+    migration = migrate(delivered(f"{TWO}{LAST},\n{LAST.replace('HR3', 'HR4')},,\n"), tmp_path)
+    assert migration.fallen == [
+        f"customers.csv:{line} {each}: rejected FILE-RAGGED" for line in (4, 5) for each in OBJECTS
+    ]
+
+
 def test_a_card_number_is_never_told(tmp_path):
     with pytest.raises(UnusableInputError) as refused:
         migrate(Delivery([reader(1, {"Remarks": f"paid with {CARD}"})]), tmp_path)

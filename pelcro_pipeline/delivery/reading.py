@@ -344,6 +344,9 @@ def _numbered(file: DeliveredFile, sheet: _Sheet, into: Path) -> DeliveredFile |
     # DuckDB may or may not split at one.
     if returns_alone:
         return None
+    # FILE-RAGGED: DuckDB lets empty cells behind the last column pass.
+    if text.delimiters(sheet.path, file.delimiter) != (file.records + 1) * (len(file.columns) - 1):
+        return None
     if lines == file.records + 1:
         return file
     lines, blank = text.record_lines(sheet.path)
