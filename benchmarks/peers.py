@@ -52,30 +52,20 @@ path = sys.argv[1] + "/customers.csv"
 with open(path, newline="") as file:
     columns = patterns(next(csv.reader(file)))
 """
+_PANDERA = """
+import {peer}, pandera.{peer} as pa, pandera.errors
+schema = pa.DataFrameSchema({{name: pa.Column({text}, [pa.Check.str_matches(p)] if p else [], nullable=not filled)
+    for name, (p, filled) in columns.items()}})
+frame = {peer}.read_csv(path, {read})
+try:
+    schema.validate(frame, lazy=True)
+except pandera.errors.SchemaErrors as error:
+    print(len(error.failure_cases))
+"""
 #: Each prints how many cells it found to be wrong.
 PEERS = {
-    "pandera on polars": _HEADER
-    + """
-import pandera.polars as pa, pandera.errors, polars
-schema = pa.DataFrameSchema({name: pa.Column(str, [pa.Check.str_matches(p)] if p else [], nullable=not filled)
-    for name, (p, filled) in columns.items()})
-frame = polars.read_csv(path, infer_schema=False)
-try:
-    schema.validate(frame, lazy=True)
-except pandera.errors.SchemaErrors as error:
-    print(len(error.failure_cases))
-""",
-    "pandera on pandas": _HEADER
-    + """
-import pandas, pandera.pandas as pa, pandera.errors
-schema = pa.DataFrameSchema({name: pa.Column(object, [pa.Check.str_matches(p)] if p else [], nullable=not filled)
-    for name, (p, filled) in columns.items()})
-frame = pandas.read_csv(path, dtype=str)
-try:
-    schema.validate(frame, lazy=True)
-except pandera.errors.SchemaErrors as error:
-    print(len(error.failure_cases))
-""",
+    "pandera on polars": _HEADER + _PANDERA.format(peer="polars", text="str", read="infer_schema=False"),
+    "pandera on pandas": _HEADER + _PANDERA.format(peer="pandas", text="object", read="dtype=str"),
     "frictionless": _HEADER
     + """
 from frictionless import Checklist, Resource, Schema, system

@@ -30,13 +30,10 @@ def cut(file: DeliveredFile, places: np.ndarray) -> Iterator[bytes]:
 
 
 def cells(file: DeliveredFile, places: np.ndarray) -> list[list[str]]:
-    """The cells of the records at ``places``, in the order of the file's columns.
-
-    DuckDB lets empty cells pass behind the last column: they are none of theirs.
-    """
+    """The cells of the records at ``places``, in the order of the file's columns."""
     _, *records = cut(file, places)
     texts = (io.StringIO(record.decode(), newline="") for record in records)
-    return [next(csv.reader(text, delimiter=file.delimiter))[: len(file.columns)] for text in texts]
+    return [next(csv.reader(text, delimiter=file.delimiter)) for text in texts]
 
 
 def file_line(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, place: int) -> int:

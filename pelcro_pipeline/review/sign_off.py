@@ -49,22 +49,27 @@ class SignOff:
         return hashlib.sha256(repr(self).encode()).hexdigest()
 
 
-def state(paths: ExtractPaths) -> State:
-    """The state of an extract as it stands now. Raises RefusedError where there is no dry run."""
-    report = paths.statistics
+def _prepared(paths: ExtractPaths) -> list[Path]:
+    """The prepared files of an extract. Raises RefusedError where there is no dry run."""
     prepared = [paths.prepared / f"{name}.csv" for name in NAMES]
-    missing = [each.name for each in (*prepared, report) if not each.is_file()]
+    missing = [each.name for each in (*prepared, paths.statistics) if not each.is_file()]
     if missing:
         raise RefusedError(
             f"{paths.extract} has no {missing[0]} yet: run `pelcro-pipeline dry-run {paths.extract}` first."
         )
+    return prepared
+
+
+def state(paths: ExtractPaths) -> State:
+    """The state of an extract as it stands now. Raises RefusedError where there is no dry run."""
+    prepared = _prepared(paths)
     delivered = sorted(
         each for each in paths.delivered.rglob("*") if each.is_file() and each.name != extract_settings.FILE_NAME
     )
     return State(
         delivered=_digest(paths.delivered, delivered),
         prepared=_digest(paths.prepared, prepared),
-        statistics=statistics.digest(statistics.read(report)),
+        statistics=statistics.digest(statistics.read(paths.statistics)),
         settings=hashlib.sha256(extract_settings.load(paths.delivered).model_dump_json().encode()).hexdigest(),
         code=_digest(_PACKAGE, sorted(_PACKAGE.rglob("*.py"))),
     )
@@ -86,7 +91,7 @@ def staged(paths: ExtractPaths) -> PreparedFiles:
     Raises RefusedError where the prepared files or the statistics are not as they were made, or the
     staging database does not hold the prepared files.
     """
-    state(paths)
+    _prepared(paths)
     statistics.verify(paths)
     files = PreparedFiles(paths.prepared, extract_settings.load(paths.delivered), paths.seals)
     with duck.connect() as connection:

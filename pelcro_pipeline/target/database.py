@@ -132,10 +132,9 @@ def load(files: PreparedFiles, path: Path) -> dict[str, int]:
     It is built beside ``path`` and takes its place when every constraint has held and every cell
     has been compared; what stood there is kept as ``.previous``.
     """
-    writing.private_folder(path.parent)
-    unfinished = path.with_name(path.name + ".unfinished")
-    writing.discard(unfinished)
-    try:
+    with writing.whole(path) as unfinished:
+        # DuckDB takes an empty file for no database, and none for a new one.
+        unfinished.unlink()
         with duck.connect() as connection:
             files.verify(connection)
             # What takes its place only when it is whole is never recovered: its log cost a tenth of the load.
@@ -157,13 +156,9 @@ def load(files: PreparedFiles, path: Path) -> dict[str, int]:
             # Closing does this too, and is silent where the disk is full.
             connection.execute("CHECKPOINT")
         loaded = counts(unfinished)
-        unfinished.chmod(0o600)
         seal.mark(unfinished, _mark(files.seals, path))
         _keep(path)
-        unfinished.replace(path)
-        return loaded
-    finally:
-        writing.discard(unfinished)
+    return loaded
 
 
 def load_once(files: PreparedFiles, path: Path) -> dict[str, int]:
