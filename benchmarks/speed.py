@@ -47,6 +47,7 @@ for file in reading.files:
 judgement.judge(connection, reading, into, said)
 findings.create_findings(connection, reading, {})
 ledger.create_ledger(connection, reading)
+ledger.write(connection, into / "ledger.parquet")
 """
 
 IMPORTED = "import pelcro_pipeline.rules.judgement, pelcro_pipeline.delivery.reading"

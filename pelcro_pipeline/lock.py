@@ -19,18 +19,19 @@ _EVERY_SECONDS = 0.1
 
 
 @contextmanager
-def held(paths: ExtractPaths) -> Iterator[None]:
-    """Hold the extract's lock, its folders put back where a run was killed. Raises RefusedError where
-    another run holds it.
+def held(paths: ExtractPaths, run: str = "") -> Iterator[str]:
+    """Hold the extract's lock for ``run``, its folders put back where a run was killed; gives that one's id, or "".
+    Raises RefusedError where another run holds it.
 
     A Dagster pool would not do: a run killed with -9 keeps its slot and blocks the next (measured).
     """
     with _opened(paths.lock) as lock:
         for _ in range(_ATTEMPTS):
             if _taken(lock, fcntl.LOCK_EX):
-                for folder in paths.folders:
-                    writing.put_back(folder)
-                yield
+                with _named(lock, run) as killed:
+                    for folder in paths.folders:
+                        writing.put_back(folder)
+                    yield killed
                 return
             time.sleep(_EVERY_SECONDS)
         raise RefusedError(
@@ -46,6 +47,11 @@ def awaited(folder: Path) -> Iterator[None]:
         yield
 
 
+def killed(paths: ExtractPaths) -> str:
+    """The id of the run that was killed while it worked on the extract, or ""."""
+    return paths.lock.read_text() if paths.lock.exists() and not is_held(paths) else ""
+
+
 def is_held(paths: ExtractPaths) -> bool:
     """Whether a run is working on the extract."""
     if not paths.lock.exists():
@@ -57,7 +63,28 @@ def is_held(paths: ExtractPaths) -> bool:
 def _opened(path: Path) -> TextIO:
     writing.private_folder(path.parent)
     path.touch(mode=0o600)
-    return path.open("w")
+    return path.open("r+")
+
+
+@contextmanager
+def _named(lock: TextIO, run: str) -> Iterator[str]:
+    """Have the id of the run that holds it in the lock; gives what a killed one left there."""
+    killed = lock.read()
+    if not run:
+        yield killed
+        return
+    _write(lock, run)
+    try:
+        yield killed
+    finally:
+        _write(lock, "")
+
+
+def _write(lock: TextIO, run: str) -> None:
+    lock.seek(0)
+    lock.truncate()
+    lock.write(run)
+    lock.flush()
 
 
 def _taken(lock: TextIO, mode: int) -> bool:

@@ -1,4 +1,4 @@
-"""What the machine will not do (no space, no right, no folder) as a sentence that says where and what to do."""
+"""What the machine will not do (no space, no memory, no right, no folder) as a sentence that says where and what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from pelcro_pipeline import workspace
+from pelcro_pipeline import connection, workspace
 from pelcro_pipeline.errors import RefusedError
 
 _REMEDIES = {
@@ -24,6 +24,9 @@ _REMEDIES = {
     errno.EIO: "have its disk looked at",
     errno.ENOENT: "put back what was taken away",
 }
+#: DuckDB's words where its limit is reached: of what it spills, which is the space of the disk, or else of memory.
+_LIMIT = re.compile(r"\(\S+ \S+/(\S+ \S+) used\)")
+_SPILLED = "failed to offload data"
 
 
 @contextmanager
@@ -50,4 +53,11 @@ def refusal(said: str) -> RefusedError | None:
             paths = re.search(rf"{reason}: '([^']*)'(?: -> '([^']*)')?|\"([^\"\\]*)\\?\"[^\"]*{reason}", said)
             path = next((each for each in reversed(paths.groups()) if each), None) if paths else None
             return RefusedError(f"{path or workspace.home()}: {reason}: {remedy}, then start this again.")
+    if _SPILLED in said:
+        return refusal(os.strerror(errno.ENOSPC))
+    if limit := _LIMIT.search(said):
+        return RefusedError(
+            f"DuckDB may take {limit[1]} of memory, too little for this extract: allow it more with "
+            f"{connection.MEMORY}, then start this again."
+        )
     return None

@@ -387,10 +387,13 @@ def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review") ->
         findings.create_findings(connection, reading, passwords.proven(paths.delivered))
         ledger.create_ledger(connection, reading)
         verdict.save(connection, paths.analysis)
-        for what, query in (("findings", findings.ordered()), ("ledger", ledger.ordered())):
-            connection.execute(f"COPY ({query}) TO {literal(str(paths.analysis / f'{what}.parquet'))} (FORMAT parquet)")
+        connection.execute(
+            f"COPY ({findings.ordered()}) TO {literal(str(paths.analysis / 'findings.parquet'))} (FORMAT parquet)"
+        )
+        ledger.write(connection, paths.analysis / "ledger.parquet")
+        ledger.open_on(connection, paths.analysis / "ledger.parquet")
         found = _dicts(connection.sql(findings.ordered()))
-        fates = _dicts(connection.sql(ledger.ordered()))
+        fates = _dicts(connection.sql("FROM ledger"))
         counted, broken = conservation.fates(connection, reading), conservation.broken(connection, reading)
     with duck.connect() as connection:
         verdict.open_on(connection, reading, paths.conversion, paths.analysis)

@@ -13,7 +13,7 @@ from pelcro_pipeline.defs import run
 from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.delivery.records import file_line
 from pelcro_pipeline.errors import RefusedError
-from pelcro_pipeline.rules import verdict
+from pelcro_pipeline.rules import conservation, judgement, ledger, verdict
 from pelcro_pipeline.spec.sql import literal, quoted
 from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import ExtractPaths
@@ -167,3 +167,21 @@ def test_nothing_is_found_where_nothing_was_touched(ran):
         prepared(ran).verify(connection)
         with database.opened(ran.database("staging"), "staging", connection):
             assert database.compare(connection, prepared(ran), "staging.") == []
+
+
+def test_a_fate_too_many_or_too_few_breaks_conservation(kept):
+    reading = delivery.opened(kept.reading)
+    path = kept.analysis / "ledger.parquet"
+    with duck.connect() as connection:
+        judgement.judge(connection, reading, kept.conversion, reading.settings)
+        ledger.open_on(connection, path)
+        assert conservation.broken(connection, reading) == []
+        ((file, line, object_),) = connection.execute(
+            "SELECT file, line, object FROM ledger OFFSET 7 LIMIT 1"
+        ).fetchall()
+        rewrite(connection, path, faulty("ledger", "doubled", 7, "key"), "FORMAT parquet")
+        assert f"{object_} at {file}:{line} has 2 fates" in conservation.broken(connection, reading)
+        for _ in range(2):
+            rewrite(connection, path, faulty("ledger", "dropped", 7, "key"), "FORMAT parquet")
+        (sentence,) = conservation.broken(connection, reading)
+        assert sentence.startswith(object_.replace("_", " "))

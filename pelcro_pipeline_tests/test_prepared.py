@@ -106,7 +106,7 @@ def test_every_record_of_a_customer_repeats_its_customer_and_addresses(tmp_path)
 def test_a_file_that_is_written_stretch_by_stretch_is_the_same(tmp_path, monkeypatch):
     rows = [reader(2), customer(1), reader(3), reader(2, {OLD_ID: "S9"}), reader(4), reader(1, {OLD_ID: "S8"})]
     whole = written(migrate(Delivery(rows), tmp_path / "whole"))
-    monkeypatch.setattr(files, "_AT_ONCE", 2)
+    monkeypatch.setattr(files, "_STRETCH", 2)
     stretched = migrate(Delivery(rows), tmp_path / "stretched")
     assert written(stretched) == whole
     assert sorted(each.name for each in stretched.paths.prepared.iterdir()) == sorted(FILES)

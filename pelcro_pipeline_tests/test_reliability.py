@@ -10,6 +10,7 @@ import random
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -76,9 +77,9 @@ def made(migration: Migration) -> dict[str, object]:
 def test_every_run_makes_the_same_however_many_threads(extract, threads, tmp_path):
     threads(1)
     once = made(migrate(extract, tmp_path / "once"))
-    for run in ("again", "and again"):
+    for name in ("again", "and again"):
         threads(4)
-        assert made(migrate(extract, tmp_path / run)) == once
+        assert made(migrate(extract, tmp_path / name)) == once
 
 
 def test_the_order_of_the_records_decides_no_fate(tmp_path):
@@ -227,6 +228,25 @@ def test_what_the_machine_refuses_is_a_sentence_that_names_the_place(work, tmp_p
     assert str(tmp_path) in str(refused.value) or str(workspace.home()) in str(refused.value)
 
 
+#: DuckDB's settings that leave too little, and what is said of it.
+TOO_LITTLE = {
+    "memory": (
+        {"temp_directory": ""},
+        "DuckDB may take 95.3 MiB of memory, too little for this extract: allow it more",
+    ),
+    "space to spill": ({"max_temp_directory_size": "50MB"}, "No space left on device: free space on its disk"),
+}
+
+
+@pytest.mark.parametrize(("given", "said"), TOO_LITTLE.values(), ids=TOO_LITTLE)
+def test_too_little_memory_or_space_to_spill_is_a_sentence(given, said, tmp_path):
+    connection = duckdb.connect()
+    for name, value in ({"temp_directory": str(tmp_path), "memory_limit": "100MB"} | given).items():
+        connection.execute(f"SET {name} = '{value}'")
+    with pytest.raises(RefusedError, match=said), machine.refusals():
+        connection.execute("CREATE TABLE wide AS SELECT range || repeat('x', 100) AS x FROM range(5000000) ORDER BY x")
+
+
 def test_what_the_machine_does_not_refuse_passes_as_it_is():
     with pytest.raises(duckdb.ParserException), machine.refusals():
         duckdb.sql("no SQL")
@@ -295,6 +315,34 @@ def test_a_kill_at_any_moment_leaves_the_earlier_or_the_later():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_killed_run_is_reported_by_the_next_one_and_by_the_ui(tmp_path):
+    pytest.importorskip("dagster")
+    from pelcro_pipeline.defs import run
+
+    folder = Delivery([reader(1)]).into(tmp_path / "harbour-review")
+    paths = ExtractPaths(tmp_path / "home", folder.name)
+    for next_one in (lambda: commanded(paths.home, "dry-run", paths.extract).wait(), lambda: run.register(paths.home)):
+        killed = commanded(paths.home, "dry-run", folder)
+        while not (paths.lock.exists() and paths.lock.read_text()):
+            assert killed.poll() is None
+            time.sleep(0.01)
+        killed.kill()
+        killed.wait()
+        identity = lock.killed(paths)
+        assert statuses(paths.home)[identity] == "STARTED"
+        next_one()
+        assert statuses(paths.home)[identity] == "FAILURE"
+    assert "STARTED" not in statuses(paths.home).values()
+
+
+def statuses(home: Path) -> dict[str, str]:
+    """How each run of a workspace stands, by its id."""
+    import dagster as dg
+
+    with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
+        return {each.run_id: each.status.value for each in instance.get_runs()}
+
+
 def commanded(home: Path, *arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", "from pelcro_pipeline.cli import main; main()", *map(str, arguments)],
@@ -335,9 +383,9 @@ def test_three_extracts_at_once_end_as_each_alone(tmp_path):
     folders = [Delivery([reader(number), reader(9)]).into(tmp_path / f"title-{number}") for number in (1, 2, 3)]
     for folder in folders:
         assert commanded(tmp_path / "alone", "dry-run", folder).wait() == 0
-    for run in [commanded(tmp_path / "home", "dry-run", folder) for folder in folders]:
-        assert run.communicate()[1] == ""
-        assert run.returncode == 0
+    for each in [commanded(tmp_path / "home", "dry-run", folder) for folder in folders]:
+        assert each.communicate()[1] == ""
+        assert each.returncode == 0
     for folder in folders:
         at_once, alone = (files_of(ExtractPaths(tmp_path / home, folder.name)) for home in ("home", "alone"))
         assert at_once == alone

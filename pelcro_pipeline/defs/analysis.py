@@ -80,12 +80,11 @@ def analysis(extract: Extracts):
         ledger.create_ledger(connection, reading)
         with writing.whole_folder(paths.analysis) as folder:
             verdict.save(connection, folder)
-            connection.execute(
-                f"COPY ({ledger.ordered()}) TO {literal(str(folder / 'ledger.parquet'))} (FORMAT parquet)"
-            )
+            ledger.write(connection, folder / "ledger.parquet")
             connection.execute(
                 f"COPY ({findings.ordered()}) TO {literal(str(folder / 'findings.parquet'))} (FORMAT parquet)"
             )
+        ledger.open_on(connection, paths.analysis / "ledger.parquet")
         for name, room in (("findings", findings), ("ledger", ledger)):
             # What a publisher's file says is opened in spreadsheets, and must not run there.
             columns = [f"inert({each}) AS {each}" if each in room.DELIVERED else each for each in room.COLUMNS]

@@ -20,12 +20,13 @@ class Extracts(dg.ConfigurableResource):
     """The extracts of the workspace, one at a time for each run, which holds its lock."""
 
     _run: dg.DagsterRun | None = PrivateAttr(default=None)
+    _instance: dg.DagsterInstance | None = PrivateAttr(default=None)
     _held: ExitStack = PrivateAttr(default_factory=ExitStack)
     _paths: ExtractPaths | None = PrivateAttr(default=None)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Extracts]:
-        self._run = context.run
+        self._run, self._instance = context.run, context.instance
         with self._held:
             yield self
 
@@ -35,7 +36,7 @@ class Extracts(dg.ConfigurableResource):
         if self._paths is None:
             with as_failure():
                 paths = ExtractPaths(workspace.home(), self._extract)
-                self._held.enter_context(lock.held(paths))
+                report_killed(self._instance, self._held.enter_context(lock.held(paths, self._run.run_id)))
                 self._held.enter_context(duck.confined(paths.home, paths.spill))
                 self._paths = paths
         return self._paths
@@ -46,6 +47,13 @@ class Extracts(dg.ConfigurableResource):
         if extract is None:
             raise UnusableInputError("This belongs to an extract: choose a partition.")
         return extract
+
+
+def report_killed(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Report a killed run as failed: while Dagster takes it for a running one, it keeps a place in the queue."""
+    run = instance.get_run_by_id(run_id) if run_id else None
+    if run and not run.is_finished:
+        instance.report_run_failed(run, "The run was killed, or its machine went down: what was whole before still is.")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from pelcro_pipeline import instance, lock, workspace
 from pelcro_pipeline.definitions import defs
 from pelcro_pipeline.defs.partitions import extracts
+from pelcro_pipeline.defs.resources import report_killed
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.workspace import ExtractPaths
 
@@ -33,9 +34,12 @@ class Watcher(Protocol):
 
 
 def register(home: Path) -> None:
-    """Make every extract of a workspace a partition, to be chosen in the UI."""
+    """Make every extract of a workspace a partition, to be chosen in the UI, and let no killed run hold up the queue."""
     with _recorded(home) as recorded:
-        recorded.add_dynamic_partitions(extracts.name, workspace.extracts(home))
+        names = workspace.extracts(home)
+        recorded.add_dynamic_partitions(extracts.name, names)
+        for name in names:
+            report_killed(recorded, lock.killed(ExtractPaths(home, name)))
 
 
 def job(name: str, paths: ExtractPaths, ops: dict, watcher: Watcher) -> None:

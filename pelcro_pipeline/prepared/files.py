@@ -17,7 +17,7 @@ from pelcro_pipeline.spec.sql import literal, quoted
 
 NAMES = tuple(TEMPLATES)
 #: Records of customers.csv that are joined and sorted at once: wide as they are, a million took 3.1 GB, a quarter 1.4.
-_AT_ONCE = 250_000
+_STRETCH = 250_000
 
 
 def header(name: str, reading: Reading) -> list[str]:
@@ -68,7 +68,7 @@ def _customers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> list[
     """SQL of customers.csv, stretch by stretch: one record for each subscription, for each customer without
     one, and for each address that no other record carries; by the customers' first appearance."""
     _carriers(connection, reading)
-    ((count,),) = connection.execute("SELECT count(*) FROM carrier").fetchall()
+    stretches = _stretches(connection)
     joins, selected = [], [f"customer.{quoted(name)}" for name in tables.columns(reading, CUSTOMERS)]
     for table in ADDRESSES:
         names = [attribute.name for attribute in table.attributes]
@@ -76,9 +76,7 @@ def _customers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> list[
         if id_name in reading.address_ids:
             names.append(id_name)
         selected += [f"{table.object}.{quoted(name)}" for name in names]
-        joins.append(
-            f"LEFT JOIN prepared_{table.object} {table.object} ON {table.object}.record = carrier.{table.object}"
-        )
+        joins.append(f"LEFT JOIN near_{table.object} {table.object} ON {table.object}.record = carrier.{table.object}")
     metadata = reading.metadata[SUBSCRIPTIONS.object]
     selected += [
         f"subscription.{quoted(name)}"
@@ -86,17 +84,48 @@ def _customers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> list[
     ]
     return [
         f"""
+        WITH {", ".join(_near(name, low, high) for name in _CARRIED)}
         SELECT carrier.place, {", ".join(selected)}
-        FROM (SELECT rowid AS place, * FROM carrier WHERE rowid BETWEEN {place} AND {place + _AT_ONCE - 1}) carrier
-        JOIN complete_customer customer ON customer.record = carrier.first_record
-        LEFT JOIN prepared_subscription subscription ON subscription.record = carrier.subscription
+        FROM (FROM carrier WHERE stretch = {stretch}) carrier
+        JOIN (FROM complete_customer WHERE record BETWEEN {low} AND {high}) customer ON customer.record = carrier.first_record
+        LEFT JOIN near_subscription subscription ON subscription.record = carrier.subscription
         {" ".join(joins)}"""
-        for place in range(0, max(count, 1), _AT_ONCE)
+        for stretch, low, high in stretches
     ]
 
 
+#: What a record of customers.csv carries beside its customer.
+_CARRIED = (SUBSCRIPTIONS.object, *(table.object for table in ADDRESSES))
+
+
+def _stretches(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, int, int]]:
+    """Each stretch of ``carrier`` with the first and last record that its customers first appear in.
+
+    Most of what a customer carries was delivered beside it, so a stretch reads its own part of the
+    conversion alone; what was delivered elsewhere is put into ``far_<object>`` once for all stretches.
+    """
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE stretch AS
+        SELECT stretch, min(first_record) AS low, max(first_record) AS high FROM carrier GROUP BY stretch ORDER BY stretch"""
+    )
+    for name in _CARRIED:
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE far_{name} AS
+            FROM prepared_{name} WHERE record IN (
+                SELECT {name} FROM carrier JOIN stretch USING (stretch) WHERE {name} NOT BETWEEN low AND high)"""
+        )
+    return connection.execute("FROM stretch").fetchall() or [(0, 0, 0)]
+
+
+def _near(name: str, low: int, high: int) -> str:
+    """SQL of what a stretch's records can carry, as a table of its ``WITH``."""
+    return f"""near_{name} AS NOT MATERIALIZED (
+            FROM prepared_{name} WHERE record BETWEEN {low} AND {high}
+            UNION ALL FROM far_{name} WHERE record NOT BETWEEN {low} AND {high})"""
+
+
 def _carriers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
-    """The temporary table ``carrier``: which customer, addresses and subscription each record carries, in order.
+    """The temporary table ``carrier``: which customer, addresses and subscription each record carries, by its place.
 
     Without address ids a customer has one address of a type, and every record carries it. With
     them a record carries its own, or else the one that it names, or else the customer's first; what
@@ -144,7 +173,10 @@ def _carriers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
     addresses = ", ".join(table.object for table in ADDRESSES)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE carrier AS
-        SELECT customer.record AS first_record, subscription, leftover, {addresses}
-        FROM carried JOIN prepared_customer customer USING (customer)
-        ORDER BY first_record, subscription, leftover, {addresses}"""
+        WITH ordered AS (
+            SELECT row_number() OVER (ORDER BY record, subscription, leftover, {addresses}) - 1 AS place,
+                record AS first_record, subscription, {addresses}
+            FROM carried JOIN prepared_customer USING (customer)
+        )
+        SELECT place // {_STRETCH} AS stretch, * FROM ordered ORDER BY place"""
     )

@@ -31,11 +31,14 @@ def create_views(connection: duckdb.DuckDBPyConnection, reading: Reading, settin
             {f"LEFT JOIN ({_amendments(table, amended)}) amended ON amended.record = source.record" if amended else ""}"""
         )
     # Derived, and no finding: whether anything but the customer is imported is known only here.
-    connection.execute(
+    for statement in (
+        """CREATE OR REPLACE TEMP TABLE imported_alone AS
+        SELECT record FROM prepared_customer ANTI JOIN prepared_subscription USING (customer)""",
         f"""CREATE OR REPLACE TEMP VIEW complete_customer AS
-        SELECT prepared_customer.* REPLACE (if(subscriber.customer IS NULL, '1', '0') AS {quoted(_IMPORT_ONLY)})
-        FROM prepared_customer LEFT JOIN (SELECT DISTINCT customer FROM prepared_subscription) subscriber USING (customer)"""
-    )
+        SELECT prepared_customer.* REPLACE (if(alone.record IS NULL, '0', '1') AS {quoted(_IMPORT_ONLY)})
+        FROM prepared_customer LEFT JOIN imported_alone alone USING (record)""",
+    ):
+        connection.execute(statement)
 
 
 def _amended(table: Table) -> list[str]:

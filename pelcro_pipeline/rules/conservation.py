@@ -28,7 +28,10 @@ def fates(connection: duckdb.DuckDBPyConnection, reading: Reading) -> pd.DataFra
 
 
 def broken(connection: duckdb.DuckDBPyConnection, reading: Reading) -> list[str]:
-    """What breaks conservation, one sentence each; nothing where it holds."""
+    """What breaks conservation, one sentence each; nothing where it holds.
+
+    Needs the ledger as it was written (``rules.ledger.open_on``): the fates of one object stand side by side there.
+    """
     sentences = [
         f"{row.object}: {row.received} received, {row.prepared + row.merged + row.rejected + row.excluded} in the ledger"
         for row in fates(connection, reading).itertuples()
@@ -37,8 +40,13 @@ def broken(connection: duckdb.DuckDBPyConnection, reading: Reading) -> list[str]
     sentences += [
         f"{object_ or 'record'} at {file}:{line} has {count} fates"
         for file, line, object_, count in connection.execute(
-            """SELECT file, line, object, count(*) AS fates FROM ledger
-            GROUP BY file, line, object HAVING fates > 1 ORDER BY file, line, object LIMIT 20"""
+            """WITH fate AS (
+                SELECT file, line, object, line = lag(line) OVER () AND object_place = lag(object_place) OVER ()
+                    AND file = lag(file) OVER () AS another
+                FROM ledger
+            )
+            SELECT file, line, object, count(*) + 1 FROM fate WHERE another
+            GROUP BY file, line, object ORDER BY file, line, object LIMIT 20"""
         ).fetchall()
     ]
     return sentences

@@ -278,7 +278,8 @@ def _relation_findings(connection: duckdb.DuckDBPyConnection, reading: Reading, 
         SELECT standing_subscription.* FROM standing_subscription
         ANTI JOIN (SELECT record FROM relation_fall WHERE object = 'subscription') gone USING (record)"""
     )
-    linked = any("customer" not in file.objects for file in reading.files)
+    belonging = {SUBSCRIPTIONS.object, *(table.object for table in ADDRESSES)}
+    linked = any("customer" not in file.objects and belonging & {*file.objects} for file in reading.files)
     asked = relations.queries(taxes=bool(settings.taxes), linked=linked)
     for rule, queries in groupby(asked, key=lambda query: query.rule):
         connection.execute("CREATE OR REPLACE TEMP TABLE broken AS FROM found LIMIT 0")
@@ -430,14 +431,15 @@ def _merge_addresses(connection: duckdb.DuckDBPyConnection, reading: Reading, ta
     equal = " AND ".join(f"later.{quoted(name)} IS NOT DISTINCT FROM first.{quoted(name)}" for name in names)
     for statement in (
         f"""CREATE OR REPLACE TEMP TABLE crowded_address AS
-            WITH standing AS (
-                SELECT record, customer, {address_id} AS address_id, {content} FROM {table.object} address
-                ANTI JOIN (SELECT record FROM fallen WHERE object = {literal(table.object)}) gone USING (record)
+            WITH gone AS (
+                SELECT record FROM fallen WHERE object = {literal(table.object)}
             ), crowded AS (
-                SELECT customer FROM standing GROUP BY customer HAVING count(*) > 1
+                SELECT customer FROM {table.object} ANTI JOIN gone USING (record) GROUP BY customer HAVING count(*) > 1
+            ), standing AS (
+                SELECT record, customer, {address_id} AS address_id, {content}
+                FROM {table.object} ANTI JOIN gone USING (record) SEMI JOIN crowded USING (customer)
             )
-            SELECT standing.* REPLACE ({named})
-            FROM standing SEMI JOIN crowded USING (customer) JOIN customer_in_use USING (customer)""",
+            SELECT standing.* REPLACE ({named}) FROM standing JOIN customer_in_use USING (customer)""",
         f"""CREATE OR REPLACE TEMP TABLE address_repeat AS
             WITH later AS ({_address_of_id(said) if id_name in reading.address_ids else _ONE_ADDRESS})
             SELECT later.record, later.first_record, {equal} AS equal,

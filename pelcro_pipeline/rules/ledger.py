@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import duckdb
 
 from pelcro_pipeline.delivery.reading import Reading
@@ -15,17 +17,12 @@ DELIVERED = ("file", "key")
 
 
 def create_ledger(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
-    """The temporary table ``ledger``: the columns of ledger.csv, and ``record``, ``object_place``
-    and ``set_aside``.
+    """The temporary table ``fate``, of objects that are not prepared, and the view ``ledger``: the columns of
+    ledger.csv, and ``record``, ``object_place`` and ``set_aside``.
 
-    Records that were set aside when their file was read have no record number; they sort by line.
+    The view is worked out whenever it is read, and has no order: see ``write``. Records that were set
+    aside when their file was read have no record number; they sort by line.
     """
-    objects = "\nUNION ALL\n".join(
-        f"""SELECT {table.object}.record, {literal(table.object)} AS object, {place} AS object_place, {key(table)} AS key,
-            coalesce(fate.disposition, 'prepared') AS disposition, fate.rule, fate.detail
-        FROM {table.object} LEFT JOIN (FROM fate WHERE object = {literal(table.object)}) fate USING (record)"""
-        for place, table in enumerate(TABLES)
-    )
     for statement in (
         """CREATE OR REPLACE TEMP TABLE fate_cause AS
             SELECT record, object, cause_record AS other, cause_object AS other_object, cause_rule AS other_rule
@@ -43,34 +40,54 @@ def create_ledger(connection: duckdb.DuckDBPyConnection, reading: Reading) -> No
             SELECT record, object, disposition, rule, detail FROM fallen LEFT JOIN told USING (record, object)
             UNION ALL
             SELECT record, object, 'merged', NULL, detail FROM merged JOIN told USING (record, object)""",
-        f"""CREATE OR REPLACE TEMP TABLE ledger AS
-            SELECT file, line, object, key, disposition, rule, detail, record, object_place, false AS set_aside
-            FROM ({objects}) fates JOIN places USING (record)""",
-        """INSERT INTO ledger BY NAME
-            SELECT file, line, '' AS object, 'excluded' AS disposition, 'FILE-BLANK' AS rule, record, 0 AS object_place,
-                false AS set_aside
-            FROM places WHERE blank""",
+        f"CREATE OR REPLACE TEMP VIEW ledger AS {_fates(reading)}",
     ):
         connection.execute(statement)
+
+
+def _fates(reading: Reading) -> str:
+    objects = "\nUNION ALL\n".join(
+        f"""SELECT {table.object}.record, {literal(table.object)} AS object, {place} AS object_place, {key(table)} AS key,
+            coalesce(fate.disposition, 'prepared') AS disposition, fate.rule, fate.detail
+        FROM {table.object} LEFT JOIN (FROM fate WHERE object = {literal(table.object)}) fate USING (record)"""
+        for place, table in enumerate(TABLES)
+    )
+    fates = [
+        f"""SELECT file, line, object, key, disposition, rule, detail, record, object_place, false AS set_aside
+        FROM ({objects}) fates JOIN places USING (record)""",
+        """SELECT file, line, '' AS object, 'excluded' AS disposition, 'FILE-BLANK' AS rule, record, 0 AS object_place,
+            false AS set_aside
+        FROM places WHERE blank""",
+    ]
     for file in reading.files:
         if file.set_aside is None:
             continue
         held = ", ".join(
             f"({literal(table.object)}, {place})" for place, table in enumerate(TABLES) if table.object in file.objects
         )
-        connection.execute(
-            f"""INSERT INTO ledger BY NAME
-            SELECT {literal(file.name)} AS file, line, coalesce(object, '') AS object,
+        fates.append(
+            f"""SELECT {literal(file.name)} AS file, line, coalesce(object, '') AS object,
                 if(rule = 'FILE-RAGGED', 'rejected', 'excluded') AS disposition, rule,
                 coalesce(object_place, 0) AS object_place, {file.ordinal}::BIGINT << 40 AS record, true AS set_aside
             FROM read_parquet({literal(file.set_aside)}) aside
             LEFT JOIN (VALUES {held}) held(object, object_place) ON rule = 'FILE-RAGGED'"""
         )
+    return "\nUNION ALL BY NAME\n".join(fates)
 
 
-def ordered() -> str:
-    """SQL of the ledger in file order, then in the guide's order of objects."""
-    return "FROM ledger ORDER BY record >> 40, line, object_place"
+def write(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Write the ledger in file order, then in the guide's order of objects.
+
+    Once, and no table of it before: a million records have four million fates.
+    """
+    connection.execute(
+        f"COPY (FROM ledger ORDER BY record >> 40, line, object_place) TO {literal(str(path))} (FORMAT parquet)"
+    )
+
+
+def open_on(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """The view ``ledger`` as it was written to ``path``."""
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW ledger AS FROM read_parquet({literal(str(path))})")
 
 
 #: Received, counted where the records were read: not from the ledger that it is held against.

@@ -108,7 +108,8 @@ def _column(attribute: Attribute, name: str | None = None) -> str:
         parts.append("NOT NULL")
     match attribute.kind.domain:
         case OneOf(choices) if attribute.kind.storage == "VARCHAR":
-            parts.append(f"CHECK ({column} IN ({', '.join(map(literal, choices))}))")
+            # A chain of comparisons for IN: over 249 countries it cost a fifth of the load of addresses.
+            parts.append(f"CHECK (list_contains([{', '.join(map(literal, choices))}], {column}))")
         case OneOf(choices) if attribute.kind.storage == "TINYINT":
             parts.append(f"CHECK ({column} IN ({', '.join(choices)}))")
         case Pattern(regex) if attribute.kind.storage == "BIGINT":
