@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -343,9 +344,9 @@ def statuses(home: Path) -> dict[str, str]:
         return {each.run_id: each.status.value for each in instance.get_runs()}
 
 
-def commanded(home: Path, *arguments: object) -> subprocess.Popen[str]:
+def commanded(home: Path, *arguments: object, bound: Sequence[str] = ()) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", "from pelcro_pipeline.cli import main; main()", *map(str, arguments)],
+        [*bound, sys.executable, "-c", "from pelcro_pipeline.cli import main; main()", *map(str, arguments)],
         env={name: value for name, value in os.environ.items() if not name.startswith("DAGSTER")}
         | {"PELCRO_HOME": str(home)},
         stdout=subprocess.DEVNULL,
@@ -377,6 +378,42 @@ def files_of(paths: ExtractPaths) -> dict[str, bytes]:
     """The delivered files, the prepared ones and the reports."""
     folders = (paths.delivered, paths.prepared, paths.reports)
     return {str(each.relative_to(paths.home)): each.read_bytes() for folder in folders for each in folder.iterdir()}
+
+
+#: Root writes wherever it likes; without this right the bits of a folder stop it as they stop anybody.
+BOUND = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+FORBIDDEN = {
+    "the reports": (lambda paths: paths.reports, 0o500),
+    "the prepared files": (lambda paths: paths.prepared.parent, 0o500),
+    "the records of Dagster": (lambda paths: paths.home / "dagster" / "history", 0o500),
+    "a delivered file": (lambda paths: paths.delivered / "customers.csv", 0o000),
+}
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory) -> ExtractPaths:
+    """An extract after a dry run, to be copied by each test."""
+    folder = Delivery([reader(1)]).into(tmp_path_factory.mktemp("delivered") / "harbour-review")
+    paths = ExtractPaths(tmp_path_factory.mktemp("staged"), folder.name)
+    assert commanded(paths.home, "dry-run", folder).wait() == 0
+    return paths
+
+
+@pytest.mark.skipif(BOUND != [] and shutil.which("setpriv") is None, reason="nothing takes root's rights away")
+@pytest.mark.parametrize(("place", "bits"), FORBIDDEN.values(), ids=FORBIDDEN)
+def test_what_may_not_be_read_or_written_stops_a_run_with_a_sentence(place, bits, staged, tmp_path):
+    paths = ExtractPaths(tmp_path / "home", staged.extract)
+    shutil.copytree(staged.home, paths.home)
+    before = files_of(paths)
+    allowed = place(paths).stat().st_mode
+    place(paths).chmod(bits)
+    run = commanded(paths.home, "dry-run", paths.extract, bound=BOUND)
+    _, said = run.communicate()
+    place(paths).chmod(allowed)
+    assert run.returncode in (1, 2), said
+    (sentence,) = said.splitlines()
+    assert sentence.startswith("pelcro-pipeline: ")
+    assert files_of(paths) == before
 
 
 def test_three_extracts_at_once_end_as_each_alone(tmp_path):

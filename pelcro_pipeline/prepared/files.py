@@ -76,7 +76,9 @@ def _customers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> list[
         if id_name in reading.address_ids:
             names.append(id_name)
         selected += [f"{table.object}.{quoted(name)}" for name in names]
-        joins.append(f"LEFT JOIN near_{table.object} {table.object} ON {table.object}.record = carrier.{table.object}")
+        joins.append(
+            f"LEFT JOIN carriable_{table.object} {table.object} ON {table.object}.record = carrier.{table.object}"
+        )
     metadata = reading.metadata[SUBSCRIPTIONS.object]
     selected += [
         f"subscription.{quoted(name)}"
@@ -84,11 +86,11 @@ def _customers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> list[
     ]
     return [
         f"""
-        WITH {", ".join(_near(name, low, high) for name in _CARRIED)}
+        WITH {", ".join(_carriable(name, stretch, low, high) for name in _CARRIED)}
         SELECT carrier.place, {", ".join(selected)}
         FROM (FROM carrier WHERE stretch = {stretch}) carrier
         JOIN (FROM complete_customer WHERE record BETWEEN {low} AND {high}) customer ON customer.record = carrier.first_record
-        LEFT JOIN near_subscription subscription ON subscription.record = carrier.subscription
+        LEFT JOIN carriable_subscription subscription ON subscription.record = carrier.subscription
         {" ".join(joins)}"""
         for stretch, low, high in stretches
     ]
@@ -111,17 +113,20 @@ def _stretches(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, int, in
     for name in _CARRIED:
         connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE far_{name} AS
-            FROM prepared_{name} WHERE record IN (
-                SELECT {name} FROM carrier JOIN stretch USING (stretch) WHERE {name} NOT BETWEEN low AND high)"""
+            WITH far AS (
+                SELECT DISTINCT stretch, {name} AS record FROM carrier JOIN stretch USING (stretch)
+                WHERE {name} NOT BETWEEN low AND high
+            )
+            FROM prepared_{name} JOIN far USING (record)"""
         )
     return connection.execute("FROM stretch").fetchall() or [(0, 0, 0)]
 
 
-def _near(name: str, low: int, high: int) -> str:
+def _carriable(name: str, stretch: int, low: int, high: int) -> str:
     """SQL of what a stretch's records can carry, as a table of its ``WITH``."""
-    return f"""near_{name} AS NOT MATERIALIZED (
+    return f"""carriable_{name} AS NOT MATERIALIZED (
             FROM prepared_{name} WHERE record BETWEEN {low} AND {high}
-            UNION ALL FROM far_{name} WHERE record NOT BETWEEN {low} AND {high})"""
+            UNION ALL SELECT * EXCLUDE stretch FROM far_{name} WHERE stretch = {stretch})"""
 
 
 def _carriers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:

@@ -47,6 +47,7 @@ class PreparedFiles:
         """Read the files into temporary tables, once for a connection: ``rows`` are theirs."""
         for name in NAMES:
             connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {_READ}{name} AS FROM {self.relation(name)}")
+        self._find_firsts(connection, _READ)
 
     def read_filled(self, connection: duckdb.DuckDBPyConnection, values: Set[str]) -> None:
         """Read of each cell whether it is filled, and what it holds only in the columns ``values``.
@@ -59,8 +60,29 @@ class PreparedFiles:
                 for column in map(quoted, self.columns(name))
             )
             connection.execute(
-                f"CREATE OR REPLACE TEMP TABLE {_FILLED}{name} AS SELECT {cells} FROM {self.relation(name)}"
+                f"CREATE TEMP TABLE IF NOT EXISTS {_FILLED}{name} AS SELECT {cells} FROM {self.relation(name)}"
             )
+        self._find_firsts(connection, _FILLED)
+
+    def _find_firsts(self, connection: duckdb.DuckDBPyConnection, read: str) -> None:
+        """Find the records of customers.csv that are the first of their customer, or of their address."""
+        keys = {CUSTOMERS.object: (quoted(CUSTOMER_ID), "true")} | {
+            table.object: (
+                f"{quoted(CUSTOMER_ID)}, {self.address_id(table)}",
+                f"{quoted(table.prefix + 'line1')} IS NOT NULL",
+            )
+            for table in ADDRESSES
+        }
+        for object_, (key, condition) in keys.items():
+            connection.execute(
+                f"""CREATE TEMP TABLE IF NOT EXISTS {read}first_{object_} AS
+                SELECT min(rowid) AS place FROM {read}customers WHERE {condition} GROUP BY {key}"""
+            )
+
+    def address_id(self, table: Table) -> str:
+        """SQL of what tells a customer's addresses of one type apart: empty without address ids."""
+        name = ADDRESS_IDS[table.object].name
+        return f"coalesce({quoted(name)}, '')" if name in self.columns("customers") else "''"
 
     def seal_up(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Seal the records of each file."""
@@ -138,11 +160,13 @@ def load(files: PreparedFiles, path: Path) -> dict[str, int]:
         with duck.connect() as connection:
             files.verify(connection)
             files.read(connection)
-            prepared = rows(files)
+            stretches = _stretches(connection)
             for table, statement in ddl.create(files.metadata()).items():
                 with _written(unfinished, connection):
                     connection.execute(statement)
-                    connection.execute(f"INSERT INTO {table} BY NAME {prepared[table]}")
+                    for within in stretches:
+                        connection.execute(f"INSERT INTO {table} BY NAME {rows(files, within=within)[table]}")
+                with _written(unfinished, connection):
                     for key in ddl.keys(table):
                         connection.execute(key)
             with opened(unfinished, _TARGET, connection):
@@ -159,13 +183,21 @@ def load(files: PreparedFiles, path: Path) -> dict[str, int]:
 
 
 _TARGET = "target"
+#: Records that are inserted at once: what a transaction inserts it indexes apart, in memory, until it ends.
+_STRETCH = 1_000_000
+
+
+def _stretches(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Conditions on ``rowid`` that part the files, once they are read."""
+    most = max(connection.execute(f"SELECT count(*) FROM {_READ}{name}").fetchall()[0][0] for name in NAMES)
+    return [f"rowid BETWEEN {first} AND {first + _STRETCH - 1}" for first in range(0, max(most, 1), _STRETCH)]
 
 
 @contextmanager
 def _written(path: Path, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Attach the database that is being built, in use, and write all of it to disk at the end.
 
-    Once for each table: the indexes of an attached database stay in memory, and those of ten million
+    Again and again: the indexes of an attached database stay in memory, and those of ten million
     customers, their addresses and subscriptions together took more than 3 GB.
     """
     # What takes its place only when it is whole is never recovered: its log cost a tenth of the load.
@@ -341,17 +373,17 @@ def _attribute(column: str, table: str) -> str:
     return column
 
 
-def rows(files: PreparedFiles, *, typed: bool = True) -> dict[str, str]:
-    """SQL of the rows of each target table, once the prepared files are read."""
-    return _rows(files, _READ, typed)
+def rows(files: PreparedFiles, *, typed: bool = True, within: str = "true") -> dict[str, str]:
+    """SQL of the rows of each target table, once the prepared files are read; ``within`` is a condition on ``rowid``."""
+    return _rows(files, _READ, typed, within)
 
 
 def filled_rows(files: PreparedFiles) -> dict[str, str]:
     """The same rows once the files are read by ``read_filled``."""
-    return _rows(files, _FILLED, typed=False)
+    return _rows(files, _FILLED, typed=False, within="true")
 
 
-def _rows(files: PreparedFiles, read: str, typed: bool) -> dict[str, str]:
+def _rows(files: PreparedFiles, read: str, typed: bool, within: str) -> dict[str, str]:
     metadata = files.metadata()
     carried = files.columns("customers")
 
@@ -359,9 +391,9 @@ def _rows(files: PreparedFiles, read: str, typed: bool) -> dict[str, str]:
         names = [attribute.name for attribute in table.attributes] + list(metadata[table.object])
         return ", ".join(f"{files.value(name, typed)} AS {quoted(name)}" for name in names)
 
-    def address_id(table: Table) -> str:
-        name = ADDRESS_IDS[table.object].name
-        return f"coalesce({quoted(name)}, '')" if name in carried else "''"
+    def first(table: Table) -> str:
+        return f"""(SELECT rowid, * FROM {read}customers WHERE {within}) record
+            SEMI JOIN {read}first_{table.object} first ON record.rowid = first.place"""
 
     ids = "".join(
         f"{quoted(attribute.name) if attribute.name in carried else 'NULL::VARCHAR'} AS {quoted(attribute.name)}, "
@@ -369,27 +401,20 @@ def _rows(files: PreparedFiles, read: str, typed: bool) -> dict[str, str]:
     )
     addresses = [
         f"""SELECT {quoted(CUSTOMER_ID)}, {literal(table.object.removesuffix("_address"))} AS type,
-            {address_id(table)} AS {ddl.ADDRESS_ID},
+            {files.address_id(table)} AS {ddl.ADDRESS_ID},
             {", ".join(f"{quoted(a.name)} AS {quoted(ddl.address_column(a, table))}" for a in table.attributes)}
-        FROM {_first(f"{read}customers", f"{quoted(CUSTOMER_ID)}, {address_id(table)}", f"{quoted(table.prefix + 'line1')} IS NOT NULL")}"""
+        FROM {first(table)}"""
         for table in ADDRESSES
     ]
     return {
-        "products": f"SELECT {values(PRODUCTS)} FROM {read}products",
-        "plans": f"SELECT {values(PLANS)} FROM {read}plans",
-        "customers": f"SELECT {values(CUSTOMERS)} FROM {_first(f'{read}customers', quoted(CUSTOMER_ID))}",
+        "products": f"SELECT {values(PRODUCTS)} FROM {read}products WHERE {within}",
+        "plans": f"SELECT {values(PLANS)} FROM {read}plans WHERE {within}",
+        "customers": f"SELECT {values(CUSTOMERS)} FROM {first(CUSTOMERS)}",
         "addresses": " UNION ALL ".join(addresses),
         "subscriptions": f"""SELECT rowid + 1 AS {ddl.RECORD}, {quoted(CUSTOMER_ID)}, {ids}{values(SUBSCRIPTIONS)}
-            FROM {read}customers WHERE {_SUBSCRIBED}""",
+            FROM {read}customers WHERE ({_SUBSCRIBED}) AND {within}""",
     }
 
 
 #: The temporary tables of the prepared files begin with these; a rowid is the record's place.
 _READ, _FILLED = "prepared_csv_", "prepared_filled_"
-
-
-def _first(table: str, key: str, condition: str = "true") -> str:
-    """SQL of the customers' records that are the first of their key."""
-    return f"""{table} SEMI JOIN (
-        SELECT min(rowid) AS first_record FROM {table} WHERE {condition} GROUP BY {key}) firsts
-        ON {table}.rowid = firsts.first_record"""
