@@ -13,7 +13,7 @@ from pelcro_pipeline import writing
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.workspace import ExtractPaths
 
-#: ``is_held`` holds the lock for an instant: a run that meets it then asks again.
+#: ``is_held`` and ``killed`` hold the lock for an instant: a run that meets them then asks again.
 _ATTEMPTS = 5
 _EVERY_SECONDS = 0.1
 
@@ -49,7 +49,11 @@ def awaited(folder: Path) -> Iterator[None]:
 
 def killed(paths: ExtractPaths) -> str:
     """The id of the run that was killed while it worked on the extract, or ""."""
-    return paths.lock.read_text() if paths.lock.exists() and not is_held(paths) else ""
+    if not paths.lock.exists():
+        return ""
+    with paths.lock.open() as lock:
+        # Read while it is held: a run that ends takes its id out before it lets go.
+        return lock.read() if _taken(lock, fcntl.LOCK_SH) else ""
 
 
 def is_held(paths: ExtractPaths) -> bool:
