@@ -258,6 +258,10 @@ REFUSED = {
         Delivery(texts={"notes.txt": "Dear all,\nhere is the export.\n"}),
         "notes.txt: none of its headers belongs to a Pelcro template",
     ),
+    "an address id alone": (
+        Delivery([reader(1)], texts={"ids.csv": "billing_address_id,street\nA-1\nA-2,Main Street 1\n"}),
+        "ids.csv: none of its headers belongs to a Pelcro template",
+    ),
     "an unclosed quote": (
         Delivery(texts={"customers.csv": as_csv([reader(1), reader(2)]).replace(",Genaro,", ',"Genaro,', 1)}),
         "customers.csv: a quotation mark opened in the record on line 2 is never closed",

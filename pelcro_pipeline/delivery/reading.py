@@ -299,11 +299,6 @@ def _file(
     columns = tuple(
         Column(position=position, header=cell, attribute=attribute_of(cell)) for position, cell in enumerate(header)
     )
-    if not any(column.attribute for column in columns):
-        raise UnusableInputError(
-            f"{sheet.name}: none of its headers belongs to a Pelcro template: compare them with `pelcro-pipeline new`, "
-            "name the source in extract.toml, or name the file under ignore there."
-        )
     if not sheet.name.isprintable():
         raise UnusableInputError(f"{sheet.name}: the sheet's name holds characters that cannot be shown: rename it.")
     stat = sheet.delivered.stat()
@@ -322,6 +317,12 @@ def _file(
         date_formats={},
         untold_dates=(),
     )
+    # An address id alone, which no template has, makes no object of a record either.
+    if not file.objects:
+        raise UnusableInputError(
+            f"{sheet.name}: none of its headers belongs to a Pelcro template: compare them with `pelcro-pipeline new`, "
+            "name the source in extract.toml, or name the file under ignore there."
+        )
     if len(file.repeated) > _MOST_REPEATED:
         raise UnusableInputError(
             f"{file.name} repeats {len(file.repeated)} headers, among them {next(iter(file.repeated))}: give each column once."
