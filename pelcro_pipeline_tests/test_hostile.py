@@ -328,6 +328,13 @@ def lying(content: bytes) -> bytes:
     return content
 
 
+def misplaced(content: bytes, by: int) -> bytes:
+    """The workbook whose last bytes say that its directory stands elsewhere, and so its parts before its first byte."""
+    end = content.rindex(b"PK\5\6") + 16
+    place = int.from_bytes(content[end : end + 4], "little") + by
+    return content[:end] + place.to_bytes(4, "little") + content[end + 4 :]
+
+
 BOMB = bytes(600_000_000)
 REFUSED_WORKBOOKS = {
     "macros": (lambda: workbook(xl__vbaProject=b"x"), "holds macros: save its sheets as a plain XLSX"),
@@ -338,6 +345,7 @@ REFUSED_WORKBOOKS = {
         lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
         "is an Excel file of the old kind, or one with a password",
     ),
+    "parts out of place": (lambda: misplaced(workbook(), 100), "is no readable workbook: save it again as XLSX"),
     "cut short": (lambda: workbook()[:3_000], "is no readable workbook: save it again as XLSX"),
 }
 

@@ -114,6 +114,9 @@ def _number(letters: bytes) -> int:
 
 def _unpacked(path: Path, part: zipfile.ZipInfo) -> Iterator[bytes]:
     """A part's bytes, a megabyte at a time at most: zipfile itself stops where the directory says."""
+    # A damaged directory places parts before the first byte or far behind the last.
+    if not 0 <= part.header_offset < path.stat().st_size:
+        raise damaged(path)
     with path.open("rb") as file:
         file.seek(part.header_offset + 26)
         lengths = file.read(4)
