@@ -39,7 +39,6 @@ from pathlib import Path
 from pelcro_pipeline import settings
 from pelcro_pipeline.connection import confined, connect
 from pelcro_pipeline.conversion import tables
-from pelcro_pipeline.conversion.select import select
 from pelcro_pipeline.delivery.cards import refuse_card_numbers
 from pelcro_pipeline.delivery.reading import read
 from pelcro_pipeline.rules import findings, judgement, ledger
@@ -49,9 +48,7 @@ with confined(into.parent, into / "spill"):
     said, connection = settings.load(folder), connect()
     reading = read(folder, into, said, connection)
     refuse_card_numbers(reading, connection)
-    for file in reading.files:
-        connection.execute(
-            f"COPY ({select(file, said)}) TO '{tables.parquet(into, file)}' (FORMAT parquet, COMPRESSION lz4)")
+    tables.write(connection, reading, said, into)
     judgement.judge(connection, reading, into, said)
     findings.create_findings(connection, reading, {})
     ledger.create_ledger(connection, reading)

@@ -20,7 +20,6 @@ import pandera.errors
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline.conversion import passwords, sample, tables
-from pelcro_pipeline.conversion.select import select
 from pelcro_pipeline.delivery import cards
 from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.prepared import archive, files
@@ -379,20 +378,16 @@ def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review") ->
         reading = delivery.read(paths.delivered, paths.reading.parent, settings, connection)
         cards.refuse_card_numbers(reading, connection)
         paths.reading.write_text(reading.model_dump_json())
-        for file in reading.files:
-            to = tables.parquet(paths.conversion, file)
-            connection.execute(f"COPY ({select(file, settings)}) TO {literal(str(to))} (FORMAT parquet)")
+        tables.write(connection, reading, settings, paths.conversion)
     with duck.connect() as connection:
         judgement.judge(connection, reading, paths.conversion, settings)
         findings.create_findings(connection, reading, passwords.proven(paths.delivered))
         ledger.create_ledger(connection, reading)
         verdict.save(connection, paths.analysis)
-        connection.execute(
-            f"COPY ({findings.ordered()}) TO {literal(str(paths.analysis / 'findings.parquet'))} (FORMAT parquet)"
-        )
+        findings.write(connection, paths.analysis / "findings.parquet")
         ledger.write(connection, paths.analysis / "ledger.parquet")
         ledger.open_on(connection, paths.analysis / "ledger.parquet")
-        found = _dicts(connection.sql(findings.ordered()))
+        found = _dicts(connection.read_parquet(str(paths.analysis / "findings.parquet")))
         fates = _dicts(connection.sql("FROM ledger"))
         counted, broken = conservation.fates(connection, reading), conservation.broken(connection, reading)
     with duck.connect() as connection:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import errno
-import importlib
 import os
 import random
 import shutil
@@ -20,8 +19,10 @@ import pytest
 
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline import lock, machine, workspace, writing
+from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.delivery import reading
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
+from pelcro_pipeline.prepared import archive
 from pelcro_pipeline.prepared.files import NAMES
 from pelcro_pipeline.review import sign_off, statistics
 from pelcro_pipeline.settings import Settings
@@ -271,20 +272,18 @@ def grow(path: Path) -> None:
         file.write(path.read_text(encoding="utf-8").splitlines(keepends=True)[-1])
 
 
-@pytest.mark.parametrize(("step", "made"), [("conversion", "conversion"), ("prepared", "archive")])
-def test_a_file_that_changes_while_it_is_converted_or_archived_is_refused(step, made, dry_run, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("room", "made"), [(tables, "conversion"), (archive, "archive")])
+def test_a_file_that_changes_while_it_is_converted_or_archived_is_refused(room, made, dry_run, tmp_path, monkeypatch):
     paths = ExtractPaths(tmp_path, "harbour-review")
     Delivery([reader(1)]).into(paths.delivered)
-    module = importlib.import_module(f"pelcro_pipeline.defs.{step}")
-    owner, name = (module, "convert") if step == "conversion" else (module.archive, "write")
-    done = getattr(owner, name)
+    done = room.write
 
     def grown(*given: object) -> object:
         result = done(*given)
         grow(paths.delivered / "customers.csv")
         return result
 
-    monkeypatch.setattr(owner, name, grown)
+    monkeypatch.setattr(room, "write", grown)
     with pytest.raises(UnusableInputError, match=r"customers\.csv has changed since it was read"):
         dry_run(paths)
     assert not getattr(paths, made).exists()

@@ -7,8 +7,10 @@ from pathlib import Path
 import duckdb
 
 from pelcro_pipeline import seal
+from pelcro_pipeline.conversion.select import select
 from pelcro_pipeline.delivery.reading import DeliveredFile, Reading
 from pelcro_pipeline.delivery.records import file_line
+from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import ADDRESS_IDS, CUSTOMER_ID, TABLES
 from pelcro_pipeline.spec.model import Table
 from pelcro_pipeline.spec.sql import literal, quoted
@@ -65,6 +67,13 @@ def view(reading: Reading, folder: Path, table: Table) -> str:
             "NULL::VARCHAR[] AS delivered, NULL::VARCHAR[] AS results WHERE false"
         )
     return "\nUNION ALL\n".join(selects)
+
+
+def write(connection: duckdb.DuckDBPyConnection, reading: Reading, settings: Settings, folder: Path) -> None:
+    """Write each delivered file's conversion into ``folder``."""
+    for file in reading.files:
+        to = literal(str(parquet(folder, file)))
+        connection.execute(f"COPY ({select(file, settings)}) TO {to} (FORMAT parquet, COMPRESSION lz4)")
 
 
 def seal_up(connection: duckdb.DuckDBPyConnection, reading: Reading, folder: Path) -> None:

@@ -81,9 +81,7 @@ def analysis(extract: Extracts):
         with writing.whole_folder(paths.analysis) as folder:
             verdict.save(connection, folder)
             ledger.write(connection, folder / "ledger.parquet")
-            connection.execute(
-                f"COPY ({findings.ordered()}) TO {literal(str(folder / 'findings.parquet'))} (FORMAT parquet)"
-            )
+            findings.write(connection, folder / "findings.parquet")
         ledger.open_on(connection, paths.analysis / "ledger.parquet")
         for name, room in (("findings", findings), ("ledger", ledger)):
             # What a publisher's file says is opened in spreadsheets, and must not run there.

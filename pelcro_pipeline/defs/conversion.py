@@ -1,23 +1,18 @@
 """Step 3: the customer, product and plan conversions."""
 
-from pathlib import Path
-
 import dagster as dg
 import pandas as pd
 
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline import writing
 from pelcro_pipeline.conversion import preview, sample, tables
-from pelcro_pipeline.conversion.select import select
 from pelcro_pipeline.defs import lineage, raw
 from pelcro_pipeline.defs.checks import check, conforms
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import asset_spec, column_schema, markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.delivery import reading as delivery
-from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import schema, sql
-from pelcro_pipeline.spec.sql import literal
 
 _STEPS = {
     "customers": "3a. Customer conversion",
@@ -60,7 +55,7 @@ def conversion(extract: Extracts):
         reading = delivery.opened(paths.reading)
         settings = reading.settings
         with writing.whole_folder(paths.conversion) as folder:
-            convert(connection, reading, settings, folder)
+            tables.write(connection, reading, settings, folder)
             tables.seal_up(connection, reading, folder)
             reading.verify()
         tables.create_views(connection, reading, paths.conversion)
@@ -82,10 +77,3 @@ def conversion(extract: Extracts):
                 dg.AssetKey(["conversion", name]),
                 [(schema.converted(table), frame, count) for table, frame, count in judged],
             )
-
-
-def convert(connection, reading: delivery.Reading, settings: Settings, folder: Path) -> None:
-    """Write each delivered file's conversion into ``folder``."""
-    for file in reading.files:
-        to = tables.parquet(folder, file)
-        connection.execute(f"COPY ({select(file, settings)}) TO {literal(str(to))} (FORMAT parquet, COMPRESSION lz4)")

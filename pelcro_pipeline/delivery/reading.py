@@ -230,8 +230,8 @@ def read(folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDB
     files = tuple(_file(ordinal, sheet, into, settings, connection) for ordinal, sheet in enumerate(sheets))
     if not files:
         raise UnusableInputError(f"{folder.name} holds no CSV or XLSX file: deliver the publisher's export.")
-    names = Counter(file.name for file in files)
-    if (name := max(names, key=names.__getitem__)) and names[name] > 1:
+    ((name, times),) = Counter(file.name for file in files).most_common(1)
+    if times > 1:
         raise UnusableInputError(
             f"Two of the delivered files and sheets are called {name}: rename one and deliver again."
         )

@@ -183,5 +183,5 @@ def _carriers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
                 record AS first_record, subscription, {addresses}
             FROM carried JOIN prepared_customer USING (customer)
         )
-        SELECT place // {_STRETCH} AS stretch, * FROM ordered ORDER BY place"""
+        SELECT place // {_STRETCH} AS stretch, * FROM ordered"""
     )
