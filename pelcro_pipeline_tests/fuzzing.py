@@ -26,6 +26,7 @@ from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline.conversion import passwords
 from pelcro_pipeline.delivery import cards, text
 from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.delivery.folder import PASSWORD_SAMPLES
 from pelcro_pipeline.delivery.reading import DeliveredFile, Reading
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.review import explanation
@@ -167,7 +168,7 @@ class Case:
         (folder / self.name).write_bytes(self.content)
         (folder / extract_settings.FILE_NAME).write_bytes(self.settings)
         if self.samples is not None:
-            (folder / passwords.SAMPLES).write_bytes(self.samples)
+            (folder / PASSWORD_SAMPLES).write_bytes(self.samples)
         return folder
 
 

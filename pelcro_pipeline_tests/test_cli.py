@@ -137,6 +137,18 @@ def test_card_numbers_are_refused_before_anything_is_stored(home, folder):
     assert not (home / "extracts" / EXTRACT).exists()
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("name", ["cards.csv", "password_samples.csv", "answers.csv", ".hidden.csv", "old/export.csv"])
+def test_card_numbers_are_refused_in_files_that_are_stored_unread(name, encoding, home, folder):
+    (folder / "old").mkdir()
+    (folder / name).write_bytes("id,card\nHR1,4242-4242-4242-4242\n".encode(encoding))
+    (folder / "extract.toml").write_text('ignore = ["old"]\n')
+    told = refused(command(home, "dry-run", folder), 2)
+    assert f"FILE-CARD-NUMBER: {name}, line 2 holds a payment card number: nothing was stored" in told
+    assert "4242" not in told
+    assert not (home / "extracts" / EXTRACT).exists()
+
+
 def test_a_second_run_on_a_busy_extract_is_refused(home, folder):
     tables = home / "tables"
     tables.mkdir(parents=True)

@@ -15,7 +15,7 @@ from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline.conversion import passwords
 from pelcro_pipeline.delivery import cards, package, reading
-from pelcro_pipeline.delivery.folder import refuse_to_copy
+from pelcro_pipeline.delivery.folder import PASSWORD_SAMPLES, refuse_to_copy
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.review import explanation
 from pelcro_pipeline_tests.extract import PLAN_ID, PLANS, Delivery, as_csv, customer, migrate, reader
@@ -420,7 +420,7 @@ class TestSamples:
         assert passwords.verified(hash_, "plain") is None
 
     def test_more_pairs_than_are_needed_are_refused(self, tmp_path):
-        (tmp_path / passwords.SAMPLES).write_text("$P$B12345678,x\n" * 101)
+        (tmp_path / PASSWORD_SAMPLES).write_text("$P$B12345678,x\n" * 101)
         with pytest.raises(UnusableInputError, match="more than 100 lines"):
             passwords.proven(tmp_path)
 

@@ -17,10 +17,9 @@ from pathlib import Path
 
 import bcrypt
 
-from pelcro_pipeline.delivery.folder import own_file
+from pelcro_pipeline.delivery.folder import PASSWORD_SAMPLES, own_file
 from pelcro_pipeline.errors import UnusableInputError
 
-SAMPLES = "password_samples.csv"
 #: "A minimum of 5 password examples (hashes and their equivalent plain text)."
 ENOUGH = 5
 
@@ -39,18 +38,22 @@ def proven(folder: Path) -> Counter[str]:
     Two columns: hash, plain text; a header is passed over. Raises UnusableInputError for a file that
     has no such pairs.
     """
-    path = folder / SAMPLES
+    path = folder / PASSWORD_SAMPLES
     if not os.path.lexists(path):
         return Counter()
     try:
         with own_file(path).open(encoding="utf-8-sig", newline="") as file:
             rows = list(islice(filter(any, csv.reader(file)), _MOST + 1))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UnusableInputError(f"{SAMPLES} is no UTF-8 CSV: deliver two columns, hash and plain text.") from error
+        raise UnusableInputError(
+            f"{PASSWORD_SAMPLES} is no UTF-8 CSV: deliver two columns, hash and plain text."
+        ) from error
     if len(rows) > _MOST:
-        raise UnusableInputError(f"{SAMPLES} holds more than {_MOST} lines: five pairs of each scheme are enough.")
+        raise UnusableInputError(
+            f"{PASSWORD_SAMPLES} holds more than {_MOST} lines: five pairs of each scheme are enough."
+        )
     if any(len(row) != 2 for row in rows):
-        raise UnusableInputError(f"{SAMPLES} needs two columns in every line: hash and plain text.")
+        raise UnusableInputError(f"{PASSWORD_SAMPLES} needs two columns in every line: hash and plain text.")
     return Counter(scheme for hash_, plain in rows if (scheme := verified(hash_.strip(), plain)) is not None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -39,15 +40,24 @@ _MACROS = (
     f"""CREATE OR REPLACE TEMP MACRO is_card_number(digits) AS
         regexp_matches(digits, {literal(_ISSUER)}) AND luhn(digits)""",
 )
+_HOLDS_CARD_NUMBER = "SELECT digits FROM (SELECT unnest(card_candidates(?)) AS digits) WHERE is_card_number(digits)"
 
 
 def refuse_to_store(folder: Path) -> None:
-    """Raise UnusableInputError where a folder that is about to be taken in holds payment card numbers."""
+    """Raise UnusableInputError where a folder that is about to be taken in holds payment card numbers.
+
+    In the cells of what is read, and in the lines of all other files that are not packed: settings,
+    hidden files and those to ignore are stored with the rest.
+    """
     settings = extract_settings.load(folder)
-    if any(is_workbook(path) or has_long_numbers(path) for path in delivered(folder, settings)):
-        with tempfile.TemporaryDirectory(dir=folder.parent) as kept, duck.connect() as connection:
-            reading = read(folder, Path(kept), settings, connection)
-            refuse_card_numbers(reading, connection)
+    to_read = delivered(folder, settings)
+    with duck.connect() as connection:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and not path.is_symlink() and path not in to_read and has_long_numbers(path):
+                _refuse_lines(path, str(path.relative_to(folder)), connection)
+        if any(is_workbook(path) or has_long_numbers(path) for path in to_read):
+            with tempfile.TemporaryDirectory(dir=folder.parent) as kept:
+                refuse_card_numbers(read(folder, Path(kept), settings, connection), connection)
 
 
 def refuse_card_numbers(reading: Reading, connection: duckdb.DuckDBPyConnection) -> None:
@@ -55,8 +65,7 @@ def refuse_card_numbers(reading: Reading, connection: duckdb.DuckDBPyConnection)
 
     The error names file, line and column, never the number.
     """
-    for macro in _MACROS:
-        connection.execute(macro)
+    _create_macros(connection)
     for file in reading.files:
         # A workbook's cells stand packed in it, and plain in its text.
         if any(has_long_numbers(Path(path)) for path in {file.delivered, file.path}):
@@ -81,6 +90,21 @@ def has_long_numbers(path: Path) -> bool:
     return False
 
 
+def _create_macros(connection: duckdb.DuckDBPyConnection) -> None:
+    for macro in _MACROS:
+        connection.execute(macro)
+
+
+def _refuse_lines(path: Path, name: str, connection: duckdb.DuckDBPyConnection) -> None:
+    """Refuse a file of no known form, by its lines: what its digits stand between is ASCII in every encoding."""
+    _create_macros(connection)
+    with path.open("rb") as file:
+        for line, raw in enumerate(file, start=1):
+            text = raw.replace(b"\0", b"").decode("latin-1")
+            if re.search(_NUMBER, text) and connection.execute(_HOLDS_CARD_NUMBER, [text]).fetchall():
+                _stop(f"{name}, line {line}")
+
+
 def _refuse(file: DeliveredFile, connection: duckdb.DuckDBPyConnection) -> None:
     for column in file.columns:
         found = connection.execute(
@@ -93,7 +117,7 @@ def _refuse(file: DeliveredFile, connection: duckdb.DuckDBPyConnection) -> None:
             WHERE is_card_number(digits) AND {_stands_out(column.attribute)}"""
         ).fetchall()[0][0]
         if found is not None:
-            _stop(file, file_line(connection, file, found), column.header)
+            _stop(f"{file.name}, line {file_line(connection, file, found)}, {column.header}")
     if file.set_aside:
         ((line,),) = connection.execute(
             f"""SELECT min(line) FROM (
@@ -101,7 +125,7 @@ def _refuse(file: DeliveredFile, connection: duckdb.DuckDBPyConnection) -> None:
             ) WHERE is_card_number(digits)"""
         ).fetchall()
         if line is not None:
-            _stop(file, line, "a record with more or fewer cells than the header")
+            _stop(f"{file.name}, line {line}, a record with more or fewer cells than the header")
 
 
 def _stands_out(attribute: str | None) -> str:
@@ -114,8 +138,8 @@ def _stands_out(attribute: str | None) -> str:
     return "true"
 
 
-def _stop(file: DeliveredFile, line: int, column: str) -> None:
+def _stop(where: str) -> None:
     raise UnusableInputError(
-        f"FILE-CARD-NUMBER: {file.name}, line {line}, {column} holds a payment card number: nothing was stored; "
+        f"FILE-CARD-NUMBER: {where} holds a payment card number: nothing was stored; "
         "take card numbers out of the delivery and deliver again."
     )

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from pelcro_pipeline.errors import UnusableInputError
 
+#: The publisher's sample pairs of hash and plain text.
+PASSWORD_SAMPLES = "password_samples.csv"
+
 
 def own_file(path: Path) -> Path:
     """``path``. Raises UnusableInputError where it is no readable file of the folder that it stands in."""

@@ -15,9 +15,8 @@ import pyarrow.parquet
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pelcro_pipeline import settings as extract_settings
-from pelcro_pipeline.conversion import passwords
 from pelcro_pipeline.delivery import text, workbook
-from pelcro_pipeline.delivery.folder import own_file
+from pelcro_pipeline.delivery.folder import PASSWORD_SAMPLES, own_file
 from pelcro_pipeline.delivery.header import attribute_of, metadata_of
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import Settings
@@ -26,14 +25,8 @@ from pelcro_pipeline.spec.kinds import DATE
 from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.workspace import fingerprint
 
-#: Files of an extract's folder that are settings, read for what they are by other rooms.
-SETTING_FILES = (
-    extract_settings.FILE_NAME,
-    "cards.json",
-    "cards.csv",
-    passwords.SAMPLES,
-    "answers.csv",
-)
+#: Files of an extract's folder that hold no records of a template: no header is looked for in them.
+SETTING_FILES = (extract_settings.FILE_NAME, "cards.json", "cards.csv", PASSWORD_SAMPLES, "answers.csv")
 #: Characters of a record. DuckDB reads lines of 2,000,000 bytes, and a character has up to four.
 _LONGEST_RECORD = 400_000
 #: DuckDB reads every file that such a name matches.

@@ -9,14 +9,23 @@ import duckdb
 import numpy as np
 
 from pelcro_pipeline import connection as duck
-from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline.conversion.select import HIDDEN
 from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.delivery import records
 from pelcro_pipeline.delivery.reading import Reading
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.rules import verdict
-from pelcro_pipeline.spec import ADDRESSES, ATTRIBUTES, BY_OBJECT, CUSTOMER_ID, SUBSCRIPTIONS, TEMPLATES, ddl
+from pelcro_pipeline.spec import (
+    ADDRESS_IDS,
+    ADDRESSES,
+    ATTRIBUTES,
+    BY_OBJECT,
+    CUSTOMER_ID,
+    CUSTOMERS,
+    SUBSCRIPTIONS,
+    Table,
+    ddl,
+)
 from pelcro_pipeline.spec.sql import literal, quoted
 from pelcro_pipeline.target.database import PreparedFiles, opened
 from pelcro_pipeline.workspace import ExtractPaths
@@ -71,7 +80,8 @@ def of(paths: ExtractPaths, customer: str) -> Explanation:
                 f"No record of {paths.extract} names the customer {customer}: look for the id in {paths.reports / 'ledger.csv'}."
             )
         environments = tuple(each for each in ENVIRONMENTS if paths.database(each).exists())
-        return Explanation(customer, sources, _prepared(connection, paths, customer, environments), environments)
+        files = PreparedFiles(paths.prepared, reading.settings, paths.seals)
+        return Explanation(customer, sources, _prepared(connection, paths, files, customer, environments), environments)
 
 
 def _sources(
@@ -112,25 +122,33 @@ def _sources(
 
 
 def _prepared(
-    connection: duckdb.DuckDBPyConnection, paths: ExtractPaths, customer: str, environments: tuple[str, ...]
+    connection: duckdb.DuckDBPyConnection,
+    paths: ExtractPaths,
+    files: PreparedFiles,
+    customer: str,
+    environments: tuple[str, ...],
 ) -> list[PreparedRecord]:
-    files = PreparedFiles(paths.prepared, extract_settings.load(paths.delivered), paths.seals)
     columns = files.columns("customers")
     rows = connection.execute(
         f"""SELECT * FROM (SELECT row_number() OVER () AS number, * FROM {files.relation("customers")})
         WHERE {quoted(CUSTOMER_ID)} = {literal(customer)} ORDER BY number"""
     ).fetchall()
-    loaded = {each: _loaded(connection, paths, files, customer, each) for each in environments}
+    records = {number: dict(zip(columns, cells, strict=True)) for number, *cells in rows}
+    loaded: dict[int, list[dict[str, str]]] = {number: [] for number in records}
+    for environment in environments:
+        with opened(paths.database(environment), environment, connection):
+            for number, record in records.items():
+                loaded[number].append(_loaded(connection, files, environment, customer, number, record))
     return [
         PreparedRecord(
             number,
             [
-                (name, _shown(name, value), *(_shown(name, loaded[each].get((number, name))) for each in environments))
-                for name, value in zip(columns, values, strict=True)
-                if value is not None or any(loaded[each].get((number, name)) is not None for each in environments)
+                (name, *(_shown(name, each) for each in cells))
+                for name in columns
+                if any(cells := [record[name], *(held.get(name) for held in loaded[number])])
             ],
         )
-        for number, *values in rows
+        for number, record in records.items()
     ]
 
 
@@ -141,38 +159,41 @@ def _shown(name: str, value: str | None) -> str:
 
 
 def _loaded(
-    connection: duckdb.DuckDBPyConnection, paths: ExtractPaths, files: PreparedFiles, customer: str, environment: str
-) -> dict[tuple[int, str], str]:
-    """What a database holds, by the number of the prepared record and the attribute."""
-    values: dict[tuple[int, str], str] = {}
-    with opened(paths.database(environment), environment, connection):
-        of_customer = f"WHERE {quoted(CUSTOMER_ID)} = {literal(customer)}"
-        names = [attribute.name for attribute in TEMPLATES["customers"][0].attributes]
-        shared = _row(connection, f"{environment}.customers {of_customer}", {name: name for name in names}, files)
-        for table in ADDRESSES:
-            type_ = table.object.removesuffix("_address")
-            columns = {attribute.name: ddl.address_column(attribute, table) for attribute in table.attributes}
-            shared |= _row(connection, f"{environment}.addresses {of_customer} AND type = '{type_}'", columns, files)
-        numbers = connection.execute(
-            f"SELECT {ddl.RECORD} FROM {environment}.subscriptions {of_customer} ORDER BY ALL"
-        ).fetchall()
-        names = [attribute.name for attribute in SUBSCRIPTIONS.attributes]
-        for (number,) in numbers:
-            one = f"{environment}.subscriptions WHERE {ddl.RECORD} = {number}"
-            own = shared | _row(connection, one, {name: name for name in names}, files)
-            values |= {(number, name): value for name, value in own.items()}
-        if not numbers:
-            number = connection.execute(
-                f"""SELECT min(number) FROM (SELECT row_number() OVER () AS number, * FROM {files.relation("customers")})
-                {of_customer}"""
-            ).fetchall()[0][0]
-            values |= {(number, name): value for name, value in shared.items()}
-    return values
+    connection: duckdb.DuckDBPyConnection,
+    files: PreparedFiles,
+    environment: str,
+    customer: str,
+    number: int,
+    record: dict[str, str | None],
+) -> dict[str, str | None]:
+    """What a database holds of a prepared record: its customer, the addresses that it carries, its subscription."""
+    of_customer = f"{quoted(CUSTOMER_ID)} = {literal(customer)}"
+    metadata = files.metadata()
+
+    def own(table: Table) -> dict[str, str]:
+        return {name: name for name in [*(each.name for each in table.attributes), *metadata[table.object]]}
+
+    values = _row(connection, files, f"{environment}.customers WHERE {of_customer}", own(CUSTOMERS))
+    for table in ADDRESSES:
+        id_name = ADDRESS_IDS[table.object].name
+        columns = {each.name: ddl.address_column(each, table) for each in table.attributes}
+        if id_name in record:
+            columns[id_name] = ddl.ADDRESS_ID
+        values |= _row(
+            connection,
+            files,
+            f"""{environment}.addresses WHERE {of_customer} AND type = {literal(table.object.removesuffix("_address"))}
+            AND {ddl.ADDRESS_ID} = {literal(record.get(id_name) or "")}""",
+            columns,
+        )
+    subscription = f"{environment}.subscriptions WHERE {ddl.RECORD} = {number} AND {of_customer}"
+    return values | _row(connection, files, subscription, own(SUBSCRIPTIONS))
 
 
 def _row(
-    connection: duckdb.DuckDBPyConnection, source: str, columns: dict[str, str], files: PreparedFiles
-) -> dict[str, str]:
-    cells = ", ".join(files.text(name, column) for name, column in columns.items())
-    rows = connection.execute(f"SELECT {cells} FROM {source} LIMIT 1").fetchall()
+    connection: duckdb.DuckDBPyConnection, files: PreparedFiles, source: str, columns: dict[str, str]
+) -> dict[str, str | None]:
+    """The one row of ``source``, as the prepared file writes it; nothing where there is none."""
+    cells = ", ".join(f"nullif({files.text(name, column)}, '')" for name, column in columns.items())
+    rows = connection.execute(f"SELECT {cells} FROM {source}").fetchall()
     return dict(zip(columns, rows[0], strict=True)) if rows else {}

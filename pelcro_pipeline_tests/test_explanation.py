@@ -1,0 +1,60 @@
+"""Explaining one customer: each prepared record beside what each database holds of it."""
+
+from __future__ import annotations
+
+from pelcro_pipeline.review import explanation
+from pelcro_pipeline.spec import CUSTOMER_ID
+from pelcro_pipeline.target import database
+from pelcro_pipeline_tests.extract import OLD_ID, PLAN_ID, Delivery, customer, migrate, reader
+
+HOME = {"shipping_address_id": "home", "address.shipping_line1": "1 Water Street"}
+WORK = {"shipping_address_id": "work", "address.shipping_line1": "2 Duke Street"}
+SUMMER = {"shipping_address_id": "summer", "address.shipping_line1": "3 Beach Lane"}
+NO_SUBSCRIPTION = dict.fromkeys((name for name in reader(1) if name.startswith("subscription.")), "")
+
+
+def staged(given: Delivery, home) -> explanation.Explanation:
+    """The first reader of a delivery, once staging is loaded."""
+    migration = migrate(given, home)
+    database.load(migration.files, migration.paths.database("staging"))
+    return explanation.of(migration.paths, "HR1")
+
+
+def test_each_record_shows_the_address_that_it_carries(tmp_path):
+    rows = [reader(1, HOME), reader(1, WORK, {OLD_ID: "S9"}), reader(1, SUMMER, NO_SUBSCRIPTION)]
+    explained = staged(Delivery(rows), tmp_path)
+    assert explained.environments == ("staging",)
+    streets = [
+        [(prepared, loaded) for name, prepared, loaded in record.values if name == "address.shipping_line1"]
+        for record in explained.prepared
+    ]
+    assert streets == [[(street, street)] for street in ("1 Water Street", "2 Duke Street", "3 Beach Lane")]
+
+
+def test_everything_that_is_prepared_is_shown_as_loaded(tmp_path):
+    metadata = {"customer.common_metadata.tier": "gold", "subscription.common_metadata.channel": "web"}
+    rows = [reader(1, metadata, HOME), reader(1, WORK, {OLD_ID: "S9", PLAN_ID: "O-M"}), customer(2)]
+    explained = staged(Delivery(rows), tmp_path)
+    assert len(explained.prepared) == 2
+    for record in explained.prepared:
+        shown = {name: (prepared, loaded) for name, prepared, loaded in record.values}
+        assert shown[CUSTOMER_ID] == ("HR1", "HR1")
+        assert {name for name, (prepared, loaded) in shown.items() if prepared != loaded} == set()
+
+
+def test_a_database_that_holds_something_else_shows_it_beside(tmp_path):
+    migration = migrate(Delivery([reader(1)]), tmp_path)
+    path = migration.paths.database("staging")
+    database.load(migration.files, path)
+    with database.duck.connect(path) as connection:
+        connection.execute("""UPDATE subscriptions SET "subscription.quantity" = 7""")
+    (record,) = explanation.of(migration.paths, "HR1").prepared
+    assert ("subscription.quantity", "1", "7") in record.values
+
+
+def test_a_password_is_shown_as_there_and_no_more(tmp_path):
+    hash_ = "5f4dcc3b5aa765d61d8327deb882cf99"
+    password = {"customer.password": hash_, "customer.common_metadata.password_encryption": "MD5"}
+    explained = staged(Delivery([reader(1, password)]), tmp_path)
+    assert ("customer.password", "***", "***") in explained.prepared[0].values
+    assert hash_ not in str(explained)
