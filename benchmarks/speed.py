@@ -23,7 +23,7 @@ from peers import PEERS
 ROOT = Path(__file__).resolve().parent.parent
 #: What the pipeline's DuckDB may take; the floor and the peers take what they like.
 MEMORY = {"PELCRO_MEMORY": "3GB"}
-#: Above, the peers need more memory than most machines have: pandera on pandas 6 GB at a million.
+#: Above, the peers need more memory than most machines have: frictionless 6 GB at a million.
 MOST_FOR_PEERS = 1_000_000
 
 FLOOR = """

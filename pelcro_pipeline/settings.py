@@ -31,7 +31,7 @@ class DateFormat(StrEnum):
 
     @property
     def strptime(self) -> str:
-        """The same, as strftime writes it."""
+        """The same, as strptime and strftime write it."""
         return {"dd/mm/yyyy": "%d/%m/%Y", "mm/dd/yyyy": "%m/%d/%Y", "yyyy-mm-dd": "%Y-%m-%d"}[self]
 
 
@@ -55,9 +55,15 @@ class Settings(BaseModel):
     taxes: bool | None = Field(None, description="Whether the publisher collects taxes.")
     date_format: DateFormat | None = Field(None, description="Told per column if not set.")
     template_date_format: DateFormat = Field(DateFormat.DAY_FIRST, description="How the prepared files write dates.")
-    unpaid_reading: UnpaidReading = Field(UnpaidReading.DUE_IN_ONE_DAY, description="When an unpaid invoice is due.")
-    write_off_days: int | None = Field(None, ge=1, description="Days until an open invoice is uncollectible.")
-    source: str | None = Field(None, description="The legacy system that wrote the files.")
+    unpaid_reading: UnpaidReading = Field(
+        UnpaidReading.DUE_IN_ONE_DAY, description="When an unpaid invoice is due; is kept, and decides nothing yet."
+    )
+    write_off_days: int | None = Field(
+        None, ge=1, description="Days until an open invoice is uncollectible; is kept, and decides nothing yet."
+    )
+    source: str | None = Field(
+        None, description="The legacy system that wrote the files; is kept, and decides nothing yet."
+    )
     encoding: str | None = Field(None, description="The files' encoding, where it cannot be told.")
     delimiter: str | None = Field(None, description="The files' delimiter, where it cannot be told.")
     ignore: tuple[str, ...] = Field((), description="Files of the folder that are left alone.")

@@ -16,12 +16,14 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pandera.errors
+import pytest
 
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline.conversion import passwords, sample, tables
 from pelcro_pipeline.delivery import cards
 from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.prepared import archive, files
 from pelcro_pipeline.prepared import tables as prepared_tables
 from pelcro_pipeline.review import statistics
@@ -397,6 +399,35 @@ def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review") ->
         database.PreparedFiles(paths.prepared, settings, paths.seals).seal_up(connection)
         archive.write(connection, reading, paths.conversion, paths.analysis / "ledger.parquet", paths.archive)
     return Migration(paths, found, fates, counted, broken)
+
+
+def read(given: Delivery, home: Path) -> delivery.Reading:
+    """The reading of a delivery alone."""
+    folder = given.into(home / "delivered")
+    into = home / "raw"
+    into.mkdir(parents=True)
+    with duck.connect() as connection:
+        return delivery.read(folder, into, extract_settings.load(folder), connection)
+
+
+def refusal(given: Delivery, home: Path) -> str:
+    """The sentence that a delivery is refused with when it is read."""
+    with pytest.raises(UnusableInputError) as refused:
+        read(given, home)
+    return str(refused.value)
+
+
+class Watcher:
+    """What a run tells of its steps, remembered."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    def started(self, step: str) -> None:
+        self.steps.append(step)
+
+    def ended(self, step: str) -> None:
+        """A bar would fill here."""
 
 
 def changed(path: Path, old: str, new: str) -> None:

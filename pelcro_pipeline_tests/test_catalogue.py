@@ -1,4 +1,4 @@
-"""The catalogue: every rule of the book once, in plain words, and the pages that are rendered from it."""
+"""The catalogue: every rule once, in plain words, and the pages that are rendered from it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pelcro_pipeline.spec.model import Severity
 
 DOCS = Path(__file__).parents[1] / "docs"
 
-#: The book's ids in the book's order: the order in which the ledger names the first.
+#: The ids in order: the order in which the ledger names the first.
 BOOK = {
     "Files": """
         FILE-UNREADABLE FILE-HEADER FILE-DUPLICATE-HEADER FILE-MISSING FILE-RAGGED FILE-BLANK FILE-DATE-ORDER

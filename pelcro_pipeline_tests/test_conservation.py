@@ -17,16 +17,11 @@ from pelcro_pipeline.rules import conservation, judgement, ledger, verdict
 from pelcro_pipeline.spec.sql import literal, quoted
 from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline_tests.extract import Watcher
 
 EXTRACT = "harbour-review-2026-10-01"
 DELIVERED = Path(__file__).parent.parent / "data" / "extracts" / EXTRACT
 FAULTS = ("dropped", "doubled", "swapped", "edited")
-
-
-class Quiet:
-    def started(self, step: str) -> None: ...
-
-    def ended(self, step: str) -> None: ...
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +31,7 @@ def ran(tmp_path_factory, monkeypatch_module):
     monkeypatch_module.setenv("PELCRO_HOME", str(home))
     shutil.copytree(DELIVERED, home / "extracts" / EXTRACT)
     paths = ExtractPaths(home, EXTRACT)
-    run.job("dry_run", paths, {}, Quiet())
+    run.job("dry_run", paths, {}, Watcher())
     return paths
 
 

@@ -11,7 +11,7 @@ import pytest
 import pelcro_pipeline
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.workspace import ExtractPaths
-from pelcro_pipeline_tests.extract import Delivery, reader
+from pelcro_pipeline_tests.extract import Delivery, Watcher, reader
 
 PACKAGE = Path(pelcro_pipeline.__file__).parent
 EXTRACT = "harbour-review"
@@ -119,19 +119,6 @@ def paths(tmp_path, monkeypatch) -> ExtractPaths:
     return paths
 
 
-class Silent:
-    """A watcher that remembers the steps."""
-
-    def __init__(self) -> None:
-        self.steps: list[str] = []
-
-    def started(self, step: str) -> None:
-        self.steps.append(step)
-
-    def ended(self, step: str) -> None:
-        """A bar would fill here."""
-
-
 def test_production_alone_refuses_however_it_is_launched(paths, definitions, dagster):
     from pelcro_pipeline.defs.partitions import extracts
     from pelcro_pipeline.defs.production import production_database
@@ -162,24 +149,24 @@ def test_a_migration_from_delivery_to_production_is_recorded(paths, dagster):
     from pelcro_pipeline import instance as workspace_instance
     from pelcro_pipeline.defs import run
 
-    watcher = Silent()
+    watcher = Watcher()
     run.job("dry_run", paths, {}, watcher)
     assert watcher.steps[:2] == ["request__templates", "raw"]
     assert watcher.steps[-1].startswith("staging")
     for name in ("findings", "ledger", "statistics"):
         assert (paths.reports / f"{name}.csv").is_file()
     signature = {"review__sign_off": {"config": {"signed_by": "Jane Doe", "role": "Publisher"}}}
-    run.job("sign_off", paths, signature, Silent())
+    run.job("sign_off", paths, signature, Watcher())
 
     prepared = paths.prepared / "plans.csv"
     shutil.copy(prepared, before := paths.home / "plans.before")
     prepared.write_text(prepared.read_text().replace("9900", "990"))
     with pytest.raises(RefusedError, match="the prepared files"):
-        run.job("production", paths, {}, Silent())
+        run.job("production", paths, {}, Watcher())
     assert not paths.database("production").exists()
 
     shutil.copy(before, prepared)
-    run.job("production", paths, {}, Silent())
+    run.job("production", paths, {}, Watcher())
     assert paths.database("production").is_file()
 
     with dagster.DagsterInstance.from_config(str(workspace_instance.prepare(paths.home))) as recorded:
@@ -210,10 +197,10 @@ def test_a_migration_from_delivery_to_production_is_recorded(paths, dagster):
 def test_what_stops_a_run_leaves_the_last_one_s_files_whole(paths, definitions):
     from pelcro_pipeline.defs import run
 
-    run.job("dry_run", paths, {}, Silent())
+    run.job("dry_run", paths, {}, Watcher())
     before = {path: path.read_bytes() for path in (*paths.prepared.iterdir(), *paths.reports.iterdir())}
     (paths.delivered / "plans.csv").write_text("plan.old_id,plan.nickname\nP-Y,Print\n")
     with pytest.raises(UnusableInputError, match=r"plans\.csv lacks plan\.amount"):
-        run.job("dry_run", paths, {}, Silent())
+        run.job("dry_run", paths, {}, Watcher())
     assert {path: path.read_bytes() for path in before} == before
     assert list(paths.home.rglob("*.unfinished")) == []

@@ -18,8 +18,8 @@ from pelcro_pipeline.delivery import cards, package, reading
 from pelcro_pipeline.delivery.folder import PASSWORD_SAMPLES, refuse_to_copy
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.review import explanation
-from pelcro_pipeline_tests.extract import PLAN_ID, PLANS, Delivery, as_csv, customer, migrate, reader
-from pelcro_pipeline_tests.test_delivery import in_sheet, read, refusal, write_workbook
+from pelcro_pipeline_tests.extract import PLAN_ID, PLANS, Delivery, as_csv, customer, migrate, read, reader, refusal
+from pelcro_pipeline_tests.workbooks import in_sheet, write_workbook
 
 GOOD = as_csv([reader(1), reader(2)])
 PEOPLE = as_csv([customer(1), customer(2)])
@@ -230,12 +230,11 @@ class TestSize:
         assert "customers.csv repeats 34 headers, among them customer.email: give each column once." in told
 
     def test_as_many_as_can_be_judged(self, tmp_path):
-        row = {"customer.email": "a@example.com"} | {f"subscription.common_metadata.{n}": "x" for n in range(31)}
-        texts = "\n".join([",".join([*row, *row]), ",".join([*row.values(), *row.values()])]) + "\n"
-        assert (
-            len(read(Delivery(texts={"customers.csv": texts.replace("subscription.", "customer.")}), tmp_path).files)
-            == 3
-        )
+        row = customer(1) | {f"customer.common_metadata.{n}": "x" for n in range(32)}
+        repeated = [*row][-32:]
+        lines = [[*row, *repeated], [*row.values(), *["x"] * 31, "y"]]
+        migration = migrate(Delivery(texts={"customers.csv": "\n".join(map(",".join, lines)) + "\n"}), tmp_path)
+        assert migration.told == ["customers.csv:2 customer, customer.common_metadata.31: FILE-DUPLICATE-HEADER reject"]
 
 
 class TestHeaders:

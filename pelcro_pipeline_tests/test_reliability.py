@@ -35,6 +35,7 @@ from pelcro_pipeline_tests.extract import (
     Delivery,
     Migration,
     Row,
+    Watcher,
     changed,
     crew,
     customer,
@@ -42,7 +43,6 @@ from pelcro_pipeline_tests.extract import (
     migrate,
     reader,
 )
-from pelcro_pipeline_tests.test_graph import Silent
 
 BUNDLED = sorted(each for each in (Path(__file__).parents[1] / "data" / "extracts").iterdir() if each.is_dir())
 
@@ -185,7 +185,7 @@ def dry_run(tmp_path, monkeypatch):
     from pelcro_pipeline.defs import run
 
     monkeypatch.setenv("PELCRO_HOME", str(tmp_path))
-    return lambda paths: run.job("dry_run", paths, {}, Silent())
+    return lambda paths: run.job("dry_run", paths, {}, Watcher())
 
 
 def test_a_dry_run_cut_short_leaves_nothing_to_sign(dry_run, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The book: every rule has a case that breaks it and one that does not."""
+"""The catalogue: every rule has a case that breaks it and one that does not."""
 
 from pelcro_pipeline.rules.catalogue import RULES
 from pelcro_pipeline_tests import (
@@ -22,7 +22,7 @@ CASES = [
     )
     for case in module.CASES
 ] + [test_rules_relations.UNKNOWN_CUSTOMER]
-#: In the book to say what is no finding: the one is let be, the other merged, and the ledger names no rule for that.
+#: In the catalogue to say what is no finding: the one is let be, the other merged, and the ledger names no rule for that.
 NEVER_NAMED = {"ADR-SALUTATION", "CUS-MERGED"}
 
 
@@ -33,7 +33,3 @@ def test_every_rule_has_a_case_that_breaks_it_and_one_that_does_not():
 
 def test_every_case_expects_its_own_rule():
     assert {case.rule for case in CASES if not case.shows_breach} == NEVER_NAMED
-
-
-def test_every_rule_says_what_is_wrong_and_what_to_do():
-    assert [rule.id for rule in RULES.values() if not rule.sentence.endswith(".") or not rule.fix.endswith(".")] == []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import socket
 from pathlib import Path
 
 import pytest
 
 from pelcro_pipeline.review import statistics
 from pelcro_pipeline.workspace import ExtractPaths
-from pelcro_pipeline_tests.extract import OLD_ID, ONLINE, PLAN_ID, PLANS, PRODUCTS, Delivery, reader
+from pelcro_pipeline_tests.extract import OLD_ID, ONLINE, PLAN_ID, PLANS, PRODUCTS, Delivery, Watcher, reader
 
 dg = pytest.importorskip("dagster")
 
@@ -22,19 +23,23 @@ def run(home: Path, delivery: Delivery, patched: pytest.MonkeyPatch) -> ExtractP
     """A dry run through Dagster, recorded in the workspace's instance."""
     from pelcro_pipeline.defs import run as jobs
 
-    class Silent:
-        def started(self, step: str) -> None: ...
-
-        def ended(self, step: str) -> None: ...
-
     patched.setenv("PELCRO_HOME", str(home))
     patched.delenv("DAGSTER_HOME", raising=False)
     paths = ExtractPaths(home, EXTRACT)
     delivery.into(paths.delivered)
-    jobs.job("dry_run", paths, {}, Silent())
-    jobs.job("sign_off", paths, {"review__sign_off": {"config": {"signed_by": "Jane", "role": "Publisher"}}}, Silent())
-    jobs.job("production", paths, {}, Silent())
+    jobs.job("dry_run", paths, {}, Watcher())
+    jobs.job("sign_off", paths, {"review__sign_off": {"config": {"signed_by": "Jane", "role": "Publisher"}}}, Watcher())
+    jobs.job("production", paths, {}, Watcher())
     return paths
+
+
+def test_a_migration_connects_to_nothing(tmp_path, monkeypatch):
+    def refused(self: socket.socket, address: object) -> None:
+        raise AssertionError(f"connects to {address}")
+
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    monkeypatch.setattr(socket.socket, "connect_ex", refused)
+    assert run(tmp_path, Delivery([reader(1)]), monkeypatch).database("production").exists()
 
 
 def cells(path: Path) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pandas as pd
 
-from pelcro_pipeline.spec import PLANS, PRODUCTS
+from pelcro_pipeline.spec import HIDDEN, PLANS, PRODUCTS
 from pelcro_pipeline.spec.model import Attribute, OneOf, Table
 from pelcro_pipeline.spec.sql import literal, quoted
 
@@ -35,7 +35,7 @@ def _shown(table: Table, attribute: Attribute) -> str:
     if table in (PRODUCTS, PLANS):
         return column
     if attribute.secret:
-        return f"CASE WHEN {column} IS NOT NULL THEN '***' END"
+        return f"CASE WHEN {column} IS NOT NULL THEN {literal(HIDDEN)} END"
     masked = rf"regexp_replace(regexp_replace({column}, '\pL', 'x', 'g'), '\pN', '9', 'g')"
     if isinstance(domain, OneOf) and len(domain.choices) <= _TELLING:
         return f"CASE WHEN {column} IN ({', '.join(map(literal, domain.choices))}) THEN {column} ELSE {masked} END"

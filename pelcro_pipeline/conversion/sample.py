@@ -1,7 +1,7 @@
 """The rows that pandera judges on every run: all of a small table, the telling ones of a large one.
 
-pandera on a whole frame of a million rows costs more than all the rest together (measured: 207 s
-and 6.3 GB), so above 10,000 rows it sees the first rows, the extremes and repaired rows of each rule.
+pandera on the whole frames of a million records took 34 s and 5.5 GB, beside 47 s for all the rest of a
+dry run, so above 10,000 rows it sees the first rows, the extremes and repaired rows of each rule.
 """
 
 from __future__ import annotations

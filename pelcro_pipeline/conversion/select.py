@@ -16,12 +16,9 @@ from __future__ import annotations
 from pelcro_pipeline.delivery.header import is_metadata, metadata_of
 from pelcro_pipeline.delivery.reading import DeliveredFile
 from pelcro_pipeline.settings import Settings
-from pelcro_pipeline.spec import ADDRESS_IDS, BY_OBJECT, CUSTOMER_ID, sql
+from pelcro_pipeline.spec import ADDRESS_IDS, BY_OBJECT, CUSTOMER_ID, HIDDEN, sql
 from pelcro_pipeline.spec.model import Attribute, Breach, Outcome, Severity, Table
 from pelcro_pipeline.spec.sql import literal, quoted
-
-#: What stands for a secret wherever a delivered value is shown.
-HIDDEN = "***"
 
 
 def tables_of(file: DeliveredFile) -> tuple[Table, ...]:
@@ -195,8 +192,6 @@ def _converted(file: DeliveredFile, tables: tuple[Table, ...], constants: dict[s
     for table in tables:
         for attribute in table.attributes:
             columns[attribute.name] = sql.inferred(attribute, constants) or quoted(attribute.name)
-            if attribute.name == CUSTOMER_ID and not file.columns_of(CUSTOMER_ID):
-                columns[attribute.name] = attribute.breaches[0].value
     selected = [f"{expression} AS {quoted(name)}" for name, expression in columns.items()]
     selected += [quoted(name) for name in _carried(file) if name not in columns]
     for table in tables:

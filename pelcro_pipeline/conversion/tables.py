@@ -11,14 +11,16 @@ from pelcro_pipeline.conversion.select import select
 from pelcro_pipeline.delivery.reading import DeliveredFile, Reading
 from pelcro_pipeline.delivery.records import file_line
 from pelcro_pipeline.settings import Settings
-from pelcro_pipeline.spec import ADDRESS_IDS, CUSTOMER_ID, TABLES
+from pelcro_pipeline.spec import ADDRESS_IDS, ADDRESSES, CUSTOMER_ID, SUBSCRIPTIONS, TABLES
 from pelcro_pipeline.spec.model import Table
 from pelcro_pipeline.spec.sql import literal, quoted
 
-#: A record's number within the extract: its file's ordinal above, its place in the file below.
-_PLACES = 40
-#: What findings and ledger say of a place: joined by ``record``.
-PLACES = "places"
+#: Bits of a record's number within the extract that hold its place in its file; its file's ordinal stands above.
+_PLACE_BITS = 40
+_MACROS = (
+    f"CREATE OR REPLACE TEMP MACRO file_of(record) AS record >> {_PLACE_BITS}",
+    f"CREATE OR REPLACE TEMP MACRO place_of(record) AS record & {(1 << _PLACE_BITS) - 1}",
+)
 
 
 def parquet(folder: Path, file: DeliveredFile) -> Path:
@@ -26,19 +28,28 @@ def parquet(folder: Path, file: DeliveredFile) -> Path:
     return folder / f"{file.ordinal}.parquet"
 
 
+def first_record(file: DeliveredFile) -> str:
+    """SQL of the number within the extract that a file's first record has."""
+    return f"{file.ordinal << _PLACE_BITS}::BIGINT"
+
+
 def record(file: DeliveredFile) -> str:
-    """SQL of the record's number within the extract, over a converted file."""
-    return f"({file.ordinal}::BIGINT << {_PLACES}) + file_row_number"
+    """SQL of a record's number within the extract, over a converted file."""
+    return f"{first_record(file)} + file_row_number"
+
+
+def parted(record: int) -> tuple[int, int]:
+    """The ordinal of a record's file, and its place in it: what ``file_of`` and ``place_of`` are in SQL."""
+    return record >> _PLACE_BITS, record & ((1 << _PLACE_BITS) - 1)
 
 
 def columns(reading: Reading, table: Table) -> list[str]:
     """The table's attributes, then what the extract carries for it beside them."""
     names = [attribute.name for attribute in table.attributes]
     names += reading.metadata[table.object]
-    address_ids = {
-        "subscription": ["billing_address_id", "shipping_address_id"],
-    } | {object_: [attribute.name] for object_, attribute in ADDRESS_IDS.items()}
-    return names + address_ids.get(table.object, [])
+    if table is SUBSCRIPTIONS:
+        return names + [attribute.name for attribute in ADDRESS_IDS.values()]
+    return names + ([ADDRESS_IDS[table.object].name] if table in ADDRESSES else [])
 
 
 def view(reading: Reading, folder: Path, table: Table) -> str:
@@ -101,10 +112,15 @@ def _sealed(folder: Path, file: DeliveredFile) -> tuple[Path, str, Path]:
 
 
 def create_views(connection: duckdb.DuckDBPyConnection, reading: Reading, folder: Path) -> None:
-    """A temporary view for each object, by the object's name, and the view of places."""
+    """A temporary view for each object, by the object's name, and ``places``: what findings and ledger say of a record.
+
+    Beside them the macros ``file_of`` and ``place_of`` of a record's number.
+    """
+    for macro in _MACROS:
+        connection.execute(macro)
     for table in TABLES:
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {table.object} AS {view(reading, folder, table)}")
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW {PLACES} AS {_places(reading, folder)}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW places AS {_places(reading, folder)}")
 
 
 def _places(reading: Reading, folder: Path) -> str:

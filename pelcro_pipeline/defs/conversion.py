@@ -33,7 +33,7 @@ _STEPS = {
             deps=[dg.AssetKey(["raw", name])],
             kinds={"duckdb", "parquet"},
             code_version="-".join(table.digest for table in own),
-            metadata={"dagster/column_schema": column_schema(*own)},
+            metadata={lineage.SCHEMA: column_schema(*own)},
         )
         for name, own in raw.TABLES.items()
     ],

@@ -4,25 +4,20 @@ import dagster as dg
 
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline import writing
-from pelcro_pipeline.conversion import sample
+from pelcro_pipeline.conversion import sample, tables
 from pelcro_pipeline.defs import lineage
 from pelcro_pipeline.defs.checks import check, conforms
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import OWNERS, asset_spec, column_schema
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.delivery import reading as delivery
-from pelcro_pipeline.prepared import archive, files, tables
+from pelcro_pipeline.prepared import archive, files
+from pelcro_pipeline.prepared import tables as prepared_tables
 from pelcro_pipeline.rules import verdict
 from pelcro_pipeline.spec import CUSTOMERS, TEMPLATES, schema
 from pelcro_pipeline.target.database import PreparedFiles
 
 _DEPS = [dg.AssetKey(["analysis", "ledger"]), dg.AssetKey(["analysis", "findings"])]
-#: The conversions that each prepared file is made of.
-_CONVERSIONS = {
-    "customers": ("customers", "addresses", "subscriptions"),
-    "products": ("products",),
-    "plans": ("plans",),
-}
 
 
 @dg.multi_asset(
@@ -32,9 +27,12 @@ _CONVERSIONS = {
             name,
             f"The upload-ready template file `{name}.csv`, which staging and production are both loaded from. "
             "The guide: *It is critical to provide a customer, address, and subscription data in one flat file.*",
-            deps=[*_DEPS, *(dg.AssetKey(["conversion", each]) for each in _CONVERSIONS[name])],
+            deps=[
+                *_DEPS,
+                *(dg.AssetKey(["conversion", each]) for each in dict.fromkeys(map(lineage.asset_of, TEMPLATES[name]))),
+            ],
             kinds={"csv"},
-            metadata={"dagster/column_schema": column_schema(*TEMPLATES[name])},
+            metadata={lineage.SCHEMA: column_schema(*TEMPLATES[name])},
         )
         for name in files.NAMES
     ],
@@ -57,7 +55,7 @@ def prepared(extract: Extracts):
         settings = reading.settings
         verdict.open_on(connection, reading, paths.conversion, paths.analysis)
         verdict.verify(connection, reading, paths.conversion, paths.analysis)
-        tables.create_views(connection, reading, settings)
+        prepared_tables.create_views(connection, reading, settings)
         with writing.whole_folder(paths.prepared) as folder, writing.whole_folder(paths.seals) as seals:
             records = files.write(connection, reading, settings, folder)
             PreparedFiles(folder, settings, seals).seal_up(connection)
@@ -94,7 +92,7 @@ def prepared_archive(extract: Extracts) -> dg.MaterializeResult:
     paths = extract.paths
     with as_failure(), duck.connect() as connection:
         reading = delivery.opened(paths.reading)
-        verdict.open_on(connection, reading, paths.conversion, paths.analysis)
+        tables.create_views(connection, reading, paths.conversion)
         with writing.whole_folder(paths.archive) as folder:
             written = archive.write(connection, reading, paths.conversion, paths.analysis / "ledger.parquet", folder)
             reading.verify()

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from pelcro_pipeline import lock, templates, workspace
+from pelcro_pipeline.defs import lineage
 from pelcro_pipeline.defs.presentation import OWNERS, column_schema
 from pelcro_pipeline.defs.resources import as_failure
 from pelcro_pipeline.spec import TABLES
@@ -13,7 +14,7 @@ from pelcro_pipeline.spec import TABLES
     group_name="request",
     owners=OWNERS,
     kinds={"csv"},
-    metadata={"dagster/column_schema": column_schema(*TABLES)},
+    metadata={lineage.SCHEMA: column_schema(*TABLES)},
     code_version="-".join(table.digest for table in TABLES),
 )
 def request_templates() -> dg.MaterializeResult:

@@ -314,7 +314,7 @@ def _file(
     if not file.objects:
         raise UnusableInputError(
             f"{sheet.name}: none of its headers belongs to a Pelcro template: compare them with `pelcro-pipeline new`, "
-            "name the source in extract.toml, or name the file under ignore there."
+            "or name the file under ignore in extract.toml."
         )
     if len(file.repeated) > _MOST_REPEATED:
         raise UnusableInputError(
@@ -331,7 +331,7 @@ def _file(
 
 def _numbered(file: DeliveredFile, sheet: _Sheet, into: Path) -> DeliveredFile | None:
     """The file with the lines of its records and what had to be set aside; None where DuckDB does not
-    split its text as the book does."""
+    split its text as RFC 4180 does."""
     if sheet.numbers is not None:
         return _with_lines(file, sheet.numbers[1:], into) if file.records == len(sheet.numbers) - 1 else None
     lines, returns_alone = text.line_feeds(sheet.path)

@@ -27,7 +27,7 @@ _NO_TEXT = {
     b"%PDF": "a PDF: deliver the CSV or XLSX that it was made from",
     b"\x1f\x8b": "packed with gzip: unpack it",
 }
-# The csv module's own limit of 131,072 characters to a cell is no limit of the book.
+# The csv module's own limit of 131,072 characters to a cell is no limit of ours.
 csv.field_size_limit(1 << 30)
 
 
@@ -104,7 +104,7 @@ def transcode(path: Path, encoding: str, to: Path) -> None:
 
 
 def header_of(path: Path, name: str, delimiter: str | None) -> tuple[str, list[str], bool]:
-    """The delimiter and the header cells of a UTF-8 file, and whether they are one line in the book's form.
+    """The delimiter and the header cells of a UTF-8 file, and whether they are one line in the form of RFC 4180.
 
     The delimiter is the one under which most header cells are template attributes. Raises
     UnusableInputError for a header that is longer than any, or in which a quotation mark is left open.

@@ -11,10 +11,9 @@ import numpy as np
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.delivery.reading import DeliveredFile, Reading
 from pelcro_pipeline.delivery.records import cut
+from pelcro_pipeline.rules.ledger import COLUMNS
 from pelcro_pipeline.spec.sql import literal, quoted
 
-#: Columns that every archived record has before its raw cells.
-COLUMNS = ("file", "line", "object", "key", "disposition", "rule", "detail")
 #: What a file's name keeps of a delivered file's or sheet's: no separator, no pattern, and room for a suffix.
 _NO_NAME = re.compile(r"[^\w .,()&+@'-]")
 _LONGEST_NAME = 200
@@ -26,8 +25,9 @@ def write(
     """Write the archive into ``folder``; gives the records of each file of it.
 
     For each delivered file ``<file>.records.parquet``: one row for each rejected or excluded
-    object, with the record's cells as delivered, by delivered header; a ragged record's text is in
+    object: its columns of the ledger, then the record's cells as delivered, by delivered header; a ragged record's text is in
     ``raw_text``. And ``<file>.columns.parquet`` where it has columns of no template.
+    Needs the views of ``conversion.tables``.
     """
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE left_behind AS
@@ -65,7 +65,7 @@ def _records(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, folder:
     """SQL of a file's archived records; raw cells are cut from the file by byte offset."""
     places = (
         connection.execute(
-            f"""SELECT DISTINCT record & {(1 << 40) - 1} AS place FROM left_behind
+            f"""SELECT DISTINCT place_of(record) AS place FROM left_behind
         WHERE file = {literal(file.name)} AND place IS NOT NULL AND NOT set_aside ORDER BY place"""
         )
         .fetchnumpy()["place"]
@@ -91,7 +91,7 @@ def _records(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, folder:
     return f"""
         SELECT {", ".join(f"gone.{name}" for name in COLUMNS)}, {cells}, aside.text AS raw_text
         FROM left_behind gone
-        LEFT JOIN raw_record raw ON NOT gone.set_aside AND raw.place = gone.record & {(1 << 40) - 1}
+        LEFT JOIN raw_record raw ON NOT gone.set_aside AND raw.place = place_of(gone.record)
         LEFT JOIN {aside} aside ON gone.set_aside AND aside.line = gone.line
         WHERE gone.file = {literal(file.name)}
         ORDER BY gone.line, gone.object_place"""

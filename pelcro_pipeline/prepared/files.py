@@ -10,7 +10,16 @@ import duckdb
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.delivery.reading import Reading
 from pelcro_pipeline.settings import Settings
-from pelcro_pipeline.spec import ADDRESSES, ATTRIBUTES, CUSTOMERS, PLANS, PRODUCTS, SUBSCRIPTIONS, TEMPLATES
+from pelcro_pipeline.spec import (
+    ADDRESS_IDS,
+    ADDRESSES,
+    ATTRIBUTES,
+    CUSTOMERS,
+    PLANS,
+    PRODUCTS,
+    SUBSCRIPTIONS,
+    TEMPLATES,
+)
 from pelcro_pipeline.spec.headers import template
 from pelcro_pipeline.spec.kinds import DATE
 from pelcro_pipeline.spec.sql import literal, quoted
@@ -72,7 +81,7 @@ def _customers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> list[
     joins, selected = [], [f"customer.{quoted(name)}" for name in tables.columns(reading, CUSTOMERS)]
     for table in ADDRESSES:
         names = [attribute.name for attribute in table.attributes]
-        id_name = f"{table.object}_id"
+        id_name = ADDRESS_IDS[table.object].name
         if id_name in reading.address_ids:
             names.append(id_name)
         selected += [f"{table.object}.{quoted(name)}" for name in names]
@@ -144,14 +153,15 @@ def _carriers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
     for table in ADDRESSES:
         object_ = table.object
         own_joins += f" LEFT JOIN ({first[object_]}) first_{object_} USING (customer)"
-        if f"{object_}_id" in reading.address_ids:
+        id_name = ADDRESS_IDS[object_].name
+        if id_name in reading.address_ids:
             own_joins += f"""
                 LEFT JOIN (
                     SELECT record, record AS own FROM prepared_{object_}
                     UNION ALL SELECT record, into_record FROM merged WHERE object = {literal(object_)}
                 ) own_{object_} ON own_{object_}.record = holder.subscription
                 LEFT JOIN prepared_{object_} named_{object_} ON named_{object_}.customer = holder.customer
-                    AND named_{object_}.{object_}_id = holder.{object_}_id"""
+                    AND named_{object_}.{id_name} = holder.{id_name}"""
             own_values.append(
                 f"coalesce(own_{object_}.own, named_{object_}.record, first_{object_}.record) AS {object_}"
             )
@@ -161,7 +171,7 @@ def _carriers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
             )
         else:
             own_values.append(f"first_{object_}.record AS {object_}")
-    ids = ", ".join(quoted(f"{table.object}_id") for table in ADDRESSES)
+    ids = ", ".join(quoted(attribute.name) for attribute in ADDRESS_IDS.values())
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE carried AS
         WITH holder AS (

@@ -8,6 +8,8 @@ import logging
 import pandas as pd
 from matplotlib.figure import Figure
 
+from pelcro_pipeline.rules.ledger import DISPOSITIONS
+
 # On a machine's first chart it tells of its font cache, and nobody can do anything about that.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
@@ -34,7 +36,7 @@ def fates(counts: pd.DataFrame) -> bytes:
     figure, axes = _axes(len(counts))
     reached = pd.Series(0.0, index=counts.index)
     labels = [f"{row.object} ({row.received:,})" for row in counts.itertuples()]
-    for disposition in ("prepared", "merged", "rejected", "excluded"):
+    for disposition in DISPOSITIONS:
         share = 100 * counts[disposition] / counts["received"]
         axes.barh(labels, share, left=reached, color=_COLOURS[disposition], label=disposition)
         reached += share

@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 
 from pelcro_pipeline import connection as duck
-from pelcro_pipeline.conversion.select import HIDDEN
+from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.delivery import records
 from pelcro_pipeline.delivery.reading import Reading
@@ -18,10 +18,11 @@ from pelcro_pipeline.rules import verdict
 from pelcro_pipeline.spec import (
     ADDRESS_IDS,
     ADDRESSES,
-    ATTRIBUTES,
     BY_OBJECT,
     CUSTOMER_ID,
     CUSTOMERS,
+    HIDDEN,
+    SECRETS,
     SUBSCRIPTIONS,
     Table,
     ddl,
@@ -101,7 +102,8 @@ def _sources(
     ).fetchall():
         if (file, line) not in found:
             found[file, line] = SourceRecord(file, line)
-            places[record >> 40].append((record & ((1 << 40) - 1), (file, line)))
+            ordinal, place = tables.parted(record)
+            places[ordinal].append((place, (file, line)))
         found[file, line].fates.append(tuple(fate))
     for file, line, *finding in connection.execute(
         f"""SELECT file, line, object, attribute, rule, severity, value, result, message
@@ -114,7 +116,7 @@ def _sources(
         delivered = records.cells(file, np.array([number for number, _ in numbers], dtype=np.int64))
         for (_, place), cells in zip(numbers, delivered, strict=True):
             found[place].cells = [
-                (column.header, HIDDEN if column.attribute == "customer.password" else cell)
+                (column.header, HIDDEN if column.attribute in SECRETS else cell)
                 for column, cell in zip(file.columns, cells, strict=True)
                 if cell
             ]
@@ -155,7 +157,7 @@ def _prepared(
 def _shown(name: str, value: str | None) -> str:
     if value is None:
         return ""
-    return HIDDEN if name in ATTRIBUTES and ATTRIBUTES[name].secret else value
+    return HIDDEN if name in SECRETS else value
 
 
 def _loaded(

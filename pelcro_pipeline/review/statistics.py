@@ -14,6 +14,7 @@ from pelcro_pipeline import writing
 from pelcro_pipeline.delivery.reading import Reading
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.rules import verdict
+from pelcro_pipeline.rules.ledger import DISPOSITIONS
 from pelcro_pipeline.spec import (
     ADDRESS_IDS,
     ADDRESSES,
@@ -23,7 +24,7 @@ from pelcro_pipeline.spec import (
     TABLES,
     ddl,
 )
-from pelcro_pipeline.spec.model import Attribute, Outcome, Table
+from pelcro_pipeline.spec.model import Table
 from pelcro_pipeline.spec.sql import literal, quoted, unfilled
 from pelcro_pipeline.target import database
 from pelcro_pipeline.target.database import PreparedFiles, filled_rows
@@ -245,8 +246,7 @@ def _delivered(connection: duckdb.DuckDBPyConnection, reading: Reading, listed: 
         }
         for index, measure in enumerate(own):
             counts[measure] = {
-                disposition: by_disposition.get(disposition, [0] * len(own))[index]
-                for disposition in ("prepared", "merged", "rejected", "excluded")
+                disposition: by_disposition.get(disposition, [0] * len(own))[index] for disposition in DISPOSITIONS
             }
             if measure.attribute is None:
                 counts[measure]["rejected"] += sum(
@@ -289,13 +289,9 @@ def _received(measure: Measure, reading: Reading) -> str:
     lacking = [
         str(file.ordinal) for file in reading.holding(measure.table.object) if attribute.name not in file.attributes
     ]
-    if lacking and _inferred(attribute):
-        condition += f" AND (record >> 40) NOT IN ({', '.join(lacking)})"
+    if lacking and bits:
+        condition += f" AND file_of(record) NOT IN ({', '.join(lacking)})"
     return f"({condition})"
-
-
-def _inferred(attribute: Attribute) -> bool:
-    return any(b.outcome is Outcome.EMPTY and b.value is not None for b in attribute.breaches)
 
 
 #: Section by what is counted, for products and for plans.

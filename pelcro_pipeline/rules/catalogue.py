@@ -485,7 +485,7 @@ SUBSCRIPTIONS = (
         severities=(Severity.EXCLUDED,),
         guide="You cannot migrate the following data: 1. Expired subscriptions.",
         reading="An active subscription whose period has ended is an expired one, whatever its status says, unless "
-        "is_expired or start_now asks for it; unpaid ones have rules of their own.",
+        "is_expired or start_now asks for it; an unpaid one is migrated whatever its end.",
     ),
     Rule(
         id="SUB-CANCEL",
@@ -709,7 +709,7 @@ RELATIONS = (
     ),
 )
 
-#: The book's sections by their titles.
+#: The sections by their titles.
 SECTIONS: dict[str, tuple[Rule, ...]] = {
     "Files": FILES,
     "Customers": CUSTOMERS,
@@ -720,7 +720,7 @@ SECTIONS: dict[str, tuple[Rule, ...]] = {
     "Relations": RELATIONS,
 }
 RULES: dict[str, Rule] = {rule.id: rule for section in SECTIONS.values() for rule in section}
-#: A rule's place in the book.
+#: A rule's place in the catalogue.
 ORDER: dict[str, int] = {rule: place for place, rule in enumerate(RULES)}
 #: Exclusions come first: an excluded object is judged by nothing else.
 EXCLUSIONS = tuple(rule.id for rule in RULES.values() if rule.severities == (Severity.EXCLUDED,))

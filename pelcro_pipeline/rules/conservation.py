@@ -6,22 +6,22 @@ import duckdb
 import pandas as pd
 
 from pelcro_pipeline.delivery.reading import Reading
-from pelcro_pipeline.rules.ledger import received
-
-_DISPOSITIONS = ("prepared", "merged", "rejected", "excluded")
+from pelcro_pipeline.rules.ledger import DISPOSITIONS
+from pelcro_pipeline.spec import TABLES
+from pelcro_pipeline.spec.sql import literal
 
 
 def fates(connection: duckdb.DuckDBPyConnection, reading: Reading) -> pd.DataFrame:
     """For each object: received, and how many of each disposition. Blank records have no object."""
     counted = ", ".join(
-        f"count(*) FILTER (disposition = '{disposition}') AS {disposition}" for disposition in _DISPOSITIONS
+        f"count(*) FILTER (disposition = '{disposition}') AS {disposition}" for disposition in DISPOSITIONS
     )
     return connection.execute(
-        f"""WITH received AS ({received(reading)}), fate_count AS (
+        f"""WITH received AS ({_received(reading)}), fate_count AS (
             SELECT object, {counted} FROM ledger GROUP BY object
         )
         SELECT if(object = '', 'blank record', replace(object, '_', ' ')) AS object, coalesce(received, 0) AS received,
-            {", ".join(f"coalesce({disposition}, 0) AS {disposition}" for disposition in _DISPOSITIONS)}
+            {", ".join(f"coalesce({disposition}, 0) AS {disposition}" for disposition in DISPOSITIONS)}
         FROM received FULL JOIN fate_count USING (object) LEFT JOIN object_order USING (object)
         ORDER BY place NULLS LAST"""
     ).df()
@@ -50,3 +50,21 @@ def broken(connection: duckdb.DuckDBPyConnection, reading: Reading) -> list[str]
         ).fetchall()
     ]
     return sentences
+
+
+def _received(reading: Reading) -> str:
+    """SQL of ``object, received`` for every object, and for blank records under the empty object.
+
+    Counted where the records were read, and not from the ledger that it is held against.
+    """
+    counts = [f"SELECT {literal(table.object)} AS object, count(*) AS received FROM {table.object}" for table in TABLES]
+    counts.append("SELECT '', count(*) FROM places WHERE blank")
+    for file in reading.files:
+        if file.set_aside is not None:
+            aside = f"read_parquet({literal(file.set_aside)})"
+            counts += [
+                f"SELECT {literal(object_)}, count(*) FROM {aside} WHERE rule = 'FILE-RAGGED'"
+                for object_ in file.objects
+            ]
+            counts.append(f"SELECT '', count(*) FROM {aside} WHERE rule = 'FILE-BLANK'")
+    return f"SELECT object, sum(received)::BIGINT AS received FROM ({' UNION ALL '.join(counts)}) GROUP BY object"

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import duckdb
 
+from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.conversion.passwords import ENOUGH
 from pelcro_pipeline.conversion.select import absent
 from pelcro_pipeline.delivery.reading import DeliveredFile, Reading
 from pelcro_pipeline.rules.catalogue import RULES
-from pelcro_pipeline.spec import BY_OBJECT, CUSTOMER_ID, TABLES
+from pelcro_pipeline.spec import BY_OBJECT, HIDDEN, TABLES
 from pelcro_pipeline.spec.model import Severity, Table
 from pelcro_pipeline.spec.sql import given, literal, quoted
 
@@ -36,14 +37,14 @@ def key(table: Table) -> str:
 def create_findings(
     connection: duckdb.DuckDBPyConnection, reading: Reading, password_samples: Mapping[str, int]
 ) -> None:
-    """The temporary table ``findings``: the columns of findings.csv, and ``place`` to sort by.
+    """The temporary table ``findings``: the columns of findings.csv, and ``record``, by which they are sorted.
 
     ``password_samples`` counts the verified sample pairs of each scheme.
     """
     rules = ", ".join(f"({literal(rule.id)}, {literal(rule.sentence)}, {literal(rule.fix)})" for rule in RULES.values())
     keys = "\nUNION ALL\n".join(
         f"SELECT record, {literal(table.object)} AS object, {key(table)} AS key FROM {table.object} "
-        f"SEMI JOIN place_named USING (record)"
+        f"SEMI JOIN mentioned USING (record)"
         for table in TABLES
     )
     for statement in (
@@ -52,24 +53,24 @@ def create_findings(
         # A repair that holds for a whole file is one finding with the count of records.
         """CREATE OR REPLACE TEMP TABLE single AS
             SELECT found.* FROM found ANTI JOIN absent_column
-            ON severity = 'repair' AND absent_column.attribute = found.attribute AND absent_column.file = found.record >> 40""",
-        """CREATE OR REPLACE TEMP TABLE place_named AS
+            ON severity = 'repair' AND absent_column.attribute = found.attribute AND absent_column.file = file_of(found.record)""",
+        """CREATE OR REPLACE TEMP TABLE mentioned AS
             SELECT DISTINCT record FROM (SELECT record FROM single UNION ALL SELECT related FROM single)
             WHERE record IS NOT NULL""",
-        """CREATE OR REPLACE TEMP TABLE named_place AS
-            SELECT places.* FROM places SEMI JOIN place_named USING (record)""",
-        f"CREATE OR REPLACE TEMP TABLE named AS {keys}",
+        """CREATE OR REPLACE TEMP TABLE mentioned_place AS
+            SELECT places.* FROM places SEMI JOIN mentioned USING (record)""",
+        f"CREATE OR REPLACE TEMP TABLE mentioned_key AS {keys}",
         """CREATE OR REPLACE TEMP TABLE findings AS
-            SELECT place.file, place.line, single.object, named.key, attribute, rule, severity, value, result,
+            SELECT place.file, place.line, single.object, mentioned_key.key, attribute, rule, severity, value, result,
                 message, fix,
-                other.file || ':' || other.line || coalesce(' (' || other_named.key || ')', '') AS related,
-                single.record AS place
+                other.file || ':' || other.line || coalesce(' (' || other_key.key || ')', '') AS related,
+                single.record
             FROM single
             JOIN wording USING (rule)
-            JOIN named_place place ON place.record = single.record
-            LEFT JOIN named ON named.record = single.record AND named.object = single.object
-            LEFT JOIN named_place other ON other.record = single.related
-            LEFT JOIN named other_named ON other_named.record = single.related AND other_named.object = single.object""",
+            JOIN mentioned_place place ON place.record = single.record
+            LEFT JOIN mentioned_key ON mentioned_key.record = single.record AND mentioned_key.object = single.object
+            LEFT JOIN mentioned_place other ON other.record = single.related
+            LEFT JOIN mentioned_key other_key ON other_key.record = single.related AND other_key.object = single.object""",
     ):
         connection.execute(statement)
     for statement in [*_of_whole_files(reading), _unproven(reading, password_samples)]:
@@ -91,7 +92,7 @@ def _of_whole_files(reading: Reading) -> list[str]:
     """SQL of the findings that name a file and no line."""
     statements = []
     for file in reading.files:
-        at = f"{literal(file.name)} AS file, {file.ordinal}::BIGINT << 40 AS place"
+        at = f"{literal(file.name)} AS file, {tables.first_record(file)} AS record"
         statements += [
             _worded("FILE-HEADER", Severity.QUESTION, f"{at}, {literal(column.header)} AS attribute")
             for column in file.unknown
@@ -109,7 +110,7 @@ def _of_whole_files(reading: Reading) -> list[str]:
                 any_value(fix) AS fix
             FROM found JOIN wording USING (rule)
             JOIN absent_column ON severity = 'repair' AND absent_column.attribute = found.attribute
-                AND absent_column.file = found.record >> 40
+                AND absent_column.file = file_of(found.record)
             WHERE absent_column.file = {file.ordinal} GROUP BY ALL"""
         )
     return statements
@@ -121,7 +122,7 @@ def _ragged(file: DeliveredFile) -> list[str]:
         return []
     return [
         f"""SELECT {literal(file.name)} AS file, line, {literal(object_)} AS object, rule, 'reject' AS severity, message, fix,
-            {file.ordinal}::BIGINT << 40 AS place
+            {tables.first_record(file)} AS record
         FROM read_parquet({literal(file.set_aside)}) JOIN wording USING (rule) WHERE rule = 'FILE-RAGGED'"""
         for object_ in file.objects
     ]
@@ -135,7 +136,7 @@ def _absent_repairs(file: DeliveredFile, at: str) -> list[str]:
         for attribute in BY_OBJECT[object_].attributes:
             for breach in attribute.breaches:
                 if absent(file, attribute, breach) and not breach.told_by_relations:
-                    value = "customer" if attribute.name == CUSTOMER_ID else quoted(attribute.name)
+                    value = quoted(attribute.name)
                     concerned = given(breach.given) if breach.given else "true"
                     statements.append(
                         f"""SELECT {at}, {literal(object_)} AS object, {literal(attribute.name)} AS attribute,
@@ -143,7 +144,7 @@ def _absent_repairs(file: DeliveredFile, at: str) -> list[str]:
                             message || {_absent("records")} AS message, fix
                         FROM wording, (
                             SELECT count(*) AS records, if(min({value}) = max({value}), min({value}), NULL) AS result
-                            FROM {view} WHERE record >> 40 = {file.ordinal} AND {concerned})
+                            FROM {view} WHERE file_of(record) = {file.ordinal} AND {concerned})
                         WHERE rule = {literal(breach.rule)} AND records > 0"""
                     )
     return statements
@@ -157,9 +158,9 @@ def _unproven(reading: Reading, password_samples: Mapping[str, int]) -> str:
     samples = ", ".join(f"({literal(scheme)}, {count})" for scheme, count in (password_samples or {"": 0}).items())
     files = reading.holding("customer")
     kind = """regexp_extract("customer.password", '^[$](?:wp[$]2y|[PH])[$]')"""
-    at = f"{literal(files[0].name) if len(files) == 1 else 'NULL'} AS file, {files[0].ordinal if files else 0}::BIGINT << 40"
+    at = f"{literal(files[0].name) if len(files) == 1 else 'NULL'} AS file, {tables.first_record(files[0]) if files else 0} AS record"
     return f"""
-        SELECT {at} AS place, 'customer' AS object, 'customer.password' AS attribute, rule, 'question' AS severity, '***' AS value,
+        SELECT {at}, 'customer' AS object, 'customer.password' AS attribute, rule, 'question' AS severity, {literal(HIDDEN)} AS value,
             message || ' Scheme ' || scheme || if(scheme = 'wordpress', ' (' || kinds || ')', '') || ': ' || passwords
                 || if(passwords = 1, ' password, ', ' passwords, ') || coalesce(verified, 0) || ' of {ENOUGH} samples verified.' AS message,
             fix
@@ -185,13 +186,13 @@ def _worded(rule: str, severity: Severity, columns: str) -> str:
 
 
 def write(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Write the findings as findings.csv has them: in file order, then by the book; no two in an order of chance."""
+    """Write the findings as findings.csv has them: in file order, then in the catalogue's; no two in an order of chance."""
     connection.execute(
         f"""COPY (
         SELECT {", ".join(f"findings.{name}" for name in COLUMNS)}
         FROM findings LEFT JOIN object_order ON object_order.object = findings.object
         LEFT JOIN rule_order ON rule_order.rule = findings.rule
-        ORDER BY findings.place >> 40, findings.line NULLS FIRST, object_order.place, rule_order.place,
+        ORDER BY file_of(findings.record), findings.line NULLS FIRST, object_order.place, rule_order.place,
             findings.attribute, findings.value, findings.related, findings.result, findings.message
         ) TO {literal(str(path))} (FORMAT parquet)"""
     )

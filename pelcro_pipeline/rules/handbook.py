@@ -1,4 +1,4 @@
-"""The error catalogue: every rule of the book on one page, for who meets its id in findings.csv.
+"""The error catalogue: every rule on one page, for who meets its id in findings.csv.
 
 The words are the catalogue's, the columns what the spec and the queries declare: nothing is said
 here a second time. Each rule is a heading, so that its id in small letters is its anchor.

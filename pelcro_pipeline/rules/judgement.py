@@ -33,8 +33,10 @@ from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import (
     ADDRESS_IDS,
     ADDRESSES,
+    HIDDEN,
     PLANS,
     PRODUCTS,
+    SECRETS,
     SUBSCRIPTIONS,
     TABLES,
     sql,
@@ -67,7 +69,7 @@ def judge(connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: P
 
 
 def _order(connection: duckdb.DuckDBPyConnection) -> None:
-    """The book's order of rules, and the guide's order of objects."""
+    """The catalogue's order of rules, and the guide's order of objects."""
     rules = ", ".join(f"({literal(rule)}, {place})" for rule, place in catalogue.ORDER.items())
     objects = ", ".join(f"({literal(table.object)}, {place})" for place, table in enumerate(TABLES))
     connection.execute(f"CREATE OR REPLACE TEMP TABLE rule_order AS FROM (VALUES {rules}) rules(rule, place)")
@@ -185,13 +187,13 @@ def _field_findings(connection: duckdb.DuckDBPyConnection, reading: Reading) -> 
             SELECT record, {literal(table.object)} AS object, attribute, rule, severity,
                 delivered[place] AS value, if(infers, results[place], NULL) AS result
             FROM (SELECT record, breaches, delivered, results FROM {view} WHERE breaches <> 0) breached
-            JOIN bit ON breaches & mask <> 0 AND coalesce(file = record >> 40, true)"""
+            JOIN bit ON breaches & mask <> 0 AND coalesce(file = file_of(record), true)"""
         )
     for query in FIELD_QUERIES:
         _find(connection, query)
     connection.execute(
-        """UPDATE found SET value = if(value IS NULL, NULL, '***'), result = if(result IS NULL, NULL, '***')
-        WHERE attribute = 'customer.password'"""
+        f"""UPDATE found SET value = if(value IS NULL, NULL, {literal(HIDDEN)}), result = if(result IS NULL, NULL, {literal(HIDDEN)})
+        WHERE attribute IN ({", ".join(map(literal, SECRETS))})"""
     )
 
 

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import duckdb
 
+from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.delivery.reading import Reading
 from pelcro_pipeline.rules.findings import key
 from pelcro_pipeline.spec import TABLES
 from pelcro_pipeline.spec.sql import literal
 
 COLUMNS = ("file", "line", "object", "key", "disposition", "rule", "detail")
-#: Those that hold delivered text.
+#: What becomes of an object.
+DISPOSITIONS = ("prepared", "merged", "rejected", "excluded")
+#: The columns that hold delivered text.
 DELIVERED = ("file", "key")
 
 
@@ -68,7 +71,7 @@ def _fates(reading: Reading) -> str:
         fates.append(
             f"""SELECT {literal(file.name)} AS file, line, coalesce(object, '') AS object,
                 if(rule = 'FILE-RAGGED', 'rejected', 'excluded') AS disposition, rule,
-                coalesce(object_place, 0) AS object_place, {file.ordinal}::BIGINT << 40 AS record, true AS set_aside
+                coalesce(object_place, 0) AS object_place, {tables.first_record(file)} AS record, true AS set_aside
             FROM read_parquet({literal(file.set_aside)}) aside
             LEFT JOIN (VALUES {held}) held(object, object_place) ON rule = 'FILE-RAGGED'"""
         )
@@ -81,26 +84,10 @@ def write(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     Once, and no table of it before: a million records have four million fates.
     """
     connection.execute(
-        f"COPY (FROM ledger ORDER BY record >> 40, line, object_place) TO {literal(str(path))} (FORMAT parquet)"
+        f"COPY (FROM ledger ORDER BY file_of(record), line, object_place) TO {literal(str(path))} (FORMAT parquet)"
     )
 
 
 def open_on(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """The view ``ledger`` as it was written to ``path``."""
     connection.execute(f"CREATE OR REPLACE TEMP VIEW ledger AS FROM read_parquet({literal(str(path))})")
-
-
-#: Received, counted where the records were read: not from the ledger that it is held against.
-def received(reading: Reading) -> str:
-    """SQL of ``object, received`` for every object, and for blank records under the empty object."""
-    counts = [f"SELECT {literal(table.object)} AS object, count(*) AS received FROM {table.object}" for table in TABLES]
-    counts.append("SELECT '', count(*) FROM places WHERE blank")
-    for file in reading.files:
-        if file.set_aside is not None:
-            aside = f"read_parquet({literal(file.set_aside)})"
-            counts += [
-                f"SELECT {literal(object_)}, count(*) FROM {aside} WHERE rule = 'FILE-RAGGED'"
-                for object_ in file.objects
-            ]
-            counts.append(f"SELECT '', count(*) FROM {aside} WHERE rule = 'FILE-BLANK'")
-    return f"SELECT object, sum(received)::BIGINT AS received FROM ({' UNION ALL '.join(counts)}) GROUP BY object"

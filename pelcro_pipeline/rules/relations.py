@@ -1,7 +1,7 @@
 """Relations: partners that must exist, and be as many as they must be.
 
 Whether a partner exists is judged among all objects received; counts among those that the field
-rules left standing (``standing_*``). The order is the book's.
+rules left standing (``standing_*``). The order is the catalogue's.
 """
 
 from pelcro_pipeline.rules.query import Query
@@ -173,7 +173,7 @@ GIFT_BOTH = _subscription(
 
 
 def queries(*, taxes: bool, linked: bool) -> tuple[Query, ...]:
-    """The relations in the book's order.
+    """The relations in the catalogue's order.
 
     REL-TAX-ADDRESS where taxes are collected, REL-CUSTOMER where records name customers that stand in another file.
     """

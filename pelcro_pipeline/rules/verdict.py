@@ -6,14 +6,22 @@ from pathlib import Path
 
 import duckdb
 
-from pelcro_pipeline import seal
+from pelcro_pipeline import seal, spec
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.delivery.reading import Reading
 from pelcro_pipeline.delivery.records import file_line
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.rules import in_use
+from pelcro_pipeline.rules.judgement import FIELD_QUERIES
+from pelcro_pipeline.spec.model import Severity
 from pelcro_pipeline.spec.sql import literal
 
+#: The rules by which other records infer or clear a value. Whether a customer is imported alone (CUS-IMPORT-ONLY)
+#: is known only when all else is prepared.
+_AMENDING = (
+    {breach.rule for table in spec.TABLES for _, breach in table.breaches if breach.told_by_relations}
+    | {query.rule for query in FIELD_QUERIES if query.severity is Severity.CLEAR}
+) - {"CUS-IMPORT-ONLY"}
 #: Each by the query that gives it once ``judgement`` and ``ledger`` have run.
 TABLES = {
     # Objects that are not prepared: rejected, excluded or merged.
@@ -21,11 +29,9 @@ TABLES = {
     # Which record's object a merged one went into.
     "merged": "FROM merged",
     # Values that other records inferred or cleared; a filled customer is in ``repeated_in_use``.
-    "amendment": """
+    "amendment": f"""
         SELECT coalesce(owner, record) AS record, object, attribute, result FROM found
-        WHERE severity IN ('repair', 'clear') AND rule IN (
-            'CUS-EMAIL-SHARED', 'CUS-DISPLAY-NAME-SHARED', 'CUS-ORIGINAL-ID',
-            'ADR-NAME', 'PRD-ADDRESS-REQUIRED', 'SUB-CANCEL')""",
+        WHERE severity IN ('repair', 'clear') AND rule IN ({", ".join(map(literal, sorted(_AMENDING)))})""",
     "repeated_customer": "FROM repeated_customer",
     "repeated_in_use": "FROM repeated_in_use",
 }
@@ -65,8 +71,9 @@ def _sealed(folder: Path, name: str) -> tuple[Path, str, Path]:
 
 
 def _named(connection: duckdb.DuckDBPyConnection, reading: Reading, record: int) -> str:
-    file = reading.files[record >> 40]
-    return f"{file.name} line {file_line(connection, file, record & ((1 << 40) - 1))}"
+    ordinal, place = tables.parted(record)
+    file = reading.files[ordinal]
+    return f"{file.name} line {file_line(connection, file, place)}"
 
 
 def open_on(connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: Path, folder: Path) -> None:

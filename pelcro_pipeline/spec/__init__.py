@@ -31,6 +31,9 @@ TEMPLATES: dict[str, tuple[Table, ...]] = {
 
 ATTRIBUTES: dict[str, Attribute] = {attribute.name: attribute for table in TABLES for attribute in table.attributes}
 TABLE_OF: dict[str, Table] = {attribute.name: table for table in TABLES for attribute in table.attributes}
+#: The attributes that no report, log or page shows, and what stands there instead.
+SECRETS = tuple(attribute.name for attribute in ATTRIBUTES.values() if attribute.secret)
+HIDDEN = "***"
 CUSTOMER_ID = "customer.old_provider_id"
 METADATA_PREFIXES = tuple(table.metadata_prefix for table in TABLES if table.metadata_prefix)
 
@@ -42,9 +45,11 @@ __all__ = [
     "BY_OBJECT",
     "CUSTOMERS",
     "CUSTOMER_ID",
+    "HIDDEN",
     "METADATA_PREFIXES",
     "PLANS",
     "PRODUCTS",
+    "SECRETS",
     "SHIPPING_ADDRESSES",
     "SUBSCRIPTIONS",
     "TABLES",

@@ -1,5 +1,6 @@
 """Addresses: a billing and a shipping address for each record, alike but for their names."""
 
+from pelcro_pipeline.spec.codes import COUNTRIES_WITH_STATES
 from pelcro_pipeline.spec.kinds import (
     ADDRESS_PHONE,
     COUNTRY,
@@ -27,8 +28,8 @@ _NAME = (empty("ADR-NAME", Severity.REPAIR),)
 def _addresses(type_: str, *, salutation: Need) -> Table:
     prefix = f"address.{type_}_"
     country = prefix + "country"
-    with_states = Given(country, ("US", "CA", "AU"))
-    elsewhere = Given(country, ("US", "CA", "AU"), negated=True)
+    with_states = Given(country, COUNTRIES_WITH_STATES)
+    elsewhere = Given(country, COUNTRIES_WITH_STATES, negated=True)
     return Table(
         name=f"{type_}_addresses",
         object=f"{type_}_address",

@@ -112,6 +112,6 @@ def _column(attribute: Attribute, name: str | None = None) -> str:
             parts.append(f"CHECK (list_contains([{', '.join(map(literal, choices))}], {column}))")
         case OneOf(choices) if attribute.kind.storage == "TINYINT":
             parts.append(f"CHECK ({column} IN ({', '.join(choices)}))")
-        case Pattern(regex) if attribute.kind.storage == "BIGINT":
-            parts.append(f"CHECK ({column} >= {1 if regex.startswith('[1-9]') else 0})")
+        case Pattern(minimum=int(minimum)):
+            parts.append(f"CHECK ({column} >= {minimum})")
     return " ".join(parts)

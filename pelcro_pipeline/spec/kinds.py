@@ -138,7 +138,7 @@ WHOLE = Kind(
     "An integer of 0 or more.",
     storage="BIGINT",
     canonical=_WHOLE,
-    domain=Pattern(r"0|[1-9][0-9]{0,17}"),
+    domain=Pattern(r"0|[1-9][0-9]{0,17}", minimum=0),
 )
 
 POSITIVE = Kind(
@@ -146,7 +146,7 @@ POSITIVE = Kind(
     "An integer of 1 or more.",
     storage="BIGINT",
     canonical=_WHOLE,
-    domain=Pattern(r"[1-9][0-9]{0,17}"),
+    domain=Pattern(r"[1-9][0-9]{0,17}", minimum=1),
 )
 
 CENTS = Kind(
@@ -154,7 +154,7 @@ CENTS = Kind(
     "A whole number of cents, 0 or more: 199.00 is 199, 19.99 is not whole.",
     storage="BIGINT",
     canonical=_WHOLE,
-    domain=Pattern(r"0|[1-9][0-9]{0,17}"),
+    domain=Pattern(r"0|[1-9][0-9]{0,17}", minimum=0),
 )
 
 DATE = Kind(
@@ -188,12 +188,13 @@ def state(country: str) -> Kind:
         for code in codes.COUNTRIES_WITH_STATES
         for name, subdivision in codes.subdivision_names(code).items()
     }
+    judged = ", ".join(map(_literal, codes.COUNTRIES_WITH_STATES))
     return Kind(
         "state",
         "For US, CA and AU an ISO 3166-2 code without its country; free text elsewhere.",
         # NY and US-NY are the same ISO 3166-2 code.
         canonical=(
-            "CASE WHEN {sibling} IN ('US', 'CA', 'AU') THEN CASE WHEN strlen({text}) <= 3 THEN upper({text}) "
+            f"CASE WHEN {{sibling}} IN ({judged}) THEN CASE WHEN strlen({{text}}) <= 3 THEN upper({{text}}) "
             "WHEN starts_with(upper({text}), {sibling} || '-') THEN upper({text})[4:] ELSE {text} END ELSE {text} END"
         ),
         domain=PatternBy(

@@ -37,11 +37,15 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Pattern:
-    """Values that a regular expression matches whole, in RE2 and in Python alike; ``also`` is a second one."""
+    """Values that a regular expression matches whole, in RE2 and in Python alike; ``also`` is a second one.
+
+    ``minimum`` is the least of the numbers that it matches, for the target's own check.
+    """
 
     regex: str
     max_length: int | None = None
     also: str | None = None
+    minimum: int | None = None
 
 
 @dataclass(frozen=True)

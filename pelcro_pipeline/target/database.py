@@ -123,7 +123,7 @@ class PreparedFiles:
 
     def metadata(self) -> dict[str, tuple[str, ...]]:
         """The metadata columns of no template, by object."""
-        carried = [name for file in ("customers", "products", "plans") for name in self.columns(file)]
+        carried = [name for file in NAMES for name in self.columns(file)]
         return {table.object: tuple(metadata_of(table, carried)) for table in TABLES}
 
     def value(self, name: str, typed: bool = True) -> str:

@@ -1,0 +1,49 @@
+"""Workbooks, written by hand: their sheets as publishers deliver them."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+NAMESPACE = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
+
+
+def write_workbook(path: Path, sheets: dict[str, dict[int, list]]) -> None:
+    """A workbook of sheets, each its rows by number; numbers are numbers, the rest is text."""
+
+    def cell(value: object) -> str:
+        if isinstance(value, str):
+            return f'<c t="inlineStr"><is><t xml:space="preserve">{escape(value)}</t></is></c>'
+        return f"<c><v>{value}</v></c>"
+
+    listed = "".join(f'<sheet name="{name}" sheetId="{n}" r:id="r{n}"/>' for n, name in enumerate(sheets, 1))
+    related = "".join(
+        f'<Relationship Id="r{n}" Type="{RELATIONS}/worksheet" Target="worksheets/sheet{n}.xml"/>'
+        for n, _ in enumerate(sheets, 1)
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{PACKAGE}"><Relationship Id="r1" Type="{RELATIONS}/officeDocument" '
+            'Target="xl/workbook.xml"/></Relationships>',
+        )
+        archive.writestr(
+            "xl/workbook.xml", f'<workbook {NAMESPACE} xmlns:r="{RELATIONS}"><sheets>{listed}</sheets></workbook>'
+        )
+        archive.writestr("xl/_rels/workbook.xml.rels", f'<Relationships xmlns="{PACKAGE}">{related}</Relationships>')
+        for n, rows in enumerate(sheets.values(), 1):
+            body = "".join(f'<row r="{number}">{"".join(map(cell, row))}</row>' for number, row in rows.items())
+            archive.writestr(
+                f"xl/worksheets/sheet{n}.xml", f"<worksheet {NAMESPACE}><sheetData>{body}</sheetData></worksheet>"
+            )
+
+
+def in_sheet(rows: list[dict], first: int = 1, numbers: tuple[str, ...] = ()) -> dict[int, list]:
+    """Records under their header, from the row ``first``; the columns ``numbers`` hold numbers."""
+    columns = list(rows[0])
+    cells = [[int(row[name]) if name in numbers else row[name] for name in columns] for row in rows]
+    return dict(enumerate([columns, *cells], first))
