@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pelcro_pipeline.delivery.folder import own_file
+from pelcro_pipeline.delivery.text import DELIMITERS, ENCODINGS
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.spec.codes import currencies
 
@@ -92,15 +93,15 @@ class Settings(BaseModel):
     @field_validator("delimiter")
     @classmethod
     def _known_delimiter(cls, value: str | None) -> str | None:
-        if value not in (None, ",", ";", "\t", "|"):
+        if value not in (None, *DELIMITERS):
             raise ValueError("give one of , ; \\t |")
         return value
 
     @field_validator("encoding")
     @classmethod
     def _known_encoding(cls, value: str | None) -> str | None:
-        if value is not None and value.lower() not in ("utf-8", "utf-16", "windows-1252"):
-            raise ValueError("give one of utf-8, utf-16, windows-1252")
+        if value is not None and value.lower() not in ENCODINGS:
+            raise ValueError(f"give one of {', '.join(ENCODINGS)}")
         return value
 
     @property

@@ -31,7 +31,7 @@ def breached_attributes(table: Table) -> tuple[Attribute, ...]:
     return tuple(attribute for attribute in table.attributes if attribute.breaches)
 
 
-def duplicated(file: DeliveredFile, table: Table) -> tuple[str, ...]:
+def repeated_of(file: DeliveredFile, table: Table) -> tuple[str, ...]:
     """The table's attributes that the header names twice: their bits follow the spec's.
 
     A repeated link to another file's customers is every object's own.
@@ -55,7 +55,7 @@ def select(file: DeliveredFile, settings: Settings) -> str:
     tables = tables_of(file)
     attributes = [attribute for table in tables for attribute in table.attributes]
     plain = [attribute for attribute in attributes if not attribute.conditional]
-    dependent = [attribute for attribute in attributes if attribute.conditional]
+    conditional = [attribute for attribute in attributes if attribute.conditional]
     constants = sql.constants(settings.today, settings.currency)
     return f"""
 WITH delivered AS (
@@ -70,18 +70,18 @@ WITH delivered AS (
 ), understood AS (
     SELECT {_replaced(_understood(plain))}
     FROM judged
-), spelled_dependent AS (
-    SELECT {_replaced(_spelled(file, dependent))}
+), spelled_conditional AS (
+    SELECT {_replaced(_spelled(file, conditional))}
     FROM understood
-), judged_dependent AS (
-    SELECT {_listed(["*", *_outcomes(dependent)])}
-    FROM spelled_dependent
-), understood_dependent AS (
-    SELECT {_replaced(_understood(dependent))}
-    FROM judged_dependent
+), judged_conditional AS (
+    SELECT {_listed(["*", *_outcomes(conditional)])}
+    FROM spelled_conditional
+), understood_conditional AS (
+    SELECT {_replaced(_understood(conditional))}
+    FROM judged_conditional
 ), breached AS (
     SELECT *, {_listed(_breached(file, tables, constants))}
-    FROM understood_dependent
+    FROM understood_conditional
 )
 SELECT {_listed(_converted(file, tables, constants))}
 FROM breached
@@ -149,7 +149,7 @@ def _breached(file: DeliveredFile, tables: tuple[Table, ...], constants: dict[st
         ]
         bits += [
             f"CASE WHEN filled({first.name}) IS DISTINCT FROM filled({other.name}) THEN {1 << bit} ELSE 0 END"
-            for bit, name in enumerate(duplicated(file, table), start=len(table.breaches))
+            for bit, name in enumerate(repeated_of(file, table), start=len(table.breaches))
             for first, *others in [file.columns_of(name)]
             for other in others
         ]
@@ -180,7 +180,7 @@ def _held(file: DeliveredFile, table: Table) -> str:
     filled += [quoted(name) for name in metadata_of(table, file.attributes)]
     filled += [
         f"nullif(filled({column.name}), '0')"
-        for name in duplicated(file, table)
+        for name in repeated_of(file, table)
         if name.startswith(table.prefix)
         for column in file.columns_of(name)[1:]
     ]
@@ -200,7 +200,7 @@ def _converted(file: DeliveredFile, tables: tuple[Table, ...], constants: dict[s
         delivered = [_shown(file, attribute) for attribute in shown]
         delivered += [
             f"concat_ws(' | ', {', '.join(column.name for column in file.columns_of(name))})"
-            for name in duplicated(file, table)
+            for name in repeated_of(file, table)
         ]
         results = [columns[attribute.name] for attribute in shown]
         selected += [

@@ -15,6 +15,8 @@ from pelcro_pipeline.delivery.header import attribute_of
 from pelcro_pipeline.errors import UnusableInputError
 
 DELIMITERS = (",", ";", "\t", "|")
+#: The encodings that extract.toml can name, as Python knows them.
+ENCODINGS = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "windows-1252": "cp1252"}
 _CHUNK = 1 << 20
 #: Characters. The templates together take 3,000.
 _HEADER_SIZE, _HEADER_CELL_SIZE = 1 << 20, 1_000
@@ -38,10 +40,6 @@ def chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-#: The encodings that extract.toml can name, as Python knows them.
-_NAMED = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "windows-1252": "cp1252"}
-
-
 def encoding_of(path: Path, named: str | None = None) -> str:
     """The Python codec that the whole file decodes by: the one ``named``, or the one told.
 
@@ -56,7 +54,7 @@ def encoding_of(path: Path, named: str | None = None) -> str:
         if start.startswith(signature):
             raise UnusableInputError(f"{path.name} is {what}, or name it under ignore in extract.toml.")
     if named is not None:
-        return _decodes(path, _NAMED[named.lower()])
+        return _decodes(path, ENCODINGS[named.lower()])
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return _decodes(path, "utf-16")
     if start[1:2] == b"\0" and start[3:4] == b"\0":

@@ -17,6 +17,7 @@ _IMPORT_ONLY = "customer.common_metadata.import_only_the_customer"
 def create_views(connection: duckdb.DuckDBPyConnection, reading: Reading, settings: Settings) -> None:
     """A view ``prepared_<object>`` for each object: ``record``, ``customer`` and its columns.
 
+    And ``complete_customer``, which says of each whether anything but the customer is imported.
     Needs ``rules.verdict.open_on``.
     """
     for table in TABLES:
@@ -55,28 +56,35 @@ def _amended(table: Table) -> list[str]:
 
 def _amendments(table: Table, amended: list[str]) -> str:
     values = ", ".join(
-        f"min(result) FILTER (attribute = {literal(name)}) AS {quoted(name)}, "
-        f"coalesce(bool_or(attribute = {literal(name)}), false) AS {quoted(name + '?')}"
+        f"min(result) FILTER (attribute = {literal(name)}) AS {_amended_value(name)}, "
+        f"coalesce(bool_or(attribute = {literal(name)}), false) AS {_is_amended(name)}"
         for name in amended
     )
     return f"SELECT record, {values} FROM amendment WHERE object = {literal(table.object)} GROUP BY record"
+
+
+def _amended_value(name: str) -> str:
+    return quoted(f"{name} amended")
+
+
+def _is_amended(name: str) -> str:
+    return quoted(f"{name} is amended")
 
 
 def _values(reading: Reading, table: Table, settings: Settings) -> dict[str, str]:
     """SQL of each column's standing value."""
     known = {attribute.name: attribute for attribute in table.attributes}
     amended = _amended(table)
+    constants = sql.constants(settings.today, settings.currency)
     values = {}
     for name in tables.columns(reading, table):
         if name == CUSTOMER_ID:
             values[name] = "source.customer"
             continue
-        value = f"source.{quoted(name)}"
-        if name in known and table is not CUSTOMERS:
-            constants = sql.constants(settings.today, settings.currency)
-            value = sql.standing(table, known[name], constants)
-            value = value.replace(quoted(name), f"source.{quoted(name)}")
+        # The values that stand of a customer have been put together from all its records.
+        stands = name in known and table is not CUSTOMERS
+        value = sql.standing(table, known[name], constants) if stands else quoted(name)
         if name in amended:
-            value = f"CASE WHEN amended.{quoted(name + '?')} THEN amended.{quoted(name)} ELSE {value} END"
+            value = f"CASE WHEN {_is_amended(name)} THEN {_amended_value(name)} ELSE {value} END"
         values[name] = value
     return values

@@ -7,17 +7,20 @@ Works on temporary tables of one connection, in which each step finds what the s
     found               one row for each violation: record, object, attribute, rule, severity ...
     fallen              objects that are not migrated, each with its root cause
     merged              objects that went into another record's
+
+What rules may read besides stands with ``rules.query.Query``.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 import duckdb
 
 from pelcro_pipeline.conversion import tables
-from pelcro_pipeline.conversion.select import breached_attributes, duplicated
+from pelcro_pipeline.conversion.select import breached_attributes, repeated_of
 from pelcro_pipeline.delivery.reading import Reading
 from pelcro_pipeline.rules import (
     addresses,
@@ -29,6 +32,7 @@ from pelcro_pipeline.rules import (
     subscriptions,
 )
 from pelcro_pipeline.rules.query import Query
+from pelcro_pipeline.rules.relations import DONOR, DONOR_ID, GROUP, OLD_ID, RECIPIENT, TYPE
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import (
     ADDRESS_IDS,
@@ -224,7 +228,7 @@ def _bits(reading: Reading, table: Table) -> str:
                 literal(Severity.REJECT),
                 False,
             )
-            for index, name in enumerate(duplicated(file, table))
+            for index, name in enumerate(repeated_of(file, table))
         ]
     return ", ".join(
         f"({mask}::UBIGINT, {file}::BIGINT, {place}, {attribute}, {rule}, {severity}, {infers})"
@@ -283,7 +287,8 @@ def _relation_findings(connection: duckdb.DuckDBPyConnection, reading: Reading, 
     belonging = {SUBSCRIPTIONS.object, *(table.object for table in ADDRESSES)}
     linked = any("customer" not in file.objects and belonging & {*file.objects} for file in reading.files)
     asked = relations.queries(taxes=bool(settings.taxes), linked=linked)
-    for rule, queries in groupby(asked, key=lambda query: query.rule):
+    for _, each in groupby(asked, key=lambda query: query.rule):
+        queries = list(each)
         connection.execute("CREATE OR REPLACE TEMP TABLE broken AS FROM found LIMIT 0")
         for query in queries:
             _find(connection, query, "broken")
@@ -291,74 +296,71 @@ def _relation_findings(connection: duckdb.DuckDBPyConnection, reading: Reading, 
         connection.execute(
             "INSERT INTO relation_fall SELECT DISTINCT record, object, rule FROM broken WHERE severity = 'reject'"
         )
-        connection.execute(f"INSERT INTO found FROM broken {_ONCE_A_RECORD.get(rule, '')}")
+        first = "QUALIFY object = min(object) OVER (PARTITION BY record)" if queries[0].once_a_record else ""
+        connection.execute(f"INSERT INTO found FROM broken {first}")
     connection.execute(
         "INSERT INTO fallen SELECT record, object, 'rejected', rule, record, object, rule FROM relation_fall"
     )
 
 
-#: One finding for a record, whatever of its objects it concerns.
-_ONCE_A_RECORD = {"REL-CUSTOMER": "QUALIFY object = min(object) OVER (PARTITION BY record)"}
+@dataclass(frozen=True)
+class Link:
+    """Children that fall when the last of their parents has fallen."""
 
-#: Parent to child, in the order in which one pass suffices: (child, its link, parent, its key).
+    child: str
+    link: str
+    parent: str
+    key: str
+    #: Which of the child's and of the parent's objects are bound by it.
+    condition: str = "true"
+    parent_condition: str = "true"
+
+
+#: In the order in which one pass suffices.
 _PARENTS = (
-    ("plan", '"plan.temporary_product_id"', "product", '"product.id"'),
-    ("subscription", '"subscription.common_metadata.temporary_plan_id"', "plan", '"plan.old_id"'),
-    ("billing_address", "customer", "customer", "customer"),
-    ("shipping_address", "customer", "customer", "customer"),
-    ("subscription", "customer", "customer", "customer"),
+    Link("plan", '"plan.temporary_product_id"', "product", '"product.id"'),
+    Link("subscription", '"subscription.common_metadata.temporary_plan_id"', "plan", '"plan.old_id"'),
+    Link("billing_address", "customer", "customer", "customer"),
+    Link("shipping_address", "customer", "customer", "customer"),
+    Link("subscription", "customer", "customer", "customer"),
 )
-_DONOR_ID = '"subscription.common_metadata.gift_donor_subscription_id"'
-_OLD_ID = '"subscription.common_metadata.old_id"'
-_GROUP = '"subscription.common_metadata.membership"'
-#: Partners among subscriptions: what must have a standing partner, its link, the partner, its key.
+#: Among subscriptions: whoever falls may be another's partner.
 _PARTNERS = (
-    ("\"subscription.common_metadata.is_gift_recipient\" = '1'", _DONOR_ID, "\"subscription.common_metadata.is_gift_donor\" = '1'", _OLD_ID),
-    ("\"subscription.common_metadata.is_gift_donor\" = '1'", _OLD_ID, "\"subscription.common_metadata.is_gift_recipient\" = '1'", _DONOR_ID),
-    ("\"subscription.type\" = 'member'", _GROUP, "\"subscription.type\" = 'admin'", _GROUP),
-)  # fmt: skip
+    Link("subscription", DONOR_ID, "subscription", OLD_ID, RECIPIENT, DONOR),
+    Link("subscription", OLD_ID, "subscription", DONOR_ID, DONOR, RECIPIENT),
+    Link("subscription", GROUP, "subscription", GROUP, f"{TYPE} = 'member'", f"{TYPE} = 'admin'"),
+)
 
 
 def _close(connection: duckdb.DuckDBPyConnection) -> None:
     """REL-CLOSURE, to its fixed point: what hangs on the fallen falls with it, naming the root cause."""
-    for child, link, parent, key in _PARENTS:
-        _fall_with(connection, child, "true", link, parent, "true", key)
+    for link in _PARENTS:
+        _fall_with(connection, link)
     fell = True
     while fell:
-        fell = sum(
-            _fall_with(connection, "subscription", condition, link, "subscription", partner, key)
-            for condition, link, partner, key in _PARTNERS
-        ) + _repeats_fall(connection)
+        fell = sum(_fall_with(connection, link) for link in _PARTNERS) + _repeats_fall(connection)
 
 
-def _fall_with(
-    connection: duckdb.DuckDBPyConnection,
-    child: str,
-    condition: str,
-    link: str,
-    parent: str,
-    parent_condition: str,
-    key: str,
-) -> int:
+def _fall_with(connection: duckdb.DuckDBPyConnection, link: Link) -> int:
     """Reject the children none of whose parents stands; gives how many fell."""
     before = _count(connection, "fallen")
     connection.execute(
         f"""INSERT INTO fallen
         WITH lost AS (
-            SELECT {key} AS key, arg_min(cause_record, parent.record) AS cause_record,
+            SELECT {link.key} AS key, arg_min(cause_record, parent.record) AS cause_record,
                 arg_min(cause_object, parent.record) AS cause_object, arg_min(cause_rule, parent.record) AS cause_rule
-            FROM {parent} parent JOIN fallen ON fallen.record = parent.record AND fallen.object = {literal(parent)}
-            WHERE {parent_condition} AND {key} IS NOT NULL GROUP BY key
+            FROM {link.parent} parent JOIN fallen ON fallen.record = parent.record AND fallen.object = {literal(link.parent)}
+            WHERE {link.parent_condition} AND {link.key} IS NOT NULL GROUP BY key
         ), standing AS (
-            SELECT {key} AS key FROM {parent} parent SEMI JOIN lost ON {key} = lost.key
-            ANTI JOIN (SELECT record FROM fallen WHERE object = {literal(parent)}) gone ON gone.record = parent.record
-            WHERE {parent_condition}
+            SELECT {link.key} AS key FROM {link.parent} parent SEMI JOIN lost ON {link.key} = lost.key
+            ANTI JOIN (SELECT record FROM fallen WHERE object = {literal(link.parent)}) gone ON gone.record = parent.record
+            WHERE {link.parent_condition}
         )
-        SELECT child.record, {literal(child)}, 'rejected', 'REL-CLOSURE', cause_record, cause_object, cause_rule
-        FROM {child} child JOIN lost ON child.{link} = lost.key
-        ANTI JOIN standing ON child.{link} = standing.key
-        ANTI JOIN (SELECT record FROM fallen WHERE object = {literal(child)}) gone ON gone.record = child.record
-        WHERE {condition}"""
+        SELECT child.record, {literal(link.child)}, 'rejected', 'REL-CLOSURE', cause_record, cause_object, cause_rule
+        FROM {link.child} child JOIN lost ON child.{link.link} = lost.key
+        ANTI JOIN standing ON child.{link.link} = standing.key
+        ANTI JOIN (SELECT record FROM fallen WHERE object = {literal(link.child)}) gone ON gone.record = child.record
+        WHERE {link.condition}"""
     )
     return _count(connection, "fallen") - before
 

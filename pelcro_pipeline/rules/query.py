@@ -11,10 +11,16 @@ from pelcro_pipeline.spec.model import Severity
 class Query:
     """One way of breaking a rule that more than one record tells.
 
-    ``sql`` reads the views of ``conversion.tables`` and the tables that ``judgement`` has made by
-    then. Its rows name the ``record``, and may name ``object``, ``attribute``, ``severity``, the
-    delivered ``value``, the ``result`` that stands instead, and the ``related`` record; what it does
-    not name is taken from here.
+    ``sql`` reads the views of ``conversion.tables`` (one for each object) and what ``judgement`` has made
+    by then. For every query: ``customer_in_use``, ``filling`` and ``repeated_value`` (of customers with
+    several records), ``subscriber``, ``not_boolean``, ``judged_subscription`` (none that is excluded),
+    ``repeat (object, record, key, first_record, equal)``, ``same_subscription``, ``first_plan``. For
+    relations also ``first_product``, ``standing_<object>`` (what the field rules left) and
+    ``unfallen_subscription`` (what the relations before it left).
+
+    Its rows name the ``record``, and may name ``object``, ``attribute``, ``severity``, the delivered
+    ``value``, the ``result`` that stands instead, the ``related`` record, and the ``owner`` whose value
+    it is where that is another record; what they do not name is taken from here.
     """
 
     rule: str
@@ -22,3 +28,5 @@ class Query:
     object: str | None = None
     attribute: str | None = None
     severity: Severity | None = None
+    #: One finding for a record, whatever of its objects break it.
+    once_a_record: bool = False

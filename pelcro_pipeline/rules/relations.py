@@ -8,14 +8,14 @@ from pelcro_pipeline.rules.query import Query
 from pelcro_pipeline.spec.model import Severity
 
 _PLAN_ID = '"subscription.common_metadata.temporary_plan_id"'
-_OLD_ID = '"subscription.common_metadata.old_id"'
-_GROUP = '"subscription.common_metadata.membership"'
-_TYPE = '"subscription.type"'
-_DONOR = "\"subscription.common_metadata.is_gift_donor\" = '1'"
-_RECIPIENT = "\"subscription.common_metadata.is_gift_recipient\" = '1'"
-_DONOR_ID = '"subscription.common_metadata.gift_donor_subscription_id"'
-_IN_GROUP = f"{_TYPE} IN ('admin', 'member') AND {_GROUP} IS NOT NULL"
-_BOTH = f"({_DONOR} AND {_RECIPIENT})"
+OLD_ID = '"subscription.common_metadata.old_id"'
+GROUP = '"subscription.common_metadata.membership"'
+TYPE = '"subscription.type"'
+DONOR = "\"subscription.common_metadata.is_gift_donor\" = '1'"
+RECIPIENT = "\"subscription.common_metadata.is_gift_recipient\" = '1'"
+DONOR_ID = '"subscription.common_metadata.gift_donor_subscription_id"'
+_IN_GROUP = f"{TYPE} IN ('admin', 'member') AND {GROUP} IS NOT NULL"
+_BOTH = f"({DONOR} AND {RECIPIENT})"
 
 
 def _subscription(rule: str, attribute: str | None, sql: str, severity: Severity = Severity.REJECT) -> Query:
@@ -33,6 +33,7 @@ CUSTOMER = Query(
     SELECT record, 'shipping_address', customer FROM standing_shipping_address ANTI JOIN customer USING (customer)""",
     attribute="customer.old_provider_id",
     severity=Severity.REJECT,
+    once_a_record=True,
 )
 SHIPPING = _subscription(
     "REL-SHIPPING",
@@ -61,20 +62,20 @@ MEMBERSHIP = (
         "subscription.common_metadata.membership",
         f"""
         WITH received AS (
-            SELECT {_GROUP} AS membership FROM subscription
-            WHERE {_IN_GROUP} GROUP BY membership HAVING count(*) FILTER ({_TYPE} = 'admin') = 0
+            SELECT {GROUP} AS membership FROM subscription
+            WHERE {_IN_GROUP} GROUP BY membership HAVING count(*) FILTER ({TYPE} = 'admin') = 0
         ), crowded AS (
-            SELECT {_GROUP} AS membership FROM standing_subscription
-            WHERE {_IN_GROUP} GROUP BY membership HAVING count(*) FILTER ({_TYPE} = 'admin') > 1
+            SELECT {GROUP} AS membership FROM standing_subscription
+            WHERE {_IN_GROUP} GROUP BY membership HAVING count(*) FILTER ({TYPE} = 'admin') > 1
         )
-        SELECT record, {_GROUP} AS value FROM standing_subscription
-        WHERE {_IN_GROUP} AND {_GROUP} IN (FROM received UNION FROM crowded)""",
+        SELECT record, {GROUP} AS value FROM standing_subscription
+        WHERE {_IN_GROUP} AND {GROUP} IN (FROM received UNION FROM crowded)""",
     ),
     _subscription(
         "REL-MEMBERSHIP-ID",
         "subscription.common_metadata.membership",
         f"""
-        SELECT record FROM standing_subscription WHERE {_TYPE} IN ('admin', 'member') AND {_GROUP} IS NULL""",
+        SELECT record FROM standing_subscription WHERE {TYPE} IN ('admin', 'member') AND {GROUP} IS NULL""",
     ),
     _subscription(
         "REL-MEMBERSHIP-PLAN",
@@ -82,7 +83,7 @@ MEMBERSHIP = (
         f"""
         SELECT record, {_PLAN_ID} AS value
         FROM standing_subscription JOIN first_plan ON {_PLAN_ID} = "plan.old_id"
-        WHERE {_TYPE} IN ('admin', 'member') AND "plan.type" <> 'membership'""",
+        WHERE {TYPE} IN ('admin', 'member') AND "plan.type" <> 'membership'""",
         Severity.QUESTION,
     ),
 )
@@ -91,26 +92,26 @@ GIFTS = (
         "REL-GIFT-DONOR",
         "subscription.common_metadata.gift_donor_subscription_id",
         f"""
-        SELECT record, {_DONOR_ID} AS value
+        SELECT record, {DONOR_ID} AS value
         FROM standing_subscription recipient
-        ANTI JOIN (SELECT {_OLD_ID} AS id FROM subscription WHERE {_DONOR}) donor ON recipient.{_DONOR_ID} = donor.id
-        WHERE {_RECIPIENT}""",
+        ANTI JOIN (SELECT {OLD_ID} AS id FROM subscription WHERE {DONOR}) donor ON recipient.{DONOR_ID} = donor.id
+        WHERE {RECIPIENT}""",
     ),
     _subscription(
         "REL-GIFT-ONE-TO-ONE",
         None,
         f"""
         WITH donor AS (
-            SELECT record, {_OLD_ID} AS id FROM standing_subscription WHERE {_DONOR}
+            SELECT record, {OLD_ID} AS id FROM standing_subscription WHERE {DONOR}
         ), crowded AS (
-            SELECT {_DONOR_ID} AS id FROM standing_subscription SEMI JOIN donor ON {_DONOR_ID} = donor.id
-            WHERE {_RECIPIENT} GROUP BY ALL HAVING count(*) > 1
+            SELECT {DONOR_ID} AS id FROM standing_subscription SEMI JOIN donor ON {DONOR_ID} = donor.id
+            WHERE {RECIPIENT} GROUP BY ALL HAVING count(*) > 1
         )
-        SELECT standing_subscription.record, {_DONOR_ID} AS value, donor.record AS related,
+        SELECT standing_subscription.record, {DONOR_ID} AS value, donor.record AS related,
             'subscription.common_metadata.gift_donor_subscription_id' AS attribute
-        FROM standing_subscription SEMI JOIN crowded ON {_DONOR_ID} = crowded.id
-        LEFT JOIN donor ON donor.id = {_DONOR_ID}
-        WHERE {_RECIPIENT}
+        FROM standing_subscription SEMI JOIN crowded ON {DONOR_ID} = crowded.id
+        LEFT JOIN donor ON donor.id = {DONOR_ID}
+        WHERE {RECIPIENT}
         UNION ALL
         SELECT record, id, NULL, 'subscription.common_metadata.old_id' FROM donor SEMI JOIN crowded USING (id)""",
     ),
@@ -118,10 +119,10 @@ GIFTS = (
         "REL-GIFT-ALONE",
         "subscription.common_metadata.old_id",
         f"""
-        SELECT record, {_OLD_ID} AS value
+        SELECT record, {OLD_ID} AS value
         FROM standing_subscription donor
-        ANTI JOIN (SELECT {_DONOR_ID} AS id FROM subscription WHERE {_RECIPIENT}) recipient ON donor.{_OLD_ID} = recipient.id
-        WHERE {_DONOR}""",
+        ANTI JOIN (SELECT {DONOR_ID} AS id FROM subscription WHERE {RECIPIENT}) recipient ON donor.{OLD_ID} = recipient.id
+        WHERE {DONOR}""",
     ),
     _subscription(
         "REL-GIFT-PLAN",
@@ -130,8 +131,8 @@ GIFTS = (
         WITH pair AS (
             SELECT donor.record AS donor, recipient.record AS recipient,
                 donor.{_PLAN_ID} AS donor_plan, recipient.{_PLAN_ID} AS recipient_plan
-            FROM unfallen_subscription recipient JOIN unfallen_subscription donor ON recipient.{_DONOR_ID} = donor.{_OLD_ID}
-            WHERE recipient.{_RECIPIENT} AND donor.{_DONOR} AND donor_plan <> recipient_plan
+            FROM unfallen_subscription recipient JOIN unfallen_subscription donor ON recipient.{DONOR_ID} = donor.{OLD_ID}
+            WHERE recipient.{RECIPIENT} AND donor.{DONOR} AND donor_plan <> recipient_plan
         )
         SELECT donor AS record, donor_plan AS value, recipient AS related FROM pair
         UNION ALL
@@ -143,24 +144,24 @@ STRAY = (
         "REL-STRAY",
         "subscription.common_metadata.membership",
         f"""
-        SELECT record, {_GROUP} AS value FROM standing_subscription WHERE {_TYPE} = 'regular' AND {_GROUP} IS NOT NULL""",
+        SELECT record, {GROUP} AS value FROM standing_subscription WHERE {TYPE} = 'regular' AND {GROUP} IS NOT NULL""",
         Severity.QUESTION,
     ),
     _subscription(
         "REL-STRAY",
         "subscription.common_metadata.gift_donor_subscription_id",
         f"""
-        SELECT record, {_DONOR_ID} AS value FROM standing_subscription
-        WHERE {_DONOR_ID} IS NOT NULL AND NOT coalesce({_RECIPIENT}, false)""",
+        SELECT record, {DONOR_ID} AS value FROM standing_subscription
+        WHERE {DONOR_ID} IS NOT NULL AND NOT coalesce({RECIPIENT}, false)""",
         Severity.QUESTION,
     ),
     _subscription(
         "REL-STRAY",
         "subscription.type",
         f"""
-        SELECT record, {_TYPE} AS value
+        SELECT record, {TYPE} AS value
         FROM standing_subscription JOIN first_plan ON {_PLAN_ID} = "plan.old_id"
-        WHERE {_TYPE} = 'regular' AND "plan.type" = 'membership'""",
+        WHERE {TYPE} = 'regular' AND "plan.type" = 'membership'""",
         Severity.QUESTION,
     ),
 )

@@ -153,28 +153,28 @@ def constants(today: datetime.date, currency: str | None) -> dict[str, str]:
     }
 
 
-def _set(text: str, settings: dict[str, str]) -> str:
-    for name, value in settings.items():
+def _set(text: str, constants: dict[str, str]) -> str:
+    for name, value in constants.items():
         text = text.replace(name, value)
     return text
 
 
-def breached(attribute: Attribute, breach: Breach, settings: dict[str, str]) -> str:
+def breached(attribute: Attribute, breach: Breach, constants: dict[str, str]) -> str:
     """SQL predicate: the record breaks the attribute in this way. May be null for no."""
     conditions = []
     if breach.outcome is not None:
         conditions.append(f"{outcome_column(attribute)} = '{breach.outcome}'")
     if breach.sql is not None:
-        conditions.append(f"({_set(breach.sql, settings)})")
+        conditions.append(f"({_set(breach.sql, constants)})")
     if breach.given is not None:
         conditions.append(given(breach.given))
     return " AND ".join(conditions)
 
 
-def inferred(attribute: Attribute, settings: dict[str, str]) -> str | None:
+def inferred(attribute: Attribute, constants: dict[str, str]) -> str | None:
     """SQL of the value after the spec's own inferences, or None where it has none."""
     whens = [
-        f"WHEN {breached(attribute, breach, settings)} THEN {breach.value}"
+        f"WHEN {breached(attribute, breach, constants)} THEN {breach.value}"
         for breach in attribute.breaches
         if breach.value is not None
     ]
@@ -188,7 +188,7 @@ def mask(table: Table, *severities: Severity) -> int:
     return sum(1 << bit for bit, (_, breach) in enumerate(table.breaches) if breach.severity in severities)
 
 
-def standing(table: Table, attribute: Attribute, settings: dict[str, str]) -> str:
+def standing(table: Table, attribute: Attribute, constants: dict[str, str]) -> str:
     """SQL of the value that stands: the one understood, unless a breach takes it away, or the default."""
     clearing = sum(
         1 << bit
@@ -203,7 +203,7 @@ def standing(table: Table, attribute: Attribute, settings: dict[str, str]) -> st
         conditions.append(holds(attribute))
     column = quoted(attribute.name)
     value = f"CASE WHEN {' AND '.join(conditions)} THEN {column} END" if conditions else column
-    return f"coalesce({value}, {_set(attribute.default, settings)})" if attribute.default else value
+    return f"coalesce({value}, {_set(attribute.default, constants)})" if attribute.default else value
 
 
 def unfilled(table: Table, attribute: Attribute) -> int:
