@@ -104,6 +104,37 @@ def test_a_card_number_is_never_told(tmp_path):
     assert "4242" not in str(refused.value)
 
 
+BESIDE_A_CARD = [
+    f"paid by {CARD} 12/27",
+    f"{CARD.replace(' ', '')} 123",
+    f"ref 12 {CARD}",
+    f"1234 {CARD}",
+    f"1234567890123,{CARD.replace(' ', '-')}",
+    "VISA:4242424242424242;exp 12 27",
+    "3782-822463-10005 (12 27)",
+]
+
+
+@pytest.mark.parametrize("remark", BESIDE_A_CARD)
+def test_a_card_number_is_found_whatever_stands_beside_it(remark, tmp_path):
+    with pytest.raises(UnusableInputError, match=r"customers\.csv, line 2, Remarks holds a payment card number"):
+        migrate(Delivery([reader(1, {"Remarks": remark})]), tmp_path)
+
+
+NO_CARDS = [
+    "d424242424242424242ae7f0c2b41d5a8",
+    "order 20260131 0042 4242",
+    "43 42 42 42 42 42 42 42",
+    "4242424242424241 4242424242424243",
+    "5f4dcc3b-4242-4242-4242-4242a2424242",
+]
+
+
+@pytest.mark.parametrize("remark", NO_CARDS)
+def test_what_only_looks_like_a_card_number_is_let_be(remark, tmp_path):
+    assert migrate(Delivery([reader(1, {"Remarks": remark})]), tmp_path).broken == []
+
+
 def test_a_blank_record_is_one_ledger_row_with_an_empty_object(tmp_path):
     migration = migrate(delivered(f"{TWO}\n"), tmp_path)
     assert [(each["line"], each["disposition"], each["rule"]) for each in migration.ledger if each["object"] == ""] == [

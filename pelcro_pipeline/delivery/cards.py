@@ -20,8 +20,12 @@ from pelcro_pipeline.spec import ADDRESS_IDS, ATTRIBUTES
 from pelcro_pipeline.spec.kinds import ADDRESS_PHONE, CUSTOMER_PHONE, IDENTIFIER
 from pelcro_pipeline.spec.sql import literal
 
-#: 13 to 19 digits, single spaces or hyphens between them, no letter or digit beside them.
+#: 13 to 19 digits, single spaces or hyphens between them, no letter or digit beside them: hashes and ids are full of those.
 _NUMBER = r"(?:^|[^0-9A-Za-z])([0-9](?:[ -]?[0-9]){12,18})(?:[^0-9A-Za-z]|$)"
+#: What may hold one: with whatever stands beside it, a date of expiry or a second number.
+_LONG = r"[0-9](?:[ -]?[0-9]){12}"
+#: How cards are written, a space for whatever parts their groups: in one, as 4-6-5 or 4-6-4, as 4-4-4-4 with up to three more.
+_WRITTEN = "[0-9]{13,19}|[0-9]{4} [0-9]{6} [0-9]{4,5}|[0-9]{4}(?: [0-9]{4}){3}(?: [0-9]{1,3})?"
 #: Bytes of a number that the next chunk may continue: 19 digits of UTF-16 with their separators.
 _LONGEST = 128
 #: American Express, Diners, JCB, Visa, Mastercard, Discover, UnionPay, Maestro.
@@ -30,8 +34,16 @@ _ISSUER = r"^(?:3[47]|30[0-5]|3095|36|3[89]|35(?:2[89]|[3-8])|4|5[0-8]|222[1-9]|
 _LONG_BY_NATURE = (CUSTOMER_PHONE, ADDRESS_PHONE, IDENTIFIER)
 
 _MACROS = (
+    f"""CREATE OR REPLACE TEMP MACRO written_as_cards(words) AS
+        list_filter(
+            flatten(list_transform(range(1, len(words) + 1), lambda first: list_transform([0, 2, 3, 4],
+                lambda more: array_to_string(words[first:first + more], ' ')))),
+            lambda each: regexp_full_match(each, {literal(_WRITTEN)}))""",
     f"""CREATE OR REPLACE TEMP MACRO card_candidates(text) AS
-        list_transform(regexp_extract_all(text, {literal(_NUMBER)}, 1), lambda each: regexp_replace(each, '[ -]', '', 'g'))""",
+        list_transform(
+            list_concat(regexp_extract_all(text, {literal(_NUMBER)}, 1),
+                written_as_cards(string_split_regex(text, '[^0-9A-Za-z]'))),
+            lambda each: regexp_replace(each, '[ -]', '', 'g'))""",
     """CREATE OR REPLACE TEMP MACRO luhn(digits) AS
         list_sum(list_transform(range(1, length(digits) + 1), lambda place: CASE
             WHEN (length(digits) - place) % 2 = 0 THEN digits[place]::INTEGER
@@ -101,7 +113,7 @@ def _refuse_lines(path: Path, name: str, connection: duckdb.DuckDBPyConnection) 
     with path.open("rb") as file:
         for line, raw in enumerate(file, start=1):
             text = raw.replace(b"\0", b"").decode("latin-1")
-            if re.search(_NUMBER, text) and connection.execute(_HOLDS_CARD_NUMBER, [text]).fetchall():
+            if re.search(_LONG, text) and connection.execute(_HOLDS_CARD_NUMBER, [text]).fetchall():
                 _stop(f"{name}, line {line}")
 
 
@@ -111,7 +123,7 @@ def _refuse(file: DeliveredFile, connection: duckdb.DuckDBPyConnection) -> None:
             f"""WITH cell AS (
                 SELECT row_number() OVER () - 1 AS place, {column.name} AS text FROM {file.relation()}
             ), number AS (
-                SELECT place, unnest(card_candidates(text)) AS digits FROM cell WHERE text IS NOT NULL
+                SELECT place, unnest(card_candidates(text)) AS digits FROM cell WHERE regexp_matches(text, {literal(_LONG)})
             )
             SELECT min(place) FROM number
             WHERE is_card_number(digits) AND {_stands_out(column.attribute)}"""
