@@ -3,7 +3,18 @@
 import pytest
 
 from pelcro_pipeline_tests.cases import Case, assert_holds
-from pelcro_pipeline_tests.extract import IMPORT_ONLY, OLD_ID, Delivery, address, customer, migrate, reader
+from pelcro_pipeline_tests.extract import (
+    IMPORT_ONLY,
+    OLD_ID,
+    PLAN_ID,
+    Delivery,
+    address,
+    as_csv,
+    customer,
+    migrate,
+    reader,
+    subscription,
+)
 
 BILLING, SHIPPING = "address.billing_", "address.shipping_"
 BILLING_ID, SHIPPING_ID = "billing_address_id", "shipping_address_id"
@@ -228,6 +239,43 @@ def test_a_subscription_ships_to_its_own_record_s_address(tmp_path):
     assert migration.told == []
     cities = [(row[OLD_ID], row[f"{SHIPPING}city"]) for row in migration.prepared("customers")]
     assert cities == [("S1", "Montréal"), ("S9", "Saint-Malo"), ("S8", "Montréal")]
+
+
+def test_a_subscription_whose_own_address_fell_ships_to_no_other(tmp_path):
+    lost = address("shipping", SAINT_MALO, {"city": ""})
+    rows = [reader(1, {SHIPPING_ID: "home"}), reader(1, {SHIPPING_ID: "abroad", OLD_ID: "S9"}, lost)]
+    rows += [reader(2, {SHIPPING_ID: "home"}), reader(2, {SHIPPING_ID: "", OLD_ID: "S8"}, lost)]
+    migration = migrate(Delivery(rows), tmp_path)
+    assert [each for each in migration.fallen if "subscription" in each] == [
+        f"customers.csv:{line} subscription: rejected REL-SHIPPING" for line in (3, 5)
+    ]
+    assert [row[OLD_ID] for row in migration.prepared("customers")] == ["S1", "S2"]
+
+
+def test_what_needs_no_address_carries_none_where_its_own_fell(tmp_path):
+    lost = address("shipping", SAINT_MALO, {"city": ""})
+    online = {SHIPPING_ID: "abroad", OLD_ID: "S9", PLAN_ID: "O-M"}
+    migration = migrate(Delivery([reader(1, {SHIPPING_ID: "home"}), reader(1, online, lost)]), tmp_path)
+    carried = [(row[OLD_ID], row[SHIPPING_ID]) for row in migration.prepared("customers")]
+    assert carried == [("S1", "home"), ("S9", "")]
+
+
+@pytest.mark.parametrize(("named", "ships_to"), [("work", "work"), ("elsewhere", None), ("", "home")])
+def test_a_subscription_of_another_file_ships_to_the_address_that_it_names(named, ships_to, tmp_path):
+    link = {"customer.old_provider_id": "HR1"}
+    addresses = [link | {SHIPPING_ID: each} | address("shipping", {"line1": each}) for each in ("home", "work")]
+    given = Delivery(
+        [customer(1, {IMPORT_ONLY: "0"})],
+        texts={
+            "addresses.csv": as_csv(addresses),
+            "billing.csv": as_csv([link | address("billing")]),
+            "subscriptions.csv": as_csv([link | subscription(1) | {SHIPPING_ID: named}]),
+        },
+    )
+    migration = migrate(given, tmp_path)
+    subscribed = [row[SHIPPING_ID] for row in migration.prepared("customers") if row[OLD_ID]]
+    assert subscribed == ([ships_to] if ships_to else [])
+    assert migration.fallen == ([] if ships_to else ["subscriptions.csv:2 subscription: rejected REL-SHIPPING"])
 
 
 def test_an_address_that_no_subscription_carries_has_a_record_of_its_own(tmp_path):

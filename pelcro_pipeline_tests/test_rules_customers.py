@@ -16,6 +16,8 @@ BCRYPT = "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 DRUPAL = "$S$E787NL98gqdILAPnprFDzXuXzJjSMttvx8l.YNcEqtM7rvMJZpsJ"
 WORDPRESS = "$P$BIRXVj/ZG0YRiBH8gnRy0x72BXxbk71"
 MD5 = "5f4dcc3b5aa765d61d8327deb882cf99"
+#: Five pairs that prove plain text.
+PROVEN = "".join(f"open{each},open{each}\n" for each in range(5))
 #: One for each scheme without five verified samples.
 UNPROVEN = f"customers.csv: customer, {PASSWORD}: CUS-PASSWORD-UNPROVEN question"
 MERGED = [f"customers.csv:3 {each}: merged" for each in ("customer", "billing_address", "shipping_address")]
@@ -139,6 +141,7 @@ CASES = [
             reader(4, {PASSWORD: "4cc9cb7d6cf4fa3a7d0e2a9c8ab2", SCHEME: "sha1"}),
             reader(5, {PASSWORD: "letmein"}),
             reader(6, {PASSWORD: "letmein", SCHEME: "bcrypt"}),
+            reader(13, {PASSWORD: f"{MD5}{MD5}", SCHEME: "md5"}),
         ],
         [
             reader(7, {PASSWORD: BCRYPT, SCHEME: "Bcrypt (WordPress)"}),
@@ -155,6 +158,7 @@ CASES = [
             f"customers.csv:5 customer, {SCHEME}: CUS-PASSWORD-SCHEME clear",
             f"customers.csv:6 customer, {SCHEME}: CUS-PASSWORD-SCHEME clear",
             f"customers.csv:7 customer, {SCHEME}: CUS-PASSWORD-SCHEME clear",
+            f"customers.csv:8 customer, {SCHEME}: CUS-PASSWORD-SCHEME clear",
             *[UNPROVEN] * len(("bcrypt", "drupal", "md5", "plain text", "wordpress")),
         ],
     ),
@@ -163,7 +167,7 @@ CASES = [
         [reader(1, {PASSWORD: BCRYPT, SCHEME: "Bcrypt"}), reader(2, {PASSWORD: "letmein", SCHEME: "bcrypt"})],
         [reader(3, {PASSWORD: "md5 of nothing", SCHEME: "Plain text"}), reader(4)],
         [UNPROVEN, f"customers.csv:3 customer, {SCHEME}: CUS-PASSWORD-SCHEME clear"],
-        beside={"texts": {"password_samples.csv": "hash,plain\n" + "open,open\n" * 5 + f"{BCRYPT},wrong\n" * 5}},
+        beside={"texts": {"password_samples.csv": "hash,plain\n" + PROVEN + f"{BCRYPT},wrong\n" * 5}},
     ),
 ]
 
@@ -232,6 +236,24 @@ def test_an_invalid_value_is_filled_by_a_later_record(tmp_path):
 def test_a_cleared_password_leaves_no_scheme_behind(tmp_path):
     migration = migrate(Delivery([reader(1, {PASSWORD: "letmein", SCHEME: "sha1"})]), tmp_path)
     assert migration.value(PASSWORD) == migration.value(SCHEME) == ""
+
+
+def test_a_password_keeps_the_scheme_of_its_own_record(tmp_path):
+    rows = [reader(1, {SCHEME: "MD5"}), reader(1, {PASSWORD: BCRYPT, OLD_ID: "S8"}), reader(1, {OLD_ID: "S9"})]
+    migration = migrate(Delivery(rows), tmp_path)
+    assert migration.told == [
+        UNPROVEN,
+        f"customers.csv:3 customer, {SCHEME}: CUS-FILLED repair -> bcrypt",
+        f"customers.csv:3 customer, {SCHEME}: CUS-PASSWORD-SCHEME repair -> bcrypt",
+        f"customers.csv:3 customer, {PASSWORD}: CUS-FILLED repair -> ***",
+    ]
+    assert (migration.value(PASSWORD), migration.value(SCHEME)) == (BCRYPT, "bcrypt")
+
+
+def test_one_sample_pair_told_five_times_proves_nothing(tmp_path):
+    texts = {"password_samples.csv": f"{MD5},password\n" * 5}
+    migration = migrate(Delivery([reader(1, {PASSWORD: MD5, SCHEME: "MD5"})], texts=texts), tmp_path)
+    assert migration.told == [UNPROVEN]
 
 
 def test_no_password_is_shown_in_findings_or_ledger(tmp_path):

@@ -9,6 +9,7 @@ from pelcro_pipeline_tests.extract import (
     PERIOD_END,
     PLAN_ID,
     PLANS,
+    PRODUCTS,
     SETTINGS,
     Delivery,
     as_csv,
@@ -169,6 +170,33 @@ def test_two_differing_headers_reject_the_object_that_owns_the_attribute(tmp_pat
         "customers.csv:3 shipping_address: rejected FILE-DUPLICATE-HEADER",
         "customers.csv:3 subscription: rejected REL-SHIPPING",
     ]
+
+
+def test_a_repeated_id_that_differs_leaves_nobody_to_charge(tmp_path):
+    rows = [reader(1), reader(1, {OLD_ID: "S9"})]
+    migration = migrate(delivered(as_csv(rows, "customer.old_provider_id", ["HR1", "HR2"])), tmp_path)
+    assert [each for each in migration.fallen if ":3" in each] == [
+        f"customers.csv:3 {each}: rejected FILE-DUPLICATE-HEADER" for each in OBJECTS
+    ]
+    assert [row[OLD_ID] for row in migration.prepared("customers")] == ["S1"]
+
+
+@pytest.mark.parametrize(("name", "attribute"), [("plans", "plan.nickname"), ("products", "product.name")])
+def test_a_record_whose_repeated_header_differs_takes_no_other_with_it(name, attribute, tmp_path):
+    rows = {"plans": PLANS, "products": PRODUCTS}[name]
+    twice = [rows[0], *rows]
+    text = as_csv(twice, attribute, ["another", *(row[attribute] for row in rows)])
+    migration = migrate(Delivery([reader(1)], texts={f"{name}.csv": text}, **{name: ()}), tmp_path)
+    assert migration.fallen == [f"{name}.csv:2 {name.removesuffix('s')}: rejected FILE-DUPLICATE-HEADER"]
+    assert (
+        migration.staged()
+        .query("Section == 'Objects'")
+        .set_index("Attribute")
+        .loc["Subscriptions", "Production":]
+        .empty
+        is False
+    )
+    assert [row[OLD_ID] for row in migration.prepared("customers")] == ["S1"]
 
 
 def test_a_rejected_first_record_does_not_make_the_next_one_fill_every_value(tmp_path):

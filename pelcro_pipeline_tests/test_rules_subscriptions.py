@@ -298,6 +298,15 @@ def test_a_rejected_subscription_leaves_its_customer_and_addresses(tmp_path):
     assert (row[IMPORT_ONLY], row["address.shipping_city"], row[QUANTITY]) == ("1", "Montréal", "")
 
 
+def test_an_unpaid_duplicate_is_told_by_what_would_be_charged(tmp_path):
+    """Their addresses differ, and of the second it is told from the plan whether it renews."""
+    ids = {"shipping_address_id": "home"}, {"shipping_address_id": "work", "address.shipping_line1": "1 Water Street"}
+    unpaid = [{OLD_ID: "", STATUS: "unpaid", CANCEL: cancel} for cancel in ("0", "")]
+    migration = migrate(Delivery([reader(1, *each) for each in zip(ids, unpaid, strict=True)]), tmp_path)
+    assert found(3, OLD_ID, "SUB-DUPLICATE reject") in migration.told
+    assert [row[STATUS] for row in migration.prepared("customers")] == ["unpaid", ""]
+
+
 def test_cancelled_repeats_are_excluded_and_compared_with_nothing(tmp_path):
     gone = reader(1, {STATUS: "cancelled"})
     migration = migrate(Delivery([gone, reader(1)]), tmp_path)

@@ -33,7 +33,7 @@ _MOST = 100
 
 
 def proven(folder: Path) -> Counter[str]:
-    """How many sample pairs of each scheme verify, in the folder's password_samples.csv.
+    """How many different sample pairs of each scheme verify, in the folder's password_samples.csv.
 
     Two columns: hash, plain text; a header is passed over. Raises UnusableInputError for a file that
     has no such pairs.
@@ -54,7 +54,8 @@ def proven(folder: Path) -> Counter[str]:
         )
     if any(len(row) != 2 for row in rows):
         raise UnusableInputError(f"{PASSWORD_SAMPLES} needs two columns in every line: hash and plain text.")
-    return Counter(scheme for hash_, plain in rows if (scheme := verified(hash_.strip(), plain)) is not None)
+    pairs = {(hash_.strip(), plain) for hash_, plain in rows}
+    return Counter(scheme for hash_, plain in pairs if (scheme := verified(hash_, plain)) is not None)
 
 
 def verified(hash_: str, plain: str) -> str | None:

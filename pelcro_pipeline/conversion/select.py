@@ -16,7 +16,7 @@ from __future__ import annotations
 from pelcro_pipeline.delivery.header import is_metadata, metadata_of
 from pelcro_pipeline.delivery.reading import DeliveredFile
 from pelcro_pipeline.settings import Settings
-from pelcro_pipeline.spec import ADDRESS_IDS, BY_OBJECT, CUSTOMER_ID, HIDDEN, sql
+from pelcro_pipeline.spec import ADDRESS_IDS, ADDRESSES, BY_OBJECT, CUSTOMER_ID, HIDDEN, SUBSCRIPTIONS, sql
 from pelcro_pipeline.spec.model import Attribute, Breach, Outcome, Severity, Table
 from pelcro_pipeline.spec.sql import literal, quoted
 
@@ -34,12 +34,12 @@ def breached_attributes(table: Table) -> tuple[Attribute, ...]:
 def repeated_of(file: DeliveredFile, table: Table) -> tuple[str, ...]:
     """The table's attributes that the header names twice: their bits follow the spec's.
 
-    A repeated link to another file's customers is every object's own.
+    A repeated customer's id is the own of all that belongs to a customer.
     """
     own = {attribute.name for attribute in table.attributes}
     if table.object in ADDRESS_IDS:
         own.add(ADDRESS_IDS[table.object].name)
-    if "customer" not in file.objects:
+    if table in (*ADDRESSES, SUBSCRIPTIONS):
         own.add(CUSTOMER_ID)
     own.update(metadata_of(table, file.repeated))
     return tuple(name for name in file.repeated if name in own)

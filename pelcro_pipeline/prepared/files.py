@@ -142,8 +142,8 @@ def _carriers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
     """The temporary table ``carrier``: which customer, addresses and subscription each record carries, by its place.
 
     Without address ids a customer has one address of a type, and every record carries it. With
-    them a record carries its own, or else the one that it names, or else the customer's first; what
-    is left over follows.
+    them a record carries its own, or else the one that it names; the customer's first where it has
+    and names none, be it one that fell. What is left over follows.
     """
     first = {
         table.object: f"SELECT customer, min(record) AS record FROM prepared_{table.object} GROUP BY customer"
@@ -160,10 +160,13 @@ def _carriers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
                     SELECT record, record AS own FROM prepared_{object_}
                     UNION ALL SELECT record, into_record FROM merged WHERE object = {literal(object_)}
                 ) own_{object_} ON own_{object_}.record = holder.subscription
+                LEFT JOIN (SELECT record, true AS fell FROM fate WHERE object = {literal(object_)} AND disposition = 'rejected')
+                    lost_{object_} ON lost_{object_}.record = holder.subscription
                 LEFT JOIN prepared_{object_} named_{object_} ON named_{object_}.customer = holder.customer
                     AND named_{object_}.{id_name} = holder.{id_name}"""
             own_values.append(
-                f"coalesce(own_{object_}.own, named_{object_}.record, first_{object_}.record) AS {object_}"
+                f"coalesce(own_{object_}.own, named_{object_}.record, CASE WHEN holder.{id_name} IS NULL "
+                f"AND lost_{object_}.fell IS NULL THEN first_{object_}.record END) AS {object_}"
             )
             left_over.append(
                 f"SELECT customer, {', '.join('record' if other is table else 'NULL' for other in ADDRESSES)}, NULL, record "

@@ -19,7 +19,7 @@ from pelcro_pipeline.spec.model import Severity
 COMMAND = "python -m pelcro_pipeline.rules.handbook"
 
 #: Every query that tells a rule, whatever an extract's settings leave out.
-QUERIES = (*FIELD_QUERIES, *relations.queries(taxes=True, linked=True))
+QUERIES = (*FIELD_QUERIES, *relations.queries(taxes=True, linked=True, address_ids=()))
 
 MEANINGS = {
     Severity.REJECT: "The object is not migrated. It is kept in the archive.",

@@ -90,16 +90,16 @@ def _customers_in_use(connection: duckdb.DuckDBPyConnection, reading: Reading) -
             SELECT customer, min(record) AS first_record FROM customer_value
             SEMI JOIN (SELECT customer FROM customer GROUP BY customer HAVING count(*) > 1) repeated USING (customer)
             GROUP BY customer""",
+        in_use.REPEATED_RECORDS,
         f"""CREATE OR REPLACE TEMP TABLE repeated_value AS
-            UNPIVOT (SELECT customer_value.* FROM customer_value SEMI JOIN repeated_customer USING (customer))
-            ON {", ".join(map(quoted, names))} INTO NAME attribute VALUE value""",
+            UNPIVOT repeated_record ON {", ".join(map(quoted, names))} INTO NAME attribute VALUE value""",
         """CREATE OR REPLACE TEMP TABLE filling AS
             SELECT customer, attribute, any_value(first_record) AS first_record,
                 min(record) AS record, arg_min(value, record) AS value
             FROM repeated_value JOIN repeated_customer USING (customer) GROUP BY customer, attribute""",
         f"""CREATE OR REPLACE TEMP TABLE repeated_in_use AS
             SELECT min(record) AS record, customer, {first_filled}
-            FROM customer_value SEMI JOIN repeated_customer USING (customer) GROUP BY customer""",
+            FROM repeated_record GROUP BY customer""",
         in_use.CUSTOMERS_IN_USE,
         "CREATE OR REPLACE TEMP VIEW subscriber AS SELECT DISTINCT customer FROM subscription",
         """CREATE OR REPLACE TEMP VIEW not_boolean AS
@@ -143,9 +143,13 @@ def _firsts(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
         _repeats(reading, PLANS, "plan", '"plan.old_id"', belongs=False),
         _repeats(reading, SUBSCRIPTIONS, "judged_subscription", '"subscription.common_metadata.old_id"', belongs=True),
     ]
-    content = ", ".join(map(quoted, tables.columns(reading, SUBSCRIPTIONS)))
+    names = [*(attribute.name for attribute in SUBSCRIPTIONS.attributes), *reading.metadata[SUBSCRIPTIONS.object]]
+    content = ", ".join(subscriptions.CANCELS if name == subscriptions.CANCEL else quoted(name) for name in names)
     for statement in (
         "CREATE OR REPLACE TEMP TABLE repeat AS " + "\nUNION ALL\n".join(repeats),
+        f"""CREATE OR REPLACE TEMP TABLE first_plan AS
+            SELECT * EXCLUDE (record, customer, breaches, delivered, results) FROM plan WHERE {_agrees(PLANS)}
+            QUALIFY record = min(record) OVER (PARTITION BY "plan.old_id")""",
         f"""CREATE OR REPLACE TEMP TABLE same_subscription AS
             WITH crowded AS (
                 SELECT customer FROM judged_subscription
@@ -154,14 +158,17 @@ def _firsts(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
             SELECT record, first_value(record) OVER same AS first_record,
                 "subscription.common_metadata.service_status" AS status
             FROM judged_subscription SEMI JOIN crowded USING (customer)
+            LEFT JOIN first_plan ON {subscriptions.PLAN_ID} = "plan.old_id"
             WHERE "subscription.common_metadata.old_id" IS NULL
             WINDOW same AS (PARTITION BY customer, {content} ORDER BY record)
             QUALIFY record <> first_record""",
-        """CREATE OR REPLACE TEMP TABLE first_plan AS
-            SELECT * EXCLUDE (record, customer, breaches, delivered, results) FROM plan
-            QUALIFY record = min(record) OVER (PARTITION BY "plan.old_id")""",
     ):
         connection.execute(statement)
+
+
+def _agrees(table: Table) -> str:
+    """SQL: none of the record's repeated headers disagrees. Their bits follow the spec's (``select.repeated_of``)."""
+    return f"breaches < {1 << len(table.breaches)}"
 
 
 def _repeats(reading: Reading, table: Table, view: str, key: str, *, belongs: bool) -> str:
@@ -172,9 +179,10 @@ def _repeats(reading: Reading, table: Table, view: str, key: str, *, belongs: bo
         SELECT * FROM (
             WITH first_of AS (
                 SELECT {key} AS key, min(record) AS first_record FROM {view}
-                WHERE {key} IS NOT NULL GROUP BY key HAVING count(*) > 1
+                WHERE {key} IS NOT NULL AND {_agrees(table)} GROUP BY key HAVING count(*) > 1
             ), rows AS (
                 SELECT {view}.*, key, first_record FROM {view} JOIN first_of ON {key} = first_of.key
+                WHERE {_agrees(table)}
             )
             SELECT {literal(table.object)} AS object, later.record, later.key, later.first_record, {equal} AS equal
             FROM rows later JOIN rows first ON later.first_record = first.record
@@ -268,10 +276,11 @@ def _field_falls(connection: duckdb.DuckDBPyConnection) -> None:
             ANTI JOIN (SELECT record FROM repeat WHERE object = {literal(table.object)} AND equal) repeats USING (record)"""
         )
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE first_product AS
+        f"""CREATE OR REPLACE TEMP TABLE first_product AS
         SELECT product.* EXCLUDE (record, customer, breaches, delivered, results)
             REPLACE (coalesce(found.result, "product.address_required") AS "product.address_required")
         FROM product LEFT JOIN found ON found.record = product.record AND found.rule = 'PRD-ADDRESS-REQUIRED'
+        WHERE {_agrees(PRODUCTS)}
         QUALIFY product.record = min(product.record) OVER (PARTITION BY "product.id")"""
     )
 
@@ -286,7 +295,7 @@ def _relation_findings(connection: duckdb.DuckDBPyConnection, reading: Reading, 
     )
     belonging = {SUBSCRIPTIONS.object, *(table.object for table in ADDRESSES)}
     linked = any("customer" not in file.objects and belonging & {*file.objects} for file in reading.files)
-    asked = relations.queries(taxes=bool(settings.taxes), linked=linked)
+    asked = relations.queries(taxes=bool(settings.taxes), linked=linked, address_ids=reading.address_ids)
     for _, each in groupby(asked, key=lambda query: query.rule):
         queries = list(each)
         connection.execute("CREATE OR REPLACE TEMP TABLE broken AS FROM found LIMIT 0")
@@ -334,6 +343,8 @@ _PARTNERS = (
 
 def _close(connection: duckdb.DuckDBPyConnection) -> None:
     """REL-CLOSURE, to its fixed point: what hangs on the fallen falls with it, naming the root cause."""
+    # A repeat of what has fallen is no parent that stands.
+    _repeats_fall(connection)
     for link in _PARENTS:
         _fall_with(connection, link)
     fell = True

@@ -4,7 +4,10 @@ Whether a partner exists is judged among all objects received; counts among thos
 rules left standing (``standing_*``). The order is the catalogue's.
 """
 
+from collections.abc import Collection
+
 from pelcro_pipeline.rules.query import Query
+from pelcro_pipeline.spec import ADDRESS_IDS, BILLING_ADDRESSES, SHIPPING_ADDRESSES, Table
 from pelcro_pipeline.spec.model import Severity
 
 _PLAN_ID = '"subscription.common_metadata.temporary_plan_id"'
@@ -35,27 +38,61 @@ CUSTOMER = Query(
     severity=Severity.REJECT,
     once_a_record=True,
 )
-SHIPPING = _subscription(
-    "REL-SHIPPING",
-    "subscription.common_metadata.temporary_plan_id",
-    f"""
-    SELECT record, {_PLAN_ID} AS value
-    FROM standing_subscription
-    JOIN first_plan ON {_PLAN_ID} = "plan.old_id"
-    LEFT JOIN first_product ON "plan.temporary_product_id" = "product.id"
-    LEFT JOIN (SELECT DISTINCT customer FROM standing_shipping_address) shipped_to USING (customer)
-    LEFT JOIN (SELECT DISTINCT customer FROM standing_billing_address) billed_to USING (customer)
-    WHERE CASE WHEN ships("plan.shipments_per_interval") THEN shipped_to.customer IS NULL
-        WHEN "product.address_required" = '1' THEN shipped_to.customer IS NULL AND billed_to.customer IS NULL
-        ELSE false END""",
-)
-TAX_ADDRESS = _subscription(
-    "REL-TAX-ADDRESS",
-    "subscription.common_metadata.temporary_plan_id",
-    f"""
-    SELECT record, {_PLAN_ID} AS value FROM standing_subscription
-    ANTI JOIN standing_billing_address USING (customer)""",
-)
+
+
+def _addressed(table: Table, address_ids: Collection[str]) -> tuple[str, str]:
+    """SQL of what has a standing address of a type, and the column that tells it.
+
+    The customer; where ids tell addresses apart, the subscription: its address is its record's, or the one
+    that it names, or its customer's where it has and names none.
+    """
+    standing, id_name = f"standing_{table.object}", ADDRESS_IDS[table.object].name
+    if id_name not in address_ids:
+        return f"(SELECT DISTINCT customer, true AS found FROM {standing})", "customer"
+    return (
+        f"""(
+        SELECT DISTINCT record, true AS found FROM (
+            SELECT record FROM standing_subscription SEMI JOIN {standing} USING (record)
+            UNION ALL
+            SELECT record FROM standing_subscription SEMI JOIN {standing} USING (customer, {id_name})
+            UNION ALL
+            SELECT record FROM standing_subscription SEMI JOIN {standing} USING (customer)
+            ANTI JOIN {table.object} USING (record) WHERE {id_name} IS NULL
+        ))""",
+        "record",
+    )
+
+
+def _shipping(address_ids: Collection[str]) -> Query:
+    shipped_to, shipped_by = _addressed(SHIPPING_ADDRESSES, address_ids)
+    billed_to, billed_by = _addressed(BILLING_ADDRESSES, address_ids)
+    return _subscription(
+        "REL-SHIPPING",
+        "subscription.common_metadata.temporary_plan_id",
+        f"""
+        SELECT record, {_PLAN_ID} AS value
+        FROM standing_subscription
+        JOIN first_plan ON {_PLAN_ID} = "plan.old_id"
+        LEFT JOIN first_product ON "plan.temporary_product_id" = "product.id"
+        LEFT JOIN {shipped_to} shipped_to USING ({shipped_by})
+        LEFT JOIN {billed_to} billed_to USING ({billed_by})
+        WHERE CASE WHEN ships("plan.shipments_per_interval") THEN shipped_to.found IS NULL
+            WHEN "product.address_required" = '1' THEN shipped_to.found IS NULL AND billed_to.found IS NULL
+            ELSE false END""",
+    )
+
+
+def _tax_address(address_ids: Collection[str]) -> Query:
+    billed_to, billed_by = _addressed(BILLING_ADDRESSES, address_ids)
+    return _subscription(
+        "REL-TAX-ADDRESS",
+        "subscription.common_metadata.temporary_plan_id",
+        f"""
+        SELECT record, {_PLAN_ID} AS value FROM standing_subscription
+        ANTI JOIN {billed_to} billed_to USING ({billed_by})""",
+    )
+
+
 MEMBERSHIP = (
     _subscription(
         "REL-MEMBERSHIP-ADMIN",
@@ -173,11 +210,12 @@ GIFT_BOTH = _subscription(
 )
 
 
-def queries(*, taxes: bool, linked: bool) -> tuple[Query, ...]:
+def queries(*, taxes: bool, linked: bool, address_ids: Collection[str]) -> tuple[Query, ...]:
     """The relations in the catalogue's order.
 
     REL-TAX-ADDRESS where taxes are collected, REL-CUSTOMER where records name customers that stand in another file.
+    ``address_ids`` are the id columns that tell a customer's addresses apart.
     """
     customer = (CUSTOMER,) if linked else ()
-    tax_address = (TAX_ADDRESS,) if taxes else ()
-    return (*customer, SHIPPING, *tax_address, *MEMBERSHIP, *GIFTS, *STRAY, GIFT_BOTH)
+    tax_address = (_tax_address(address_ids),) if taxes else ()
+    return (*customer, _shipping(address_ids), *tax_address, *MEMBERSHIP, *GIFTS, *STRAY, GIFT_BOTH)

@@ -14,10 +14,10 @@ from pelcro_pipeline.spec.model import Attribute, Need, Severity, Table, empty, 
 _PASSWORD = '"customer.password"'
 _SCHEME = '"customer.common_metadata.password_encryption"'
 _TOLD_SCHEME = f"told_scheme({_PASSWORD})"
-#: md5 may carry a salt, and plain text has no shape: neither is told by the hash alone.
+#: md5 may carry a salt before or behind it, and plain text has no shape: neither is told by the hash alone.
 _UNTOLD_BUT_POSSIBLE = (
     f"coalesce({_SCHEME} = 'plain text' "
-    f"OR {_SCHEME} = 'md5' AND regexp_matches({_PASSWORD}, '[0-9a-fA-F]{{32}}'), false)"
+    f"OR {_SCHEME} = 'md5' AND regexp_matches({_PASSWORD}, '(?:^|[^0-9A-Za-z])[0-9a-fA-F]{{32}}(?:[^0-9A-Za-z]|$)'), false)"
 )
 
 #: The same on every run; records with the same email share it, unless it is none (`n/a`).
