@@ -525,10 +525,7 @@ class Campaign:
         accounted = Counter(file for file, _ in {(each["file"], each["line"]) for each in migration.ledger})
         for file in reading.files:
             received = file.records + file.set_aside_records
-            # A record that is no customer's may hold a link or an id alone, and so no object.
-            assert accounted[file.name] == received or (
-                "customer" not in file.objects and accounted[file.name] < received
-            ), (file.name, accounted[file.name], received)
+            assert accounted[file.name] == received, (file.name, accounted[file.name], received)
         database.load(migration.files, migration.paths.database("staging"))
         held = [each["key"] for each in migration.ledger if each["object"] == "customer" and each["key"]]
         if held:

@@ -5,6 +5,8 @@ import pytest
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline_tests.cases import Pair, assert_parted
 from pelcro_pipeline_tests.extract import (
+    DONOR,
+    IMPORT_ONLY,
     OLD_ID,
     PERIOD_END,
     PLAN_ID,
@@ -12,11 +14,13 @@ from pelcro_pipeline_tests.extract import (
     PRODUCTS,
     SETTINGS,
     Delivery,
+    address,
     as_csv,
     customer,
     gift,
     migrate,
     reader,
+    subscription,
 )
 
 OBJECTS = ("billing_address", "customer", "shipping_address", "subscription")
@@ -148,6 +152,25 @@ def test_a_record_of_cells_that_say_empty_is_blank(tmp_path):
     migration = migrate(delivered(TWO + "'empty'" + ", ,Empty" + "," * (cells - 2) + "\n"), tmp_path)
     assert migration.told == []
     assert migration.fallen == ["customers.csv:4 record: excluded FILE-BLANK"]
+
+
+def test_a_record_that_holds_a_link_alone_is_in_the_ledger(tmp_path):
+    link = {"customer.old_provider_id": "HR1"}
+    nothing = dict.fromkeys(subscription(1), "") | link
+    texts = {"subscriptions.csv": as_csv([link | subscription(1), nothing | {"Remarks": "left"}])}
+    row = customer(1, {IMPORT_ONLY: "0"}) | address("shipping") | address("billing")
+    migration = migrate(Delivery([row], texts=texts), tmp_path)
+    assert migration.fallen == ["subscriptions.csv:3 record: excluded FILE-BLANK"]
+    assert [each["Remarks"] for each in migration.archived("subscriptions.csv.records.parquet")] == ["left"]
+
+
+def test_repeated_headers_are_compared_as_their_kind_writes_them(tmp_path):
+    rows = [reader(1), customer(2, {DONOR: "no"})]
+    migration = migrate(delivered(as_csv(rows, DONOR, ["No", "n"])), tmp_path)
+    assert migration.fallen == []
+    assert [each["object"] for each in migration.ledger if each["line"] == 3 and each["file"] == "customers.csv"] == [
+        "customer"
+    ]
 
 
 def test_a_cell_that_says_empty_is_empty_whatever_spaces_stand_beside_it(tmp_path):

@@ -16,7 +16,7 @@ from __future__ import annotations
 from pelcro_pipeline.delivery.header import is_metadata, metadata_of
 from pelcro_pipeline.delivery.reading import DeliveredFile
 from pelcro_pipeline.settings import Settings
-from pelcro_pipeline.spec import ADDRESS_IDS, ADDRESSES, BY_OBJECT, CUSTOMER_ID, HIDDEN, SUBSCRIPTIONS, sql
+from pelcro_pipeline.spec import ADDRESS_IDS, ADDRESSES, ATTRIBUTES, BY_OBJECT, CUSTOMER_ID, HIDDEN, SUBSCRIPTIONS, sql
 from pelcro_pipeline.spec.model import Attribute, Breach, Outcome, Severity, Table
 from pelcro_pipeline.spec.sql import literal, quoted
 
@@ -50,7 +50,7 @@ def select(file: DeliveredFile, settings: Settings) -> str:
 
     Columns: the attributes of each object, metadata and address ids; for each object
     ``<object>.held``, ``.breaches`` (bits), ``.delivered`` and ``.results`` (lists, for breached
-    rows); ``blank``; and the columns of no template as ``other.<position>``.
+    rows); ``blank``, where it holds none of them; and the columns of no template as ``other.<position>``.
     """
     tables = tables_of(file)
     attributes = [attribute for table in tables for attribute in table.attributes]
@@ -116,10 +116,22 @@ def _carried(file: DeliveredFile) -> list[str]:
 
 def _spelled(file: DeliveredFile, attributes: list[Attribute]) -> list[str]:
     return [
-        f"{sql.canonical(attribute, literal(file.date_formats.get(attribute.name, '%d/%m/%Y')))} AS {quoted(attribute.name)}"
+        f"{sql.canonical(attribute, _date_order(file, attribute.name))} AS {quoted(attribute.name)}"
         for attribute in attributes
         if attribute.kind.canonical != "{text}" and file.columns_of(attribute.name)
     ]
+
+
+def _date_order(file: DeliveredFile, name: str) -> str:
+    return literal(file.date_formats.get(name, "%d/%m/%Y"))
+
+
+def _repeated_cells(file: DeliveredFile, name: str) -> list[str]:
+    """SQL of the cells of a header that is named twice, as the attribute's kind writes them."""
+    cells = [f"filled({column.name})" for column in file.columns_of(name)]
+    if name not in ATTRIBUTES:
+        return cells
+    return [sql.canonical(ATTRIBUTES[name], _date_order(file, name), cell) for cell in cells]
 
 
 def _outcomes(attributes: list[Attribute]) -> list[str]:
@@ -148,9 +160,9 @@ def _breached(file: DeliveredFile, tables: tuple[Table, ...], constants: dict[st
             if not breach.told_by_relations and not absent(file, attribute, breach)
         ]
         bits += [
-            f"CASE WHEN filled({first.name}) IS DISTINCT FROM filled({other.name}) THEN {1 << bit} ELSE 0 END"
+            f"CASE WHEN {first} IS DISTINCT FROM {other} THEN {1 << bit} ELSE 0 END"
             for bit, name in enumerate(repeated_of(file, table), start=len(table.breaches))
-            for first, *others in [file.columns_of(name)]
+            for first, *others in [_repeated_cells(file, name)]
             for other in others
         ]
         mask = " | ".join(f"({bit})::UBIGINT" for bit in bits) or "0::UBIGINT"
@@ -179,10 +191,10 @@ def _held(file: DeliveredFile, table: Table) -> str:
     filled = [sql.presence(attribute) for attribute in table.attributes if file.columns_of(attribute.name)]
     filled += [quoted(name) for name in metadata_of(table, file.attributes)]
     filled += [
-        f"nullif(filled({column.name}), '0')"
+        sql.presence(ATTRIBUTES[name], cell) if name in ATTRIBUTES else cell
         for name in repeated_of(file, table)
         if name.startswith(table.prefix)
-        for column in file.columns_of(name)[1:]
+        for cell in _repeated_cells(file, name)[1:]
     ]
     return f"coalesce({', '.join(filled)}) IS NOT NULL"
 
@@ -210,7 +222,8 @@ def _converted(file: DeliveredFile, tables: tuple[Table, ...], constants: dict[s
             f"CASE WHEN {mask} <> 0 THEN [{', '.join(results)}]::VARCHAR[] END AS {quoted(f'{table.object}.results')}",
         ]
     others = [f"{column.name} AS {quoted(f'other.{column.position}')}" for column in file.unknown]
-    return [*selected, "blank", *others]
+    held = " OR ".join(quoted(f"{table.object}.held") for table in tables)
+    return [*selected, f"NOT ({held}) AS blank", *others]
 
 
 def _shown(file: DeliveredFile, attribute: Attribute) -> str:

@@ -83,11 +83,11 @@ FILES = (
     ),
     Rule(
         id="FILE-BLANK",
-        sentence="The line is blank.",
+        sentence="The line is blank, or holds no object: a link, an address id or columns of no template alone.",
         fix="Nothing is to be done.",
         severities=(Severity.EXCLUDED,),
-        reading="The guide does not speak of it: a blank line holds no record, and is listed so that every line is "
-        "accounted for.",
+        reading="The guide does not speak of it: such a line holds nothing to migrate, and is listed so that every line "
+        "is accounted for.",
     ),
     Rule(
         id="FILE-DATE-ORDER",
@@ -606,22 +606,23 @@ RELATIONS = (
     ),
     Rule(
         id="REL-SHIPPING",
-        sentence="The plan ships or its product needs an address, and the customer has none that can be used.",
+        sentence="The plan ships or its product needs an address, and the subscription has none that can be used.",
         fix="Deliver a shipping address, or correct the one that was rejected.",
         severities=(Severity.REJECT,),
         guide="If the subscription is tied to a physical product that needs to be shipped, the shipping address will "
         "be required.",
-        reading="Where the product needs an address and nothing is shipped, a billing address serves.",
+        reading="Where the product needs an address and nothing is shipped, a billing address serves. Where ids tell a "
+        "customer's addresses apart, a subscription has that of its record or of the id that it names, and no other.",
     ),
     Rule(
         id="REL-TAX-ADDRESS",
-        sentence="Taxes are collected, and the customer has no billing address that can be used.",
+        sentence="Taxes are collected, and the subscription has no billing address that can be used.",
         fix="Deliver a billing address, or correct the one that was rejected.",
         severities=(Severity.REJECT,),
         guide="In case of taxes inclusion in payments, addresses are required for all eligible customers regardless "
         "of product nature.",
         reading="It holds where taxes is set in extract.toml, for customers who have a subscription: tax follows the "
-        "billing address.",
+        "billing address, which is found as for REL-SHIPPING.",
     ),
     Rule(
         id="REL-MEMBERSHIP-ADMIN",

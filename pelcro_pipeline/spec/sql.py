@@ -71,9 +71,9 @@ def _filled_in(template: str, attribute: Attribute, text: str, date_order: str =
     return template.replace("{text}", text).replace("{sibling}", sibling).replace("{date_order}", date_order)
 
 
-def canonical(attribute: Attribute, date_order: str) -> str:
-    """The attribute's text as its kind writes it; null stays null."""
-    return _filled_in(attribute.kind.canonical, attribute, quoted(attribute.name), date_order)
+def canonical(attribute: Attribute, date_order: str, text: str | None = None) -> str:
+    """The attribute's text, or other SQL of a text, as its kind writes it; null stays null."""
+    return _filled_in(attribute.kind.canonical, attribute, text or quoted(attribute.name), date_order)
 
 
 def holds(attribute: Attribute) -> str | None:
@@ -215,7 +215,7 @@ def unfilled(table: Table, attribute: Attribute) -> int:
     )
 
 
-def presence(attribute: Attribute) -> str:
-    """SQL, not null where the cell says that the object is there: filled, and no boolean 0."""
-    column = quoted(attribute.name)
-    return f"nullif({column}, '0')" if attribute.kind in (BOOLEAN, YES_OR_TWO) else column
+def presence(attribute: Attribute, text: str | None = None) -> str:
+    """SQL, not null where the cell, or other SQL of a text, says that the object is there: filled, and no boolean 0."""
+    cell = text or quoted(attribute.name)
+    return f"nullif({cell}, '0')" if attribute.kind in (BOOLEAN, YES_OR_TWO) else cell
