@@ -222,6 +222,11 @@ def _taken_in(extract: str) -> ExtractPaths:
     folder = Path(extract).expanduser()
     inside = workspace.home() / "extracts"
     if workspace.is_extract_name(extract) and writing.stands(inside / extract):
+        if folder.is_dir() and folder.resolve() != (inside / extract).resolve():
+            raise UnusableInputError(
+                f"{extract} is a folder here and an extract of the workspace: give ./{extract} to take the folder in, "
+                f"or {inside / extract} to run what was taken in before."
+            )
         return ExtractPaths(workspace.home(), extract)
     # Unlike Path.is_dir it takes a name that is too long for none.
     if not os.path.isdir(folder):  # noqa: PTH112

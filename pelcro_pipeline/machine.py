@@ -27,6 +27,7 @@ _REMEDIES = {
 #: DuckDB's words where its limit is reached: of what it spills, which is the space of the disk, or else of memory.
 _LIMIT = re.compile(r"\(\S+ \S+/(\S+ \S+) used\)")
 _SPILLED = "failed to offload data"
+_GONE = re.compile(r'No files found that match the pattern "([^"]*)"')
 
 
 @contextmanager
@@ -55,6 +56,8 @@ def refusal(said: str) -> RefusedError | None:
             return RefusedError(f"{path or workspace.home()}: {reason}: {remedy}, then start this again.")
     if _SPILLED in said:
         return refusal(os.strerror(errno.ENOSPC))
+    if gone := _GONE.search(said):
+        return RefusedError(f"{gone[1]} is gone: put it back, or run the extract again from the start.")
     if limit := _LIMIT.search(said):
         return RefusedError(
             f"DuckDB may take {limit[1]} of memory, too little for this extract: allow it more with "

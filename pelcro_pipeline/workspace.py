@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -134,6 +135,16 @@ def newest_of_each_publisher(names: list[str]) -> list[str]:
         return dated.groups() if dated else ()
 
     return [max(own, key=lambda name: (day(name), name)) for _, own in groupby(sorted(names, key=publisher), publisher)]
+
+
+def content(folder: Path, files: Iterable[Path]) -> str:
+    """One digest of files of the folder by name and content."""
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(os.fsencode(path.relative_to(folder)) + b"\0")
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
 
 
 def fingerprint(folder: Path) -> str:

@@ -149,6 +149,14 @@ def test_card_numbers_are_refused_in_files_that_are_stored_unread(name, encoding
     assert not (home / "extracts" / EXTRACT).exists()
 
 
+def test_a_name_that_is_a_folder_here_too_is_asked_for(home, folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    assert command(home, "dry-run", EXTRACT).returncode == 0
+    told = refused(command(home, "dry-run", EXTRACT), 2)
+    assert f"{EXTRACT} is a folder here and an extract of the workspace: give ./{EXTRACT} to take the folder in" in told
+    assert command(home, "dry-run", home / "extracts" / EXTRACT).returncode == 0
+
+
 def test_a_second_run_on_a_busy_extract_is_refused(home, folder):
     tables = home / "tables"
     tables.mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pelcro_pipeline.delivery import reading
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.review import progress, sign_off
 from pelcro_pipeline.target import database
@@ -116,6 +118,17 @@ def test_production_s_own_counts_do_not_void_it(paths):
         "Objects,Customers,2,2,100.00,0.00,2,2,",
     )
     assert sign_off.verified(paths).signed_by == "Jane Doe"
+
+
+def test_a_delivery_of_other_bytes_cannot_be_signed_whatever_its_size_and_time(paths):
+    delivered = paths.delivered / "customers.csv"
+    stat = delivered.stat()
+    changed(delivered, "31/07/2027", "30/07/2027")
+    os.utime(delivered, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert reading.is_read(paths.reading, paths.delivered)
+    with pytest.raises(RefusedError, match="has changed since it was read: run it again"):
+        sign_off.sign(paths, "Jane Doe", "Publisher")
+    assert not paths.sign_off.exists()
 
 
 def test_there_is_nothing_to_sign_before_the_dry_run(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.review import statistics
 from pelcro_pipeline.rules import verdict
 from pelcro_pipeline.spec import ATTRIBUTES
@@ -155,6 +156,34 @@ def test_plans_that_share_a_name_are_told_apart(tmp_path):
     plans = [PLANS[0], PLANS[0] | {"plan.old_id": "P-Y-2", "plan.amount": "8900"}]
     names = migrate(Delivery([reader(1)], plans=plans), tmp_path).staged().query("Section == 'Subscriptions by plan'")
     assert list(names["Attribute"]) == ["Print, yearly (P-Y)", "Print, yearly (P-Y-2)"]
+
+
+def test_what_is_inferred_for_an_empty_cell_is_not_in_the_dump(tmp_path):
+    hash_ = {"customer.password": "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"}
+    scheme = "customer.common_metadata.password_encryption"
+    rows = [customer(1, hash_), customer(2, hash_, {scheme: "MD5"}), customer(3, hash_, {scheme: "bcrypt"})]
+    frame = migrate(Delivery(rows), tmp_path).staged().set_index("Attribute")
+    assert frame.loc[scheme, ["Excel dump", "Pelcro Pre-Processed", "Dry-run (staging)"]].tolist() == [2, 3, 3]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"Section,Attribute\n", b"\xff\xfe", b"a,b\n1,2,3\n", b"Section,Excel dump\nx,many\n"]
+)
+def test_a_report_that_is_none_is_refused_by_name(content, tmp_path):
+    path = tmp_path / "statistics.csv"
+    path.write_bytes(content)
+    with pytest.raises(RefusedError, match=r"statistics\.csv is not as it was counted: run the extract again"):
+        statistics.read(path)
+
+
+def test_a_damaged_production_database_does_not_hold_up_the_next_dry_run(tmp_path):
+    migration = migrate(Delivery([reader(1)]), tmp_path)
+    production = migration.paths.database("production")
+    production.parent.mkdir()
+    production.write_bytes(b"no database")
+    frame = statistics.with_production(migration.staged(), migration.paths)
+    assert frame["Production"].isna().all()
+    assert database.load_once(migration.files, production)["customers"] == 1
 
 
 def test_a_report_is_read_as_it_was_written(migration, measured):

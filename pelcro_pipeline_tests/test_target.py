@@ -86,6 +86,17 @@ def test_a_database_that_is_not_as_it_was_loaded_is_refused_by_record(migration)
         database.verify(connection, migration.files, path, "staging")
 
 
+@pytest.mark.parametrize("content", [b"", b"no database", b"x" * 20_000])
+def test_a_file_that_is_no_database_is_refused_by_name(content, tmp_path):
+    (tmp_path / "staging.duckdb").write_bytes(content)
+    with (
+        duck.connect() as connection,
+        pytest.raises(RefusedError, match=r"staging\.duckdb is no database any more"),
+        database.opened(tmp_path / "staging.duckdb", "staging", connection),
+    ):
+        pass
+
+
 def test_a_database_of_other_bytes_and_the_same_rows_is_as_it_was_loaded(migration):
     path = migration.paths.database("staging")
     database.load(migration.files, path)

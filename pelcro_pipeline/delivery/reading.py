@@ -15,6 +15,7 @@ import pyarrow.parquet
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pelcro_pipeline import settings as extract_settings
+from pelcro_pipeline import workspace
 from pelcro_pipeline.delivery import text, workbook
 from pelcro_pipeline.delivery.folder import PASSWORD_SAMPLES, own_file
 from pelcro_pipeline.delivery.header import attribute_of, metadata_of
@@ -23,7 +24,6 @@ from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import ADDRESS_IDS, ATTRIBUTES, BY_OBJECT, CUSTOMER_ID, TABLES
 from pelcro_pipeline.spec.kinds import DATE
 from pelcro_pipeline.spec.sql import literal
-from pelcro_pipeline.workspace import fingerprint
 
 #: Files of an extract's folder that hold no records of a template: no header is looked for in them.
 SETTING_FILES = (extract_settings.FILE_NAME, "cards.json", "cards.csv", PASSWORD_SAMPLES, "answers.csv")
@@ -146,6 +146,8 @@ class Reading(BaseModel):
     files: tuple[DeliveredFile, ...]
     #: Of the folder, settings included, as it was when it was read.
     fingerprint: str
+    #: Of what stands in it: a file can be written to and keep its size and time.
+    content: str
     #: As they were then, and with a day: every step judges by the same, though midnight may pass between two.
     settings: Settings
 
@@ -205,7 +207,9 @@ def opened(path: Path) -> Reading:
 def is_read(path: Path, folder: Path) -> bool:
     """Whether the reading that stands at ``path``, if one does, is of ``folder`` as it is now."""
     try:
-        return path.exists() and Reading.model_validate_json(path.read_text()).fingerprint == fingerprint(folder)
+        return path.exists() and Reading.model_validate_json(path.read_text()).fingerprint == workspace.fingerprint(
+            folder
+        )
     except ValidationError:
         # It is of an earlier version of this code.
         return False
@@ -218,7 +222,7 @@ def read(folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDB
     stand without (FILE-MISSING), or changed meanwhile.
     """
     paths = delivered(folder, settings)
-    found = fingerprint(folder)
+    found = workspace.fingerprint(folder)
     sheets = [sheet for path in paths for sheet in _sheets(path, into, settings)]
     files = tuple(_file(ordinal, sheet, into, settings, connection) for ordinal, sheet in enumerate(sheets))
     if not files:
@@ -229,11 +233,17 @@ def read(folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDB
             f"Two of the delivered files and sheets are called {name}: rename one and deliver again."
         )
     judged_on = settings.model_copy(update={"migration_date": settings.today})
-    reading = Reading(files=files, fingerprint=found, settings=judged_on)
+    reading = Reading(files=files, fingerprint=found, content=content(folder), settings=judged_on)
     _nothing_missing(reading, connection)
-    if fingerprint(folder) != found:
+    if workspace.fingerprint(folder) != found:
         raise UnusableInputError(f"{folder.name} changed while it was read: run it again once it is whole.")
     return reading
+
+
+def content(folder: Path) -> str:
+    """A digest of all that was delivered, by name and content; settings are told apart from it."""
+    files = (each for each in folder.rglob("*") if each.is_file() and each.name != extract_settings.FILE_NAME)
+    return workspace.content(folder, sorted(files))
 
 
 def delivered(folder: Path, settings: Settings) -> list[Path]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import os
 import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from pelcro_pipeline.prepared.files import NAMES
 from pelcro_pipeline.review import statistics
 from pelcro_pipeline.target import database
 from pelcro_pipeline.target.database import PreparedFiles
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace import ExtractPaths, content
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -63,26 +62,13 @@ def _prepared(paths: ExtractPaths) -> list[Path]:
 def state(paths: ExtractPaths) -> State:
     """The state of an extract as it stands now. Raises RefusedError where there is no dry run."""
     prepared = _prepared(paths)
-    delivered = sorted(
-        each for each in paths.delivered.rglob("*") if each.is_file() and each.name != extract_settings.FILE_NAME
-    )
     return State(
-        delivered=_digest(paths.delivered, delivered),
-        prepared=_digest(paths.prepared, prepared),
+        delivered=reading.content(paths.delivered),
+        prepared=content(paths.prepared, prepared),
         statistics=statistics.digest(statistics.read(paths.statistics)),
         settings=hashlib.sha256(extract_settings.load(paths.delivered).model_dump_json().encode()).hexdigest(),
-        code=_digest(_PACKAGE, sorted(_PACKAGE.rglob("*.py"))),
+        code=content(_PACKAGE, sorted(_PACKAGE.rglob("*.py"))),
     )
-
-
-def _digest(folder: Path, files: list[Path]) -> str:
-    """One digest of files by name and content."""
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(os.fsencode(path.relative_to(folder)) + b"\0")
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
 
 
 def staged(paths: ExtractPaths) -> PreparedFiles:
@@ -109,10 +95,11 @@ def sign(paths: ExtractPaths, signed_by: str, role: str) -> SignOff:
         if not value.strip() or not value.isprintable():
             raise UnusableInputError(f"A sign-off needs a {name}: give the person's {name} as text.")
     staged(paths)
-    if not reading.is_read(paths.reading, paths.delivered):
+    now = state(paths)
+    if not reading.is_read(paths.reading, paths.delivered) or now.delivered != reading.opened(paths.reading).content:
         raise RefusedError(f"{paths.extract} has changed since it was read: run it again, and review it.")
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    signed = SignOff(signed_by.strip(), role.strip(), now, state(paths))
+    signed_on = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    signed = SignOff(signed_by.strip(), role.strip(), signed_on, now)
     lines = [f"# {paths.extract}: signed for production. Any change below voids it."]
     lines += [f"{key} = {_quoted(value)}" for key, value in asdict(signed).items() if key != "state"]
     lines += [f"signature = {_quoted(signed.signature)}"]

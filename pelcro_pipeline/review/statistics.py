@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pandas as pd
 
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline import writing
+from pelcro_pipeline.conversion.select import breached_attributes
 from pelcro_pipeline.delivery.reading import Reading
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.rules import verdict
@@ -25,7 +27,7 @@ from pelcro_pipeline.spec import (
     ddl,
 )
 from pelcro_pipeline.spec.model import Table
-from pelcro_pipeline.spec.sql import literal, quoted, unfilled
+from pelcro_pipeline.spec.sql import inferring, literal, quoted
 from pelcro_pipeline.target import database
 from pelcro_pipeline.target.database import PreparedFiles, filled_rows
 from pelcro_pipeline.workspace import ExtractPaths
@@ -176,7 +178,8 @@ def with_production(frame: pd.DataFrame, paths: ExtractPaths) -> pd.DataFrame:
             # Names of plans and products are all that it takes from there: a delivery changed since does not matter.
             reading = Reading.model_validate_json(paths.reading.read_text())
             verdict.open_on(connection, reading, paths.conversion, paths.analysis)
-            with database.opened(paths.database("production"), "production", connection):
+            # What can be counted in no more, and is replaced by the next load, must not hold up the run before it.
+            with suppress(RefusedError), database.opened(paths.database("production"), "production", connection):
                 frame = production(connection, frame, "production")
     return _finished(frame)
 
@@ -283,9 +286,10 @@ def _received(measure: Measure, reading: Reading) -> str:
     condition = (
         f"{column} IS NOT NULL" if measure.value is None else f"coalesce({column} = {literal(measure.value)}, false)"
     )
-    bits = unfilled(measure.table, attribute)
+    bits = inferring(measure.table, attribute)
     if bits:
-        condition += f" AND breaches & {bits} = 0"
+        place = breached_attributes(measure.table).index(attribute) + 1
+        condition += f" AND (breaches & {bits} = 0 OR filled(delivered[{place}]) IS NOT NULL)"
     lacking = [
         str(file.ordinal) for file in reading.holding(measure.table.object) if attribute.name not in file.attributes
     ]
@@ -404,13 +408,18 @@ def summary(statistics: pd.DataFrame) -> pd.DataFrame:
 
 
 def read(path: Path) -> pd.DataFrame:
-    """The statistics of a statistics.csv."""
+    """The statistics of a statistics.csv. Raises RefusedError where it is not as it was written."""
     text = ["Section", "Attribute", "Accuracy", "Inaccuracy"]
-    frame = pd.read_csv(
-        path, dtype=dict.fromkeys(text, str), na_values=dict.fromkeys(COUNTS, ""), keep_default_na=False
-    )
-    frame["Attribute"] = frame["Attribute"].str.replace(_INERT, "", regex=True)
-    return _finished(frame)
+    try:
+        frame = pd.read_csv(
+            path, dtype=dict.fromkeys(text, str), na_values=dict.fromkeys(COUNTS, ""), keep_default_na=False
+        )
+        if list(frame.columns) != list(COLUMNS):
+            raise ValueError("other columns")
+        frame["Attribute"] = frame["Attribute"].str.replace(_INERT, "", regex=True)
+        return _finished(frame)
+    except (ValueError, TypeError) as error:
+        raise RefusedError(f"{path} is not as it was counted: run the extract again.") from error
 
 
 #: What spreadsheets run, and the mark that keeps them from it: plans and products have the names that publishers give.

@@ -206,12 +206,12 @@ def standing(table: Table, attribute: Attribute, constants: dict[str, str]) -> s
     return f"coalesce({value}, {_set(attribute.default, constants)})" if attribute.default else value
 
 
-def unfilled(table: Table, attribute: Attribute) -> int:
-    """The bits that say that a value was inferred for an empty cell."""
+def inferring(table: Table, attribute: Attribute) -> int:
+    """The bits that say that a value was inferred, for an empty cell or in place of another."""
     return sum(
         1 << bit
         for bit, (owner, breach) in enumerate(table.breaches)
-        if owner is attribute and breach.outcome is Outcome.EMPTY and breach.value is not None
+        if owner is attribute and breach.value is not None
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from pelcro_pipeline import connection as duck
-from pelcro_pipeline import seal, writing
+from pelcro_pipeline import machine, seal, writing
 from pelcro_pipeline.delivery.header import metadata_of
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.prepared.files import NAMES
@@ -279,7 +279,7 @@ def holds(connection: duckdb.DuckDBPyConnection, files: PreparedFiles, path: Pat
     try:
         with opened(path, "loaded", connection):
             return _columns(connection, "loaded") == expected and not compare(connection, files, "loaded.")
-    except duckdb.Error:
+    except (duckdb.Error, RefusedError):
         # Bytes that are no database any more hold nothing.
         return False
 
@@ -312,8 +312,13 @@ def verify(connection: duckdb.DuckDBPyConnection, files: PreparedFiles, path: Pa
 
 @contextmanager
 def opened(path: Path, name: str, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    """Attach a database read-only under ``name``."""
-    connection.execute(f"ATTACH {literal(str(path))} AS {quoted(name)} (READ_ONLY)")
+    """Attach a database read-only under ``name``. Raises RefusedError where it is none, or none any more."""
+    try:
+        connection.execute(f"ATTACH {literal(str(path))} AS {quoted(name)} (READ_ONLY)")
+    except duckdb.Error as error:
+        raise (
+            machine.refusal(str(error)) or RefusedError(f"{path} is no database any more: load it again.")
+        ) from error
     try:
         yield name
     finally:
