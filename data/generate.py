@@ -16,7 +16,7 @@ import duckdb
 EXTRACT_TOML = """\
 migration_date = 2026-11-01  # the day on which the old system stops charging
 currency = "cad"  # of a plan that names none
-timezone = "America/Halifax"  # of a date that names none
+timezone = "America/Halifax"  # whose day it is, where no migration_date is set
 taxes = false  # prices are what readers pay, nothing is added
 """
 

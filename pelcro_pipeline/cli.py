@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from pelcro_pipeline import instance, lock, machine, settings, templates, worksp
 from pelcro_pipeline.delivery import cards, reading
 from pelcro_pipeline.delivery.folder import refuse_to_copy
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
+from pelcro_pipeline.purge import left
 from pelcro_pipeline.workspace import ExtractPaths
 
 app = typer.Typer(
@@ -90,9 +92,13 @@ def sign_off(
     role: Annotated[str, typer.Option(help="Their role at the publisher.")],
 ) -> None:
     """Sign what the dry run left; production is loaded from exactly that."""
+    from pelcro_pipeline.review.sign_off import read as signed_off
+
     paths = _existing(extract)
     _run("sign_off", paths, {"review__sign_off": {"config": {"signed_by": by, "role": role}}})
     _out.print(f"Signed: {paths.sign_off}", soft_wrap=True)
+    for question in signed_off(paths).accepted:
+        _out.print(f"Accepted: {question}", soft_wrap=True)
     _out.print(f"Next: {_COMMAND} production {paths.extract}")
 
 
@@ -118,6 +124,8 @@ def revert(extract: _Extract) -> None:
 def purge(extract: _Extract) -> None:
     """All personal data of an extract, gone; its counts and its sign-off are kept."""
     paths = _named(extract)
+    # Before the run, whose extract the UI would show ever after.
+    left(paths)
     _run("purge", paths, {"purge_extract": {"config": {"extract": paths.extract}}})
     _out.print(f"Purged {paths.extract}. Kept:", soft_wrap=True)
     for path in (paths.statistics, paths.sign_off):
@@ -147,7 +155,7 @@ def explain(
     """One customer: every source line, finding, fate, prepared and loaded value."""
     from pelcro_pipeline.review import explanation
 
-    if not customer_id.isprintable():
+    if not customer_id.strip() or not customer_id.isprintable():
         raise UnusableInputError(f"{customer_id!r} is no customer's id: give it as the ledger writes it.")
     paths = _existing(extract)
     with _confined():
@@ -181,10 +189,17 @@ def _shown(delivered: str) -> Text:
 
 
 @app.command()
-def ui(port: Annotated[int, typer.Option(help="The port on this machine.")] = 3000) -> None:
+def ui(port: Annotated[int, typer.Option(help="The port on this machine.", min=1, max=65535)] = 3000) -> None:
     """The Dagster UI on this workspace."""
     from pelcro_pipeline.defs import run
 
+    with socket.socket() as probe:
+        # Dagster's own sentence comes behind ours, and what answers there may be another workspace's.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UnusableInputError(f"Port {port} is taken ({error.strerror}): name another with --port.") from error
     run.register(workspace.home())
     _out.print(f"The Dagster UI on {workspace.home()}: http://127.0.0.1:{port}", soft_wrap=True)
     command = [

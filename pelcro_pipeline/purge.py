@@ -12,9 +12,17 @@ from pelcro_pipeline.workspace import ExtractPaths
 def purge(paths: ExtractPaths) -> list[Path]:
     """Delete the extract's delivered, handed on, prepared, reported, archived and loaded records.
 
-    Gives what was deleted, in its order: what was made of the delivery goes before the delivery, so
-    that a purge that was cut short can be started again. Raises RefusedError where nothing is left.
+    Gives what was deleted, in its order. Raises RefusedError where nothing is left.
     """
+    places = left(paths)
+    for place in places:
+        writing.discard(place)
+    return places
+
+
+def left(paths: ExtractPaths) -> list[Path]:
+    """What a purge would delete: what was made of the delivery before the delivery, so that a purge that was
+    cut short can be started again. Raises RefusedError where nothing is left."""
     reports = [path for path in sorted(paths.reports.glob("*")) if path != paths.statistics]
     databases = [
         path
@@ -27,6 +35,4 @@ def purge(paths: ExtractPaths) -> list[Path]:
     places = [path for path in (*databases, *reports, *halves, *folders) if path.exists()]
     if not places:
         raise RefusedError(f"Nothing of {paths.extract} is left to purge.")
-    for place in places:
-        writing.discard(place)
     return places

@@ -49,15 +49,24 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     migration_date: datetime.date | None = Field(
-        None, description="The day of the migration; the day of the run if not set."
+        None,
+        description="The day of the migration, as 2026-11-01 without quotation marks; the day of the run if not set.",
     )
-    timezone: str = Field("UTC", description="The publisher's time zone, an IANA name.")
-    currency: str | None = Field(None, description="ISO 4217, for plans that give none.")
-    taxes: bool | None = Field(None, description="Whether the publisher collects taxes.")
-    date_format: DateFormat | None = Field(None, description="Told per column if not set.")
-    template_date_format: DateFormat = Field(DateFormat.DAY_FIRST, description="How the prepared files write dates.")
+    timezone: str = Field(
+        "UTC", description="Whose day it is where no migration_date is set: an IANA name, such as America/Toronto."
+    )
+    currency: str | None = Field(None, description="Of plans that give none: ISO 4217, such as cad.")
+    taxes: bool | None = Field(None, description="Whether the publisher collects taxes: true or false.")
+    date_format: DateFormat | None = Field(
+        None,
+        description="How the files write dates: dd/mm/yyyy, mm/dd/yyyy or yyyy-mm-dd; told for each column if not set.",
+    )
+    template_date_format: DateFormat = Field(
+        DateFormat.DAY_FIRST, description="How the prepared files write dates: one of the same three."
+    )
     unpaid_reading: UnpaidReading = Field(
-        UnpaidReading.DUE_IN_ONE_DAY, description="When an unpaid invoice is due; is kept, and decides nothing yet."
+        UnpaidReading.DUE_IN_ONE_DAY,
+        description="When an unpaid invoice is due: due_in_one_day or open_until_uncollectible; is kept, and decides nothing yet.",
     )
     write_off_days: int | None = Field(
         None, ge=1, description="Days until an open invoice is uncollectible; is kept, and decides nothing yet."
@@ -65,9 +74,13 @@ class Settings(BaseModel):
     source: str | None = Field(
         None, description="The legacy system that wrote the files; is kept, and decides nothing yet."
     )
-    encoding: str | None = Field(None, description="The files' encoding, where it cannot be told.")
-    delimiter: str | None = Field(None, description="The files' delimiter, where it cannot be told.")
-    ignore: tuple[str, ...] = Field((), description="Files of the folder that are left alone.")
+    encoding: str | None = Field(
+        None, description="The files' encoding, where it cannot be told: utf-8, utf-16 or windows-1252."
+    )
+    delimiter: str | None = Field(
+        None, description="The files' delimiter, where it cannot be told: one of , ; | or \\t."
+    )
+    ignore: tuple[str, ...] = Field((), description='Files of the folder that are left alone, such as ["notes.csv"].')
 
     @field_validator("migration_date", mode="before")
     @classmethod

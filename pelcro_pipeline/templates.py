@@ -37,7 +37,7 @@ def _header(name: str) -> str:
 
 def settings_file() -> str:
     """An extract.toml that says of each setting what it is, with all of them left at their defaults."""
-    lines = ["# What this extract says of itself. Take away a # to set a value.", ""]
+    lines = ["# What this extract says of itself. Take away a # and write a value; text stands in quotation marks.", ""]
     for name, field in Settings.model_fields.items():
         value = field.default
         shown = "" if value is None else json.dumps(list(value) if isinstance(value, tuple) else value)

@@ -20,9 +20,12 @@ _DELIVERED_ON = re.compile(r"[._-]?(\d{4})-?(\d{2})-?(\d{2})$")
 
 
 def home() -> Path:
-    """PELCRO_HOME, or the project's ``data`` folder."""
+    """PELCRO_HOME, or the project's ``data`` folder. Raises UnusableInputError where it is a file."""
     default = Path(__file__).resolve().parent.parent / "data"
-    return Path(os.environ.get("PELCRO_HOME") or default).expanduser().resolve()
+    at = Path(os.environ.get("PELCRO_HOME") or default).expanduser().resolve()
+    if at.is_file():
+        raise UnusableInputError(f"PELCRO_HOME is {at}, a file: name a folder.")
+    return at
 
 
 def is_extract_name(name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -155,6 +156,32 @@ def test_a_name_that_is_a_folder_here_too_is_asked_for(home, folder, monkeypatch
     told = refused(command(home, "dry-run", EXTRACT), 2)
     assert f"{EXTRACT} is a folder here and an extract of the workspace: give ./{EXTRACT} to take the folder in" in told
     assert command(home, "dry-run", home / "extracts" / EXTRACT).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("port", "sentence"), [(99_999, "less than or equal to 65535"), (0, "greater than or equal to 1")]
+)
+def test_a_port_that_is_none_is_refused(port, sentence, home):
+    done = command(home, "ui", "--port", port)
+    assert (done.returncode, sentence in done.stderr) == (2, True)
+
+
+def test_a_port_that_is_taken_is_refused(home):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"Port {port} is taken" in refused(command(home, "ui", "--port", port), 2)
+
+
+def test_a_purge_of_what_never_was_leaves_no_trace(home):
+    assert "Nothing of nosuch is left to purge" in refused(command(home, "purge", "nosuch"), 1)
+    assert not (home / "dagster").exists()
+
+
+def test_a_home_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    assert f"PELCRO_HOME is {tmp_path / 'file'}, a file" in refused(command(tmp_path / "file", "status"), 2)
 
 
 def test_a_second_run_on_a_busy_extract_is_refused(home, folder):

@@ -120,6 +120,16 @@ def test_production_s_own_counts_do_not_void_it(paths):
     assert sign_off.verified(paths).signed_by == "Jane Doe"
 
 
+def test_an_encryption_that_no_samples_prove_is_accepted_by_name(tmp_path):
+    password = {"customer.password": "letmein", "customer.common_metadata.password_encryption": "plain text"}
+    migration = migrate(Delivery([reader(1, password)]), tmp_path, EXTRACT)
+    migration.staged()
+    signed = sign_off.sign(migration.paths, "Jane Doe", "Publisher")
+    (accepted,) = signed.accepted
+    assert "Scheme plain text: 1 password, 0 of 5 samples verified." in accepted
+    assert sign_off.verified(migration.paths) == signed
+
+
 def test_a_delivery_of_other_bytes_cannot_be_signed_whatever_its_size_and_time(paths):
     delivered = paths.delivered / "customers.csv"
     stat = delivered.stat()
@@ -134,7 +144,7 @@ def test_a_delivery_of_other_bytes_cannot_be_signed_whatever_its_size_and_time(p
 def test_there_is_nothing_to_sign_before_the_dry_run(tmp_path):
     paths = ExtractPaths(tmp_path, EXTRACT)
     Delivery([reader(1)]).into(paths.delivered)
-    with pytest.raises(RefusedError, match=r"has no customers\.csv yet"):
+    with pytest.raises(RefusedError, match=r"has made no customers\.csv yet"):
         sign_off.sign(paths, "Jane Doe", "Publisher")
     assert not paths.sign_off.exists()
 

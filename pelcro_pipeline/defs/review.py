@@ -41,6 +41,7 @@ def review_sign_off(config: Signature, extract: Extracts) -> dg.MaterializeResul
             "signed by": signed.signed_by,
             "role": signed.role,
             "signed on": signed.signed_on,
+            "accepted": dg.MetadataValue.md("\n".join(f"- {each}" for each in signed.accepted) or "nothing"),
             _SIGNATURE: signed.signature,
         }
     )

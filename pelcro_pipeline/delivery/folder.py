@@ -14,18 +14,19 @@ PASSWORD_SAMPLES = "password_samples.csv"
 
 def own_file(path: Path) -> Path:
     """``path``. Raises UnusableInputError where it is no readable file of the folder that it stands in."""
+    inside = path.parent.resolve().name
     if not path.name.isprintable():
         raise UnusableInputError(
-            f"The file name {path.name!r} in {path.parent.name} holds characters that cannot be shown: "
+            f"The file name {path.name!r} in {inside} holds characters that cannot be shown: "
             "rename the file and deliver again."
         )
     if not path.is_file() or not path.resolve().is_relative_to(path.parent.resolve()):
         raise UnusableInputError(
-            f"{path.name} in {path.parent.name} is no file of this folder: take it out, or name it under ignore in extract.toml."
+            f"{path.name} in {inside} is no file of this folder: take it out, or name it under ignore in extract.toml."
         )
     if not os.access(path, os.R_OK):
         raise UnusableInputError(
-            f"{path.name} in {path.parent.name} may not be read: give its reader the permission, and run again."
+            f"{path.name} in {inside} may not be read: give its reader the permission, and run again."
         )
     return path
 

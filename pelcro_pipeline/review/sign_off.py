@@ -15,6 +15,7 @@ from pelcro_pipeline.delivery import reading
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.prepared.files import NAMES
 from pelcro_pipeline.review import statistics
+from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.target import database
 from pelcro_pipeline.target.database import PreparedFiles
 from pelcro_pipeline.workspace import ExtractPaths, content
@@ -40,6 +41,8 @@ class SignOff:
     signed_by: str
     role: str
     signed_on: str
+    #: The questions that a sign-off answers by itself, word for word: encryptions that no samples prove.
+    accepted: tuple[str, ...]
     state: State
 
     @property
@@ -54,7 +57,7 @@ def _prepared(paths: ExtractPaths) -> list[Path]:
     missing = [each.name for each in (*prepared, paths.statistics) if not each.is_file()]
     if missing:
         raise RefusedError(
-            f"{paths.extract} has no {missing[0]} yet: run `pelcro-pipeline dry-run {paths.extract}` first."
+            f"{paths.extract} has made no {missing[0]} yet: run `pelcro-pipeline dry-run {paths.extract}` first."
         )
     return prepared
 
@@ -99,14 +102,26 @@ def sign(paths: ExtractPaths, signed_by: str, role: str) -> SignOff:
     if not reading.is_read(paths.reading, paths.delivered) or now.delivered != reading.opened(paths.reading).content:
         raise RefusedError(f"{paths.extract} has changed since it was read: run it again, and review it.")
     signed_on = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    signed = SignOff(signed_by.strip(), role.strip(), signed_on, now)
+    signed = SignOff(signed_by.strip(), role.strip(), signed_on, _accepted(paths), now)
     lines = [f"# {paths.extract}: signed for production. Any change below voids it."]
-    lines += [f"{key} = {_quoted(value)}" for key, value in asdict(signed).items() if key != "state"]
+    lines += [f"{key} = {_quoted(getattr(signed, key))}" for key in ("signed_by", "role", "signed_on")]
+    lines += ["accepted = [", *(f"    {_quoted(each)}," for each in signed.accepted), "]"]
     lines += [f"signature = {_quoted(signed.signature)}"]
     lines += ["", "[state]", *(f"{key} = {_quoted(value)}" for key, value in asdict(signed.state).items()), ""]
     with writing.whole(paths.sign_off) as unfinished:
         unfinished.write_text("\n".join(lines), encoding="utf-8")
     return signed
+
+
+def _accepted(paths: ExtractPaths) -> tuple[str, ...]:
+    with duck.connect() as connection:
+        return tuple(
+            message
+            for (message,) in connection.execute(
+                f"""SELECT message FROM read_parquet({literal(str(paths.analysis / "findings.parquet"))})
+                WHERE rule = 'CUS-PASSWORD-UNPROVEN' ORDER BY message"""
+            ).fetchall()
+        )
 
 
 def _quoted(text: str) -> str:
@@ -119,7 +134,13 @@ def read(paths: ExtractPaths) -> SignOff | None:
         return None
     try:
         document = tomllib.loads(paths.sign_off.read_text(encoding="utf-8"))
-        signed = SignOff(document["signed_by"], document["role"], document["signed_on"], State(**document["state"]))
+        signed = SignOff(
+            document["signed_by"],
+            document["role"],
+            document["signed_on"],
+            tuple(document["accepted"]),
+            State(**document["state"]),
+        )
         intact = document["signature"] == signed.signature
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise RefusedError(f"{paths.sign_off.name} is no sign-off any more: sign {paths.extract} again.") from error

@@ -218,7 +218,7 @@ CUSTOMERS = (
         fix="Deliver five hashes with their plain text in password_samples.csv.",
         severities=(Severity.QUESTION,),
         guide="A minimum of 5 password examples (hashes and their equivalent plain text).",
-        reading="It holds up no dry run: who signs off accepts the encryption by name.",
+        reading="It holds up no dry run: the sign-off repeats it, so that who signs accepts the encryption by name.",
         attributes=("customer.password",),
     ),
 )

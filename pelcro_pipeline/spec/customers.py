@@ -88,7 +88,8 @@ CUSTOMERS = Table(
             "customer.common_metadata.import_only_the_customer",
             BOOLEAN,
             Need.REQUIRED,
-            "0: import all data. 1: import the customer and leave its subscriptions.",
+            "0: import all data. 1: import the customer and leave its subscriptions. What is prepared says 0 where a "
+            "subscription of the customer is prepared, and 1 where none is.",
             examples=("0", "1"),
             breaches=(empty("CUS-IMPORT-ONLY", Severity.REPAIR), invalid("CUS-IMPORT-ONLY", Severity.REPAIR)),
             inferred_from=("subscription.common_metadata.temporary_plan_id",),
