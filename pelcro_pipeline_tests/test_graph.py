@@ -47,6 +47,21 @@ def test_only_the_command_line_imports_defs():
     assert {each for each in importing if not each.startswith("defs/")} == {"definitions.py", "cli.py"}
 
 
+#: Data flows from each room to those behind it.
+ROOMS = ("spec", "delivery", "conversion", "rules", "prepared", "target", "review", "defs")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_none_behind_it(room):
+    behind = tuple(f"pelcro_pipeline.{each}." for each in ROOMS[ROOMS.index(room) + 1 :])
+    importing = {
+        str(path.relative_to(PACKAGE))
+        for path in (PACKAGE / room).rglob("*.py")
+        if any(f"{name}.".startswith(behind) for name in imported(path))
+    }
+    assert importing == set()
+
+
 @pytest.fixture(scope="module")
 def dagster():
     """Dagster takes seconds to import: only the worker that runs these tests pays for it."""
