@@ -5,7 +5,7 @@ from __future__ import annotations
 from pelcro_pipeline.review import explanation
 from pelcro_pipeline.spec import CUSTOMER_ID
 from pelcro_pipeline.target import database
-from pelcro_pipeline_tests.extract import OLD_ID, PLAN_ID, Delivery, customer, migrate, reader
+from pelcro_pipeline_tests.extract import OLD_ID, PLAN_ID, Delivery, address, customer, migrate, reader
 
 HOME = {"shipping_address_id": "home", "address.shipping_line1": "1 Water Street"}
 WORK = {"shipping_address_id": "work", "address.shipping_line1": "2 Duke Street"}
@@ -29,6 +29,18 @@ def test_each_record_shows_the_address_that_it_carries(tmp_path):
         for record in explained.prepared
     ]
     assert streets == [[(street, street)] for street in ("1 Water Street", "2 Duke Street", "3 Beach Lane")]
+
+
+def test_a_record_without_an_address_shows_none(tmp_path):
+    elsewhere = dict.fromkeys(address("shipping"), "") | {
+        "shipping_address_id": "elsewhere",
+        OLD_ID: "S9",
+        PLAN_ID: "O-M",
+    }
+    explained = staged(
+        Delivery([reader(1, {"shipping_address_id": ""}), reader(1, elsewhere), reader(2, HOME)]), tmp_path
+    )
+    assert [name for name, *_ in explained.prepared[1].values if name.startswith("address.shipping")] == []
 
 
 def test_everything_that_is_prepared_is_shown_as_loaded(tmp_path):

@@ -24,6 +24,7 @@ from pelcro_pipeline_tests.extract import (
     STATUS,
     Delivery,
     Migration,
+    address,
     as_csv,
     customer,
     migrate,
@@ -142,6 +143,16 @@ def test_addresses_told_apart_by_ids_come_out_again(tmp_path):
 def test_an_address_delivered_with_and_without_an_id_is_one(tmp_path):
     rows = [reader(1, {"shipping_address_id": "", PLAN_ID: ""}), reader(1, {"shipping_address_id": "B"})]
     migration = migrate(Delivery(rows), tmp_path / "once")
+    assert_comes_out_again(migration, tmp_path / "again")
+
+
+def test_a_left_over_address_follows_its_customer_s_own_record(tmp_path):
+    rows = [
+        customer(1) | address("shipping", {"line1": street}) | {"shipping_address_id": id_}
+        for street, id_ in (("1 Water Street", "work"), ("2 Duke Street", "home"))
+    ]
+    migration = migrate(Delivery(rows), tmp_path / "once")
+    assert [row["shipping_address_id"] for row in migration.prepared("customers")] == ["work", "home"]
     assert_comes_out_again(migration, tmp_path / "again")
 
 

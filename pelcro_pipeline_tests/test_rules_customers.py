@@ -250,6 +250,13 @@ def test_a_password_keeps_the_scheme_of_its_own_record(tmp_path):
     assert (migration.value(PASSWORD), migration.value(SCHEME)) == (BCRYPT, "bcrypt")
 
 
+def test_another_scheme_without_a_password_is_a_question(tmp_path):
+    rows = [reader(1, {PASSWORD: BCRYPT, SCHEME: "bcrypt"}), reader(1, {SCHEME: "MD5", OLD_ID: "S9"})]
+    migration = migrate(Delivery(rows), tmp_path)
+    assert migration.told == [UNPROVEN, f"customers.csv:3 customer, {SCHEME}: CUS-CONFLICT question -> bcrypt"]
+    assert migration.value(SCHEME) == "bcrypt"
+
+
 def test_one_sample_pair_told_five_times_proves_nothing(tmp_path):
     texts = {"password_samples.csv": f"{MD5},password\n" * 5}
     migration = migrate(Delivery([reader(1, {PASSWORD: MD5, SCHEME: "MD5"})], texts=texts), tmp_path)

@@ -13,6 +13,7 @@ from pelcro_pipeline_tests.extract import (
     PLANS,
     PRODUCTS,
     SETTINGS,
+    STATUS,
     Delivery,
     address,
     as_csv,
@@ -116,6 +117,8 @@ BESIDE_A_CARD = [
     f"1234 {CARD}",
     f"1234567890123,{CARD.replace(' ', '-')}",
     "VISA:4242424242424242;exp 12 27",
+    f"2026-07-22 paid {CARD} with thanks on 2026-07-23 10 15",
+    "12 4242424242424242 13 14 15 16 17",
     "3782-822463-10005 (12 27)",
 ]
 
@@ -131,6 +134,10 @@ NO_CARDS = [
     "order 20260131 0042 4242",
     "43 42 42 42 42 42 42 42",
     "4242424242424241 4242424242424243",
+    "9400 4242 4242 4242 4242 0000 11",
+    "DE89 4242 4242 4242 4242 01",
+    "orders 4242/4242/4242/4242",
+    "4242-4242, 4242-4242",
     "5f4dcc3b-4242-4242-4242-4242a2424242",
 ]
 
@@ -202,6 +209,22 @@ def test_a_repeated_id_that_differs_leaves_nobody_to_charge(tmp_path):
         f"customers.csv:3 {each}: rejected FILE-DUPLICATE-HEADER" for each in OBJECTS
     ]
     assert [row[OLD_ID] for row in migration.prepared("customers")] == ["S1"]
+
+
+def test_a_repeated_address_id_that_differs_ships_nowhere(tmp_path):
+    home = {"shipping_address_id": "home"}
+    rows = [reader(1, home), reader(1, home, {OLD_ID: "S9"}, dict.fromkeys(address("shipping"), ""))]
+    migration = migrate(delivered(as_csv(rows, "shipping_address_id", ["home", "work"])), tmp_path)
+    assert "customers.csv:3 subscription: rejected FILE-DUPLICATE-HEADER" in migration.fallen
+    assert [row[OLD_ID] for row in migration.prepared("customers")] == ["S1"]
+
+
+def test_an_unpaid_subscription_is_no_duplicate_of_one_whose_headers_differ(tmp_path):
+    rows = [reader(1, {OLD_ID: "", STATUS: "unpaid"})] * 2
+    migration = migrate(delivered(as_csv(rows, "subscription.quantity", ["2", "1"])), tmp_path)
+    assert [each for each in migration.fallen if "subscription" in each] == [
+        "customers.csv:2 subscription: rejected FILE-DUPLICATE-HEADER"
+    ]
 
 
 @pytest.mark.parametrize(("name", "attribute"), [("plans", "plan.nickname"), ("products", "product.name")])

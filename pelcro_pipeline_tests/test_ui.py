@@ -131,7 +131,7 @@ def server(tmp_path_factory) -> Iterator[Server]:
         yield server
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=60)
+        process.wait(timeout=180)
 
 
 def answers(server: Server) -> bool:

@@ -34,13 +34,15 @@ def breached_attributes(table: Table) -> tuple[Attribute, ...]:
 def repeated_of(file: DeliveredFile, table: Table) -> tuple[str, ...]:
     """The table's attributes that the header names twice: their bits follow the spec's.
 
-    A repeated customer's id is the own of all that belongs to a customer.
+    A repeated customer's id is the own of all that belongs to a customer, an address id of the subscription too.
     """
     own = {attribute.name for attribute in table.attributes}
     if table.object in ADDRESS_IDS:
         own.add(ADDRESS_IDS[table.object].name)
     if table in (*ADDRESSES, SUBSCRIPTIONS):
         own.add(CUSTOMER_ID)
+    if table is SUBSCRIPTIONS:
+        own.update(attribute.name for attribute in ADDRESS_IDS.values())
     own.update(metadata_of(table, file.repeated))
     return tuple(name for name in file.repeated if name in own)
 

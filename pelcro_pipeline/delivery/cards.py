@@ -24,8 +24,13 @@ from pelcro_pipeline.spec.sql import literal
 _NUMBER = r"(?:^|[^0-9A-Za-z])([0-9](?:[ -]?[0-9]){12,18})(?:[^0-9A-Za-z]|$)"
 #: What may hold one: with whatever stands beside it, a date of expiry or a second number.
 _LONG = r"[0-9](?:[ -]?[0-9]){12}"
-#: How cards are written, a space for whatever parts their groups: in one, as 4-6-5 or 4-6-4, as 4-4-4-4 with up to three more.
-_WRITTEN = "[0-9]{13,19}|[0-9]{4} [0-9]{6} [0-9]{4,5}|[0-9]{4}(?: [0-9]{4}){3}(?: [0-9]{1,3})?"
+#: How cards are written whose digits stand in groups: 4-6-5 or 4-6-4, or 4-4-4-4 with up to three more.
+_GROUPED = "[0-9]{4} [0-9]{6} [0-9]{4,5}|[0-9]{4}(?: [0-9]{4}){3}(?: [0-9]{1,3})?"
+#: What no group of a card is: a word with a letter in it, and whatever parts words but the groups' own separator.
+_NO_GROUP = "[0-9]*[A-Za-z][0-9A-Za-z]*|[^0-9A-Za-z{}]"
+#: A card with its date of expiry; of more groups in a row than that, any four would do for one in ten.
+_MOST_GROUPS = 5
+_IBAN = "[A-Z]{2}[0-9]{2}(?: [0-9A-Z]{4}){2,7}(?: [0-9A-Z]{1,3})?"
 #: Bytes of a number that the next chunk may continue: 19 digits of UTF-16 with their separators.
 _LONGEST = 128
 #: American Express, Diners, JCB, Visa, Mastercard, Discover, UnionPay, Maestro.
@@ -34,15 +39,22 @@ _ISSUER = r"^(?:3[47]|30[0-5]|3095|36|3[89]|35(?:2[89]|[3-8])|4|5[0-8]|222[1-9]|
 _LONG_BY_NATURE = (CUSTOMER_PHONE, ADDRESS_PHONE, IDENTIFIER)
 
 _MACROS = (
-    f"""CREATE OR REPLACE TEMP MACRO written_as_cards(words) AS
+    # Every three to five neighbouring words, and those of them that are written as cards are.
+    f"""CREATE OR REPLACE TEMP MACRO cards_among(words) AS
         list_filter(
-            flatten(list_transform(range(1, len(words) + 1), lambda first: list_transform([0, 2, 3, 4],
+            flatten(list_transform(range(1, len(words) + 1), lambda first: list_transform([2, 3, 4],
                 lambda more: array_to_string(words[first:first + more], ' ')))),
-            lambda each: regexp_full_match(each, {literal(_WRITTEN)}))""",
+            lambda each: len(words) <= {_MOST_GROUPS} AND regexp_full_match(each, {literal(_GROUPED)}))""",
+    """CREATE OR REPLACE TEMP MACRO grouped_cards(text, separator, no_group) AS
+        flatten(list_transform(string_split_regex(text, no_group),
+            lambda run: cards_among(string_split(trim(run, separator), separator))))""",
     f"""CREATE OR REPLACE TEMP MACRO card_candidates(text) AS
         list_transform(
-            list_concat(regexp_extract_all(text, {literal(_NUMBER)}, 1),
-                written_as_cards(string_split_regex(text, '[^0-9A-Za-z]'))),
+            list_concat(
+                regexp_extract_all(text, {literal(_NUMBER)}, 1),
+                list_filter(regexp_extract_all(text, '[0-9A-Za-z]+'), lambda word: regexp_full_match(word, '[0-9]{{13,19}}')),
+                grouped_cards(regexp_replace(text, {literal(_IBAN)}, '', 'g'), ' ', {literal(_NO_GROUP.format(" "))}),
+                grouped_cards(text, '-', {literal(_NO_GROUP.format("-"))})),
             lambda each: regexp_replace(each, '[ -]', '', 'g'))""",
     """CREATE OR REPLACE TEMP MACRO luhn(digits) AS
         list_sum(list_transform(range(1, length(digits) + 1), lambda place: CASE

@@ -192,7 +192,7 @@ def _carriers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE carrier AS
         WITH ordered AS (
-            SELECT row_number() OVER (ORDER BY record, subscription, leftover, {addresses}) - 1 AS place,
+            SELECT row_number() OVER (ORDER BY record, subscription, leftover NULLS FIRST, {addresses}) - 1 AS place,
                 record AS first_record, subscription, {addresses}
             FROM carried JOIN prepared_customer USING (customer)
         )

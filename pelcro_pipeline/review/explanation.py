@@ -177,6 +177,8 @@ def _loaded(
 
     values = _row(connection, files, f"{environment}.customers WHERE {of_customer}", own(CUSTOMERS))
     for table in ADDRESSES:
+        if not record[f"{table.prefix}line1"]:
+            continue
         id_name = ADDRESS_IDS[table.object].name
         columns = {each.name: ddl.address_column(each, table) for each in table.attributes}
         if id_name in record:

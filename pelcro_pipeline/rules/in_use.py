@@ -16,8 +16,8 @@ CUSTOMERS_IN_USE = """CREATE OR REPLACE TEMP VIEW customer_in_use AS
     UNION ALL BY NAME
     FROM repeated_in_use"""
 
-#: What the records of repeated customers say. A password's scheme is that of its own record: a scheme without a
-#: password says nothing where another record has one.
+#: What of the records of repeated customers can be used. A password's scheme is that of its own record: a scheme
+#: without a password is of no use where another record has one.
 REPEATED_RECORDS = """CREATE OR REPLACE TEMP VIEW repeated_record AS
     SELECT customer_value.* REPLACE (
         CASE WHEN "customer.password" IS NOT NULL OR NOT bool_or("customer.password" IS NOT NULL) OVER (PARTITION BY customer)

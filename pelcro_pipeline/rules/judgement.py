@@ -84,6 +84,7 @@ def _customers_in_use(connection: duckdb.DuckDBPyConnection, reading: Reading) -
     """CUS-FILLED: of each attribute the first filled value in file order is used."""
     names = in_use.names(reading)
     first_filled = ", ".join(f"arg_min({quoted(name)}, record) AS {quoted(name)}" for name in names)
+    named = ", ".join(map(quoted, names))
     connection.execute(in_use.customer_values(reading))
     for statement in (
         """CREATE OR REPLACE TEMP TABLE repeated_customer AS
@@ -92,11 +93,12 @@ def _customers_in_use(connection: duckdb.DuckDBPyConnection, reading: Reading) -
             GROUP BY customer""",
         in_use.REPEATED_RECORDS,
         f"""CREATE OR REPLACE TEMP TABLE repeated_value AS
-            UNPIVOT repeated_record ON {", ".join(map(quoted, names))} INTO NAME attribute VALUE value""",
-        """CREATE OR REPLACE TEMP TABLE filling AS
+            UNPIVOT (SELECT customer_value.* FROM customer_value SEMI JOIN repeated_customer USING (customer))
+            ON {named} INTO NAME attribute VALUE value""",
+        f"""CREATE OR REPLACE TEMP TABLE filling AS
             SELECT customer, attribute, any_value(first_record) AS first_record,
                 min(record) AS record, arg_min(value, record) AS value
-            FROM repeated_value JOIN repeated_customer USING (customer) GROUP BY customer, attribute""",
+            FROM (UNPIVOT repeated_record ON {named} INTO NAME attribute VALUE value) JOIN repeated_customer USING (customer) GROUP BY customer, attribute""",
         f"""CREATE OR REPLACE TEMP TABLE repeated_in_use AS
             SELECT min(record) AS record, customer, {first_filled}
             FROM repeated_record GROUP BY customer""",
@@ -159,7 +161,7 @@ def _firsts(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
                 "subscription.common_metadata.service_status" AS status
             FROM judged_subscription SEMI JOIN crowded USING (customer)
             LEFT JOIN first_plan ON {subscriptions.PLAN_ID} = "plan.old_id"
-            WHERE "subscription.common_metadata.old_id" IS NULL
+            WHERE "subscription.common_metadata.old_id" IS NULL AND judged_subscription.{_agrees(SUBSCRIPTIONS)}
             WINDOW same AS (PARTITION BY customer, {content} ORDER BY record)
             QUALIFY record <> first_record""",
     ):
