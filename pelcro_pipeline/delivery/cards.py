@@ -53,8 +53,9 @@ _MACROS = (
             list_concat(
                 regexp_extract_all(text, {literal(_NUMBER)}, 1),
                 list_filter(regexp_extract_all(text, '[0-9A-Za-z]+'), lambda word: regexp_full_match(word, '[0-9]{{13,19}}')),
-                grouped_cards(regexp_replace(text, {literal(_IBAN)}, '', 'g'), ' ', {literal(_NO_GROUP.format(" "))}),
-                grouped_cards(text, '-', {literal(_NO_GROUP.format("-"))})),
+                CASE WHEN regexp_matches(text, '[0-9]{{4}}[ -](?:[0-9]{{6}}|[0-9]{{4}}[ -][0-9]{{4}})[ -][0-9]{{4}}') THEN list_concat(
+                    grouped_cards(regexp_replace(text, {literal(_IBAN)}, '', 'g'), ' ', {literal(_NO_GROUP.format(" "))}),
+                    grouped_cards(text, '-', {literal(_NO_GROUP.format("-"))})) END),
             lambda each: regexp_replace(each, '[ -]', '', 'g'))""",
     """CREATE OR REPLACE TEMP MACRO luhn(digits) AS
         list_sum(list_transform(range(1, length(digits) + 1), lambda place: CASE
