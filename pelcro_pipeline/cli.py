@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -212,6 +213,8 @@ def ui(port: Annotated[int, typer.Option(help="The port on this machine.", min=1
         "--port",
         str(port),
     ]
+    # A script's background process ignores it, and so would Dagster's own, which it ends by it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     # In place of this process, so that whoever ends it ends the UI.
     sys.stdout.flush()
     os.execve(command[0], command, os.environ | {"DAGSTER_HOME": str(instance.prepare(workspace.home()))} | _QUIET)

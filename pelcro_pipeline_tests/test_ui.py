@@ -124,6 +124,8 @@ def server(tmp_path_factory) -> Iterator[Server]:
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # As where a script starts it in the background.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
         )
     server = Server(home, port, log)
     try:
@@ -131,7 +133,7 @@ def server(tmp_path_factory) -> Iterator[Server]:
         yield server
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=180)
+        process.wait(timeout=60)
 
 
 def answers(server: Server) -> bool:
