@@ -47,6 +47,11 @@ def repeated_of(file: DeliveredFile, table: Table) -> tuple[str, ...]:
     return tuple(name for name in file.repeated if name in own)
 
 
+def agrees(table: Table) -> str:
+    """SQL: none of the record's repeated headers disagrees; their bits follow the spec's (``repeated_of``)."""
+    return f"breaches < {1 << len(table.breaches)}"
+
+
 def select(file: DeliveredFile, settings: Settings) -> str:
     """SQL of the file's conversion: as many rows as records, in file order.
 
@@ -63,31 +68,29 @@ def select(file: DeliveredFile, settings: Settings) -> str:
 WITH delivered AS (
     SELECT {_listed(_delivered(file, attributes))}
     FROM {file.relation()}
-), spelled AS (
-    SELECT {_replaced(_spelled(file, plain))}
-    FROM delivered
-), judged AS (
-    SELECT {_listed(["*", *_outcomes(plain)])}
-    FROM spelled
-), understood AS (
-    SELECT {_replaced(_understood(plain))}
-    FROM judged
-), spelled_conditional AS (
-    SELECT {_replaced(_spelled(file, conditional))}
-    FROM understood
-), judged_conditional AS (
-    SELECT {_listed(["*", *_outcomes(conditional)])}
-    FROM spelled_conditional
-), understood_conditional AS (
-    SELECT {_replaced(_understood(conditional))}
-    FROM judged_conditional
-), breached AS (
+), {_by_kind(file, plain, "delivered")}
+, {_by_kind(file, conditional, "understood", "_conditional")}
+, breached AS (
     SELECT *, {_listed(_breached(file, tables, constants))}
     FROM understood_conditional
 )
 SELECT {_listed(_converted(file, tables, constants))}
 FROM breached
 """
+
+
+def _by_kind(file: DeliveredFile, attributes: list[Attribute], upon: str, suffix: str = "") -> str:
+    """The layers ``spelled``, ``judged`` and ``understood`` of some attributes, which stand upon another."""
+    return f"""spelled{suffix} AS (
+    SELECT {_replaced(_spelled(file, attributes))}
+    FROM {upon}
+), judged{suffix} AS (
+    SELECT {_listed(["*", *_outcomes(attributes)])}
+    FROM spelled{suffix}
+), understood{suffix} AS (
+    SELECT {_replaced(_understood(attributes))}
+    FROM judged{suffix}
+)"""
 
 
 def _listed(expressions: list[str]) -> str:

@@ -79,6 +79,7 @@ def refuse_to_store(folder: Path) -> None:
     settings = extract_settings.load(folder)
     to_read = delivered(folder, settings)
     with duck.connect() as connection:
+        _create_macros(connection)
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink() and path not in to_read and has_long_numbers(path):
                 _refuse_lines(path, str(path.relative_to(folder)), connection)
@@ -123,8 +124,10 @@ def _create_macros(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _refuse_lines(path: Path, name: str, connection: duckdb.DuckDBPyConnection) -> None:
-    """Refuse a file of no known form, by its lines: what its digits stand between is ASCII in every encoding."""
-    _create_macros(connection)
+    """Refuse a file of no known form, by its lines: what its digits stand between is ASCII in every encoding.
+
+    Needs the macros.
+    """
     with path.open("rb") as file:
         for line, raw in enumerate(file, start=1):
             text = raw.replace(b"\0", b"").decode("latin-1")

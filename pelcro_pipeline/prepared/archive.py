@@ -25,9 +25,9 @@ def write(
     """Write the archive into ``folder``; gives the records of each file of it.
 
     For each delivered file ``<file>.records.parquet``: one row for each rejected or excluded
-    object: its columns of the ledger, then the record's cells as delivered, by delivered header; a ragged record's text is in
-    ``raw_text``. And ``<file>.columns.parquet`` where it has columns of no template.
-    Needs the views of ``conversion.tables``.
+    object: its columns of the ledger, then the record's cells as delivered, by delivered header; a
+    ragged record's text is in ``raw_text``. And ``<file>.columns.parquet`` where it has columns of no
+    template. Needs the views of ``conversion.tables``.
     """
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE left_behind AS

@@ -142,8 +142,8 @@ def _carriers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
     """The temporary table ``carrier``: which customer, addresses and subscription each record carries, by its place.
 
     Without address ids a customer has one address of a type, and every record carries it. With
-    them a record carries its own, or else the one that it names; the customer's first where it has
-    and names none, be it one that fell. What is left over follows.
+    them a record carries its own, or else the one that it names; the customer's first where it
+    names none and has none, not even one that fell. What is left over follows.
     """
     first = {
         table.object: f"SELECT customer, min(record) AS record FROM prepared_{table.object} GROUP BY customer"

@@ -136,18 +136,19 @@ def _prepared(
         WHERE {quoted(CUSTOMER_ID)} = {literal(customer)} ORDER BY number"""
     ).fetchall()
     records = {number: dict(zip(columns, cells, strict=True)) for number, *cells in rows}
-    loaded: dict[int, list[dict[str, str]]] = {number: [] for number in records}
+    held = _held(files)
+    loaded: dict[int, list[dict[str, str | None]]] = {number: [] for number in records}
     for environment in environments:
         with opened(paths.database(environment), environment, connection):
             for number, record in records.items():
-                loaded[number].append(_loaded(connection, files, environment, customer, number, record))
+                loaded[number].append(_loaded(connection, files, held, environment, customer, number, record))
     return [
         PreparedRecord(
             number,
             [
                 (name, *(_shown(name, each) for each in cells))
                 for name in columns
-                if any(cells := [record[name], *(held.get(name) for held in loaded[number])])
+                if any(cells := [record[name], *(each.get(name) for each in loaded[number])])
             ],
         )
         for number, record in records.items()
@@ -160,9 +161,24 @@ def _shown(name: str, value: str | None) -> str:
     return HIDDEN if name in SECRETS else value
 
 
+def _held(files: PreparedFiles) -> dict[Table, dict[str, str]]:
+    """The database's columns of what a prepared record holds, by table and by the name that the record gives them."""
+    metadata, carried = files.metadata(), files.columns("customers")
+    held = {
+        table: {name: name for name in [*(each.name for each in table.attributes), *metadata[table.object]]}
+        for table in (CUSTOMERS, SUBSCRIPTIONS)
+    }
+    for table in ADDRESSES:
+        held[table] = {each.name: ddl.address_column(each, table) for each in table.attributes}
+        if (id_name := ADDRESS_IDS[table.object].name) in carried:
+            held[table][id_name] = ddl.ADDRESS_ID
+    return held
+
+
 def _loaded(
     connection: duckdb.DuckDBPyConnection,
     files: PreparedFiles,
+    held: dict[Table, dict[str, str]],
     environment: str,
     customer: str,
     number: int,
@@ -170,28 +186,19 @@ def _loaded(
 ) -> dict[str, str | None]:
     """What a database holds of a prepared record: its customer, the addresses that it carries, its subscription."""
     of_customer = f"{quoted(CUSTOMER_ID)} = {literal(customer)}"
-    metadata = files.metadata()
-
-    def own(table: Table) -> dict[str, str]:
-        return {name: name for name in [*(each.name for each in table.attributes), *metadata[table.object]]}
-
-    values = _row(connection, files, f"{environment}.customers WHERE {of_customer}", own(CUSTOMERS))
+    sources = {
+        CUSTOMERS: f"{environment}.customers WHERE {of_customer}",
+        SUBSCRIPTIONS: f"{environment}.subscriptions WHERE {ddl.RECORD} = {number} AND {of_customer}",
+    }
     for table in ADDRESSES:
-        if not record[f"{table.prefix}line1"]:
-            continue
-        id_name = ADDRESS_IDS[table.object].name
-        columns = {each.name: ddl.address_column(each, table) for each in table.attributes}
-        if id_name in record:
-            columns[id_name] = ddl.ADDRESS_ID
-        values |= _row(
-            connection,
-            files,
-            f"""{environment}.addresses WHERE {of_customer} AND type = {literal(table.object.removesuffix("_address"))}
-            AND {ddl.ADDRESS_ID} = {literal(record.get(id_name) or "")}""",
-            columns,
-        )
-    subscription = f"{environment}.subscriptions WHERE {ddl.RECORD} = {number} AND {of_customer}"
-    return values | _row(connection, files, subscription, own(SUBSCRIPTIONS))
+        if record[f"{table.prefix}line1"]:
+            address_id = record.get(ADDRESS_IDS[table.object].name) or ""
+            sources[table] = f"""{environment}.addresses WHERE {of_customer}
+                AND type = {literal(table.object.removesuffix("_address"))} AND {ddl.ADDRESS_ID} = {literal(address_id)}"""
+    values: dict[str, str | None] = {}
+    for table, source in sources.items():
+        values |= _row(connection, files, source, held[table])
+    return values
 
 
 def _row(

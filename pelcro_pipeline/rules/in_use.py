@@ -6,6 +6,7 @@ Most ids stand once, so only the repeated ones are ever stored; the rest are rea
 from __future__ import annotations
 
 from pelcro_pipeline.conversion import tables
+from pelcro_pipeline.conversion.select import agrees
 from pelcro_pipeline.delivery.reading import Reading
 from pelcro_pipeline.spec import CUSTOMER_ID, CUSTOMERS
 from pelcro_pipeline.spec.sql import quoted, standing
@@ -33,8 +34,7 @@ def names(reading: Reading) -> list[str]:
 def customer_values(reading: Reading) -> str:
     """SQL of the view ``customer_value``: ``record``, ``customer`` and the values that stand.
 
-    A record whose repeated header disagrees with itself does not speak for its customer; the bits
-    of repeated headers follow the spec's.
+    A record whose repeated header disagrees with itself does not speak for its customer.
     """
     known = {attribute.name: attribute for attribute in CUSTOMERS.attributes}
     values = ", ".join(
@@ -42,4 +42,4 @@ def customer_values(reading: Reading) -> str:
         for name in names(reading)
     )
     return f"""CREATE OR REPLACE TEMP VIEW customer_value AS
-        SELECT record, customer, {values} FROM customer WHERE breaches < {1 << len(CUSTOMERS.breaches)}"""
+        SELECT record, customer, {values} FROM customer WHERE {agrees(CUSTOMERS)}"""

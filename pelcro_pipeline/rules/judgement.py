@@ -20,7 +20,7 @@ from pathlib import Path
 import duckdb
 
 from pelcro_pipeline.conversion import tables
-from pelcro_pipeline.conversion.select import breached_attributes, repeated_of
+from pelcro_pipeline.conversion.select import agrees, breached_attributes, repeated_of
 from pelcro_pipeline.delivery.reading import Reading
 from pelcro_pipeline.rules import (
     addresses,
@@ -84,7 +84,7 @@ def _customers_in_use(connection: duckdb.DuckDBPyConnection, reading: Reading) -
     """CUS-FILLED: of each attribute the first filled value in file order is used."""
     names = in_use.names(reading)
     first_filled = ", ".join(f"arg_min({quoted(name)}, record) AS {quoted(name)}" for name in names)
-    named = ", ".join(map(quoted, names))
+    as_values = f"ON {', '.join(map(quoted, names))} INTO NAME attribute VALUE value"
     connection.execute(in_use.customer_values(reading))
     for statement in (
         """CREATE OR REPLACE TEMP TABLE repeated_customer AS
@@ -94,11 +94,12 @@ def _customers_in_use(connection: duckdb.DuckDBPyConnection, reading: Reading) -
         in_use.REPEATED_RECORDS,
         f"""CREATE OR REPLACE TEMP TABLE repeated_value AS
             UNPIVOT (SELECT customer_value.* FROM customer_value SEMI JOIN repeated_customer USING (customer))
-            ON {named} INTO NAME attribute VALUE value""",
+            {as_values}""",
         f"""CREATE OR REPLACE TEMP TABLE filling AS
             SELECT customer, attribute, any_value(first_record) AS first_record,
                 min(record) AS record, arg_min(value, record) AS value
-            FROM (UNPIVOT repeated_record ON {named} INTO NAME attribute VALUE value) JOIN repeated_customer USING (customer) GROUP BY customer, attribute""",
+            FROM (UNPIVOT repeated_record {as_values}) JOIN repeated_customer USING (customer)
+            GROUP BY customer, attribute""",
         f"""CREATE OR REPLACE TEMP TABLE repeated_in_use AS
             SELECT min(record) AS record, customer, {first_filled}
             FROM repeated_record GROUP BY customer""",
@@ -150,7 +151,7 @@ def _firsts(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
     for statement in (
         "CREATE OR REPLACE TEMP TABLE repeat AS " + "\nUNION ALL\n".join(repeats),
         f"""CREATE OR REPLACE TEMP TABLE first_plan AS
-            SELECT * EXCLUDE (record, customer, breaches, delivered, results) FROM plan WHERE {_agrees(PLANS)}
+            SELECT * EXCLUDE (record, customer, breaches, delivered, results) FROM plan WHERE {agrees(PLANS)}
             QUALIFY record = min(record) OVER (PARTITION BY "plan.old_id")""",
         f"""CREATE OR REPLACE TEMP TABLE same_subscription AS
             WITH crowded AS (
@@ -161,16 +162,11 @@ def _firsts(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
                 "subscription.common_metadata.service_status" AS status
             FROM judged_subscription SEMI JOIN crowded USING (customer)
             LEFT JOIN first_plan ON {subscriptions.PLAN_ID} = "plan.old_id"
-            WHERE "subscription.common_metadata.old_id" IS NULL AND judged_subscription.{_agrees(SUBSCRIPTIONS)}
+            WHERE "subscription.common_metadata.old_id" IS NULL AND judged_subscription.{agrees(SUBSCRIPTIONS)}
             WINDOW same AS (PARTITION BY customer, {content} ORDER BY record)
             QUALIFY record <> first_record""",
     ):
         connection.execute(statement)
-
-
-def _agrees(table: Table) -> str:
-    """SQL: none of the record's repeated headers disagrees. Their bits follow the spec's (``select.repeated_of``)."""
-    return f"breaches < {1 << len(table.breaches)}"
 
 
 def _repeats(reading: Reading, table: Table, view: str, key: str, *, belongs: bool) -> str:
@@ -181,10 +177,10 @@ def _repeats(reading: Reading, table: Table, view: str, key: str, *, belongs: bo
         SELECT * FROM (
             WITH first_of AS (
                 SELECT {key} AS key, min(record) AS first_record FROM {view}
-                WHERE {key} IS NOT NULL AND {_agrees(table)} GROUP BY key HAVING count(*) > 1
+                WHERE {key} IS NOT NULL AND {agrees(table)} GROUP BY key HAVING count(*) > 1
             ), rows AS (
                 SELECT {view}.*, key, first_record FROM {view} JOIN first_of ON {key} = first_of.key
-                WHERE {_agrees(table)}
+                WHERE {agrees(table)}
             )
             SELECT {literal(table.object)} AS object, later.record, later.key, later.first_record, {equal} AS equal
             FROM rows later JOIN rows first ON later.first_record = first.record
@@ -282,7 +278,7 @@ def _field_falls(connection: duckdb.DuckDBPyConnection) -> None:
         SELECT product.* EXCLUDE (record, customer, breaches, delivered, results)
             REPLACE (coalesce(found.result, "product.address_required") AS "product.address_required")
         FROM product LEFT JOIN found ON found.record = product.record AND found.rule = 'PRD-ADDRESS-REQUIRED'
-        WHERE {_agrees(PRODUCTS)}
+        WHERE {agrees(PRODUCTS)}
         QUALIFY product.record = min(product.record) OVER (PARTITION BY "product.id")"""
     )
 

@@ -7,10 +7,10 @@ rules left standing (``standing_*``). The order is the catalogue's.
 from collections.abc import Collection
 
 from pelcro_pipeline.rules.query import Query
+from pelcro_pipeline.rules.subscriptions import PLAN_ID
 from pelcro_pipeline.spec import ADDRESS_IDS, BILLING_ADDRESSES, SHIPPING_ADDRESSES, Table
 from pelcro_pipeline.spec.model import Severity
 
-_PLAN_ID = '"subscription.common_metadata.temporary_plan_id"'
 OLD_ID = '"subscription.common_metadata.old_id"'
 GROUP = '"subscription.common_metadata.membership"'
 TYPE = '"subscription.type"'
@@ -70,9 +70,9 @@ def _shipping(address_ids: Collection[str]) -> Query:
         "REL-SHIPPING",
         "subscription.common_metadata.temporary_plan_id",
         f"""
-        SELECT record, {_PLAN_ID} AS value
+        SELECT record, {PLAN_ID} AS value
         FROM standing_subscription
-        JOIN first_plan ON {_PLAN_ID} = "plan.old_id"
+        JOIN first_plan ON {PLAN_ID} = "plan.old_id"
         LEFT JOIN first_product ON "plan.temporary_product_id" = "product.id"
         LEFT JOIN {shipped_to} shipped_to USING ({shipped_by})
         LEFT JOIN {billed_to} billed_to USING ({billed_by})
@@ -88,7 +88,7 @@ def _tax_address(address_ids: Collection[str]) -> Query:
         "REL-TAX-ADDRESS",
         "subscription.common_metadata.temporary_plan_id",
         f"""
-        SELECT record, {_PLAN_ID} AS value FROM standing_subscription
+        SELECT record, {PLAN_ID} AS value FROM standing_subscription
         ANTI JOIN {billed_to} billed_to USING ({billed_by})""",
     )
 
@@ -118,8 +118,8 @@ MEMBERSHIP = (
         "REL-MEMBERSHIP-PLAN",
         "subscription.common_metadata.temporary_plan_id",
         f"""
-        SELECT record, {_PLAN_ID} AS value
-        FROM standing_subscription JOIN first_plan ON {_PLAN_ID} = "plan.old_id"
+        SELECT record, {PLAN_ID} AS value
+        FROM standing_subscription JOIN first_plan ON {PLAN_ID} = "plan.old_id"
         WHERE {TYPE} IN ('admin', 'member') AND "plan.type" <> 'membership'""",
         Severity.QUESTION,
     ),
@@ -167,7 +167,7 @@ GIFTS = (
         f"""
         WITH pair AS (
             SELECT donor.record AS donor, recipient.record AS recipient,
-                donor.{_PLAN_ID} AS donor_plan, recipient.{_PLAN_ID} AS recipient_plan
+                donor.{PLAN_ID} AS donor_plan, recipient.{PLAN_ID} AS recipient_plan
             FROM unfallen_subscription recipient JOIN unfallen_subscription donor ON recipient.{DONOR_ID} = donor.{OLD_ID}
             WHERE recipient.{RECIPIENT} AND donor.{DONOR} AND donor_plan <> recipient_plan
         )
@@ -197,7 +197,7 @@ STRAY = (
         "subscription.type",
         f"""
         SELECT record, {TYPE} AS value
-        FROM standing_subscription JOIN first_plan ON {_PLAN_ID} = "plan.old_id"
+        FROM standing_subscription JOIN first_plan ON {PLAN_ID} = "plan.old_id"
         WHERE {TYPE} = 'regular' AND "plan.type" = 'membership'""",
         Severity.QUESTION,
     ),
