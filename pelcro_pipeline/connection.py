@@ -14,7 +14,8 @@ import duckdb
 
 from pelcro_pipeline import writing
 from pelcro_pipeline.errors import UnusableInputError
-from pelcro_pipeline.spec.sql import MACROS, literal
+from pelcro_pipeline.spec import ATTRIBUTES
+from pelcro_pipeline.spec.sql import literal, macros
 
 #: How much memory DuckDB may take, as it writes it (``2GB``, ``25%``); it spills what goes beyond.
 MEMORY = "PELCRO_MEMORY"
@@ -23,6 +24,10 @@ _HALF = "50%"
 
 
 _number = itertools.count()
+_MACROS = ";\n".join(
+    macro.replace("CREATE OR REPLACE MACRO", "CREATE OR REPLACE TEMP MACRO")
+    for macro in macros(attribute.kind for attribute in ATTRIBUTES.values())
+)
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,7 @@ def connect(database: Path | None = None, *, read_only: bool = False) -> duckdb.
             f"{MEMORY} is {memory!r}: give an amount such as 2GB, or a share such as 25%."
         ) from error
     if not read_only:
-        for macro in MACROS:
-            connection.execute(macro.replace("CREATE OR REPLACE MACRO", "CREATE OR REPLACE TEMP MACRO"))
+        connection.execute(_MACROS)
     if confines := _confines.get():
         # Two connections that spill to one folder would write over each other's files.
         connection.execute(f"SET temp_directory = {literal(str(confines.spill / str(next(_number))))}")

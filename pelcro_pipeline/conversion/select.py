@@ -123,7 +123,7 @@ def _spelled(file: DeliveredFile, attributes: list[Attribute]) -> list[str]:
     return [
         f"{sql.canonical(attribute, _date_order(file, attribute.name))} AS {quoted(attribute.name)}"
         for attribute in attributes
-        if attribute.kind.canonical != "{text}" and file.columns_of(attribute.name)
+        if attribute.kind.canonical != "text" and file.columns_of(attribute.name)
     ]
 
 

@@ -1,6 +1,6 @@
 """The kinds of value: how delivered text is understood, and what is accepted.
 
-SQL is written over ``{text}``, which is trimmed and never empty: see ``spec.sql``.
+SQL is written over ``text``, which is trimmed and never empty, and is rendered as macros: see ``spec.sql``.
 """
 
 from pelcro_pipeline.spec import codes
@@ -11,11 +11,11 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-_FOLDED = "strip_accents(lower({text}))"
+_FOLDED = "strip_accents(lower(text))"
 
 
 def _look_up(names: dict[str, str]) -> str:
-    """SQL that finds ``{text}``, folded, among names, or gives null."""
+    """SQL that finds ``text``, folded, among names, or gives null."""
     keys = ", ".join(_literal(key) for key in names)
     values = ", ".join(_literal(value) for value in names.values())
     return f"list_extract([{values}], list_position([{keys}], {_FOLDED}))"
@@ -23,15 +23,15 @@ def _look_up(names: dict[str, str]) -> str:
 
 def _canonical_choice(*choices: str, synonyms: dict[str, str] | None = None) -> str:
     """SQL that writes a choice in its own spelling: any case, space or hyphen for an underscore."""
-    folded = "replace(replace(lower({text}), ' ', '_'), '-', '_')"
+    folded = "replace(replace(lower(text), ' ', '_'), '-', '_')"
     spellings = {choice: choice for choice in choices} | (synonyms or {})
     whens = " ".join(f"WHEN {_literal(spelling)} THEN {_literal(choice)}" for spelling, choice in spellings.items())
-    return _unless_written(choices, f"CASE {folded} {whens} ELSE {{text}} END")
+    return _unless_written(choices, f"CASE {folded} {whens} ELSE text END")
 
 
 def _unless_written(choices: tuple[str, ...], sql: str) -> str:
     """SQL that spares a choice in its own spelling, as most are, the rest: a tenth of the cost."""
-    return f"CASE WHEN {{text}} IN ({', '.join(map(_literal, choices))}) THEN {{text}} ELSE {sql} END"
+    return f"CASE WHEN text IN ({', '.join(map(_literal, choices))}) THEN text ELSE {sql} END"
 
 
 def _choice(name: str, doc: str, *choices: str, synonyms: dict[str, str] | None = None) -> Kind:
@@ -57,22 +57,22 @@ EMAIL = Kind(
 
 
 def _without(characters: str) -> str:
-    """SQL that takes characters out of ``{text}``: half of what one regular expression costs."""
-    sql = "{text}"
+    """SQL that takes characters out of ``text``: half of what one regular expression costs."""
+    sql = "text"
     for character in characters:
         sql = f"replace({sql}, {_literal(character)}, '')"
     return sql
 
 
 _DIGITS_OF_PHONE = _without(" -.()+")
-_PUNCTUATED = "regexp_full_match({text}, '[+.() 0-9-]*[0-9][+.() 0-9-]*')"
+_PUNCTUATED = "regexp_full_match(text, '[+.() 0-9-]*[0-9][+.() 0-9-]*')"
 
 CUSTOMER_PHONE = Kind(
     "customer phone",
     "Up to 20 digits, with a leading + where there is one; + . - ( ) and spaces are taken out.",
     canonical=(
-        f"CASE WHEN {_PUNCTUATED} THEN if(regexp_matches({{text}}, '^[^0-9]*[+]'), '+', '') || {_DIGITS_OF_PHONE} "
-        "ELSE {text} END"
+        f"CASE WHEN {_PUNCTUATED} THEN if(regexp_matches(text, '^[^0-9]*[+]'), '+', '') || {_DIGITS_OF_PHONE} "
+        "ELSE text END"
     ),
     domain=Pattern(r"\+?[0-9]{1,20}"),
 )
@@ -82,8 +82,8 @@ ADDRESS_PHONE = Kind(
     "Up to 20 digits and nothing else; punctuation is taken out.",
     canonical=(
         f"CASE WHEN {_PUNCTUATED} THEN {_DIGITS_OF_PHONE} "
-        r"WHEN regexp_matches({text}, '\pL') OR NOT regexp_matches({text}, '[0-9]') THEN {text} "
-        "ELSE regexp_replace({text}, '[^0-9]', '', 'g') END"
+        r"WHEN regexp_matches(text, '\pL') OR NOT regexp_matches(text, '[0-9]') THEN text "
+        "ELSE regexp_replace(text, '[^0-9]', '', 'g') END"
     ),
     domain=Pattern(r"[0-9]{1,20}"),
 )
@@ -93,9 +93,9 @@ SALUTATION = Kind(
     "Free text; the guide's salutations are written as it writes them (Mr., Mrs., Miss., Ms., Dr., Me.).",
     canonical=_unless_written(
         ("Mr.", "Mrs.", "Miss.", "Ms.", "Dr.", "Me."),
-        "CASE rtrim(lower({text}), '.') WHEN 'mr' THEN 'Mr.' WHEN 'mrs' THEN 'Mrs.' "
+        "CASE rtrim(lower(text), '.') WHEN 'mr' THEN 'Mr.' WHEN 'mrs' THEN 'Mrs.' "
         "WHEN 'miss' THEN 'Miss.' WHEN 'ms' THEN 'Ms.' WHEN 'dr' THEN 'Dr.' WHEN 'me' THEN 'Me.' "
-        "ELSE {text} END",
+        "ELSE text END",
     ),
 )
 
@@ -105,8 +105,8 @@ _NO = "'0', 'no', 'false', 'n'"
 
 def _boolean(no: str) -> str:
     return (
-        "CASE WHEN {text} IN ('0', '1') THEN {text} "
-        f"WHEN lower({{text}}) IN ({_YES}) THEN '1' WHEN lower({{text}}) IN ({no}) THEN '0' ELSE {{text}} END"
+        "CASE WHEN text IN ('0', '1') THEN text "
+        f"WHEN lower(text) IN ({_YES}) THEN '1' WHEN lower(text) IN ({no}) THEN '0' ELSE text END"
     )
 
 
@@ -128,9 +128,9 @@ YES_OR_TWO = Kind(
 )
 
 _WHOLE = (
-    r"CASE WHEN regexp_full_match({text}, '0|[1-9][0-9]*') THEN {text} "
-    r"WHEN regexp_full_match({text}, '[0-9]+(?:\.0*)?') "
-    r"THEN coalesce(nullif(regexp_extract({text}, '^0*([0-9]*)', 1), ''), '0') ELSE {text} END"
+    r"CASE WHEN regexp_full_match(text, '0|[1-9][0-9]*') THEN text "
+    r"WHEN regexp_full_match(text, '[0-9]+(?:\.0*)?') "
+    r"THEN coalesce(nullif(regexp_extract(text, '^0*([0-9]*)', 1), ''), '0') ELSE text END"
 )
 #: 18 digits are what a BIGINT holds without a thought.
 WHOLE = Kind(
@@ -161,21 +161,21 @@ DATE = Kind(
     "date",
     "ISO 8601, or day, month and year with / - or . and the order told for the column; a time is dropped.",
     storage="DATE",
-    canonical="coalesce(ten_digit_date({text}, {date_order}), iso_date({text}), ordered_date({text}, {date_order}), {text})",
+    canonical="coalesce(ten_digit_date(text, date_order), iso_date(text), ordered_date(text, date_order), text)",
     domain=CalendarDate(),
 )
 
 CURRENCY = Kind(
     "currency",
     "An ISO 4217 code, written in lower case.",
-    canonical="lower({text})",
+    canonical="lower(text)",
     domain=OneOf(codes.currencies()),
 )
 
 COUNTRY = Kind(
     "country",
     "An ISO 3166-1 alpha-2 code.",
-    canonical="CASE WHEN strlen({text}) = 2 THEN upper({text}) ELSE {text} END",
+    canonical="CASE WHEN strlen(text) = 2 THEN upper(text) ELSE text END",
     domain=OneOf(codes.countries()),
     repair=_look_up(codes.country_names()),
 )
@@ -194,14 +194,14 @@ def state(country: str) -> Kind:
         "For US, CA and AU an ISO 3166-2 code without its country; free text elsewhere.",
         # NY and US-NY are the same ISO 3166-2 code.
         canonical=(
-            f"CASE WHEN {{sibling}} IN ({judged}) THEN CASE WHEN strlen({{text}}) <= 3 THEN upper({{text}}) "
-            "WHEN starts_with(upper({text}), {sibling} || '-') THEN upper({text})[4:] ELSE {text} END ELSE {text} END"
+            f"CASE WHEN sibling IN ({judged}) THEN CASE WHEN strlen(text) <= 3 THEN upper(text) "
+            "WHEN starts_with(upper(text), sibling || '-') THEN upper(text)[4:] ELSE text END ELSE text END"
         ),
         domain=PatternBy(
             country,
             tuple((code, "|".join(codes.subdivisions(code))) for code in codes.COUNTRIES_WITH_STATES),
         ),
-        repair=_look_up(names).replace(_FOLDED, "{sibling} || '/' || " + _FOLDED),
+        repair=_look_up(names).replace(_FOLDED, "sibling || '/' || " + _FOLDED),
     )
 
 
@@ -216,8 +216,8 @@ def zip_code(country: str) -> Kind:
             ignoring=" -",
         ),
         repair=(
-            "CASE WHEN {sibling} = 'US' AND regexp_full_match(translate({text}, ' -', ''), '[0-9]{4}|[0-9]{8}') "
-            "THEN '0' || {text} END"
+            "CASE WHEN sibling = 'US' AND regexp_full_match(translate(text, ' -', ''), '[0-9]{4}|[0-9]{8}') "
+            "THEN '0' || text END"
         ),
     )
 
@@ -248,17 +248,17 @@ COLLECTION = _choice(
 STATUS = Kind(
     "service status",
     "active or unpaid; cancelled and expired ones go to the archive.",
-    canonical="CASE lower({text}) WHEN 'canceled' THEN 'cancelled' WHEN 'active' THEN 'active' "
-    "WHEN 'unpaid' THEN 'unpaid' WHEN 'cancelled' THEN 'cancelled' WHEN 'expired' THEN 'expired' ELSE {text} END",
+    canonical="CASE lower(text) WHEN 'canceled' THEN 'cancelled' WHEN 'active' THEN 'active' "
+    "WHEN 'unpaid' THEN 'unpaid' WHEN 'cancelled' THEN 'cancelled' WHEN 'expired' THEN 'expired' ELSE text END",
     domain=OneOf(("active", "unpaid")),
 )
 ENTITLEMENTS = Kind(
     "list",
     "A comma separated list.",
-    canonical=r"regexp_replace({text}, '\s*,\s*', ',', 'g')",
+    canonical=r"regexp_replace(text, '\s*,\s*', ',', 'g')",
 )
 #: Brackets and versions are ignored: `Bcrypt (WordPress)` is bcrypt, `Drupal_v8.2.x` is drupal.
-_SCHEME = r"trim(regexp_replace(regexp_replace(lower({text}), '[(\[].*', ''), '[ _-]+v?[0-9][0-9.x]*\s*$', ''), ' _-')"
+_SCHEME = r"trim(regexp_replace(regexp_replace(lower(text), '[(\[].*', ''), '[ _-]+v?[0-9][0-9.x]*\s*$', ''), ' _-')"
 _SCHEMES = (
     "WHEN 'drupal' THEN 'drupal' WHEN 'wordpress' THEN 'wordpress' WHEN 'bcrypt' THEN 'bcrypt' "
     "WHEN 'md5' THEN 'md5' WHEN 'plain text' THEN 'plain text' WHEN 'plaintext' THEN 'plain text' "
@@ -268,5 +268,5 @@ PASSWORD_SCHEME = Kind(
     "password scheme",
     "drupal, wordpress, bcrypt, md5 or plain text; case, versions and brackets are ignored.",
     # A plain name, which most are, is spared the regular expressions: a tenth of their cost.
-    canonical=f"CASE lower({{text}}) {_SCHEMES} ELSE CASE {_SCHEME} {_SCHEMES} ELSE {{text}} END END",
+    canonical=f"CASE lower(text) {_SCHEMES} ELSE CASE {_SCHEME} {_SCHEMES} ELSE text END END",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -76,18 +77,33 @@ Domain = Pattern | OneOf | CalendarDate | PatternBy
 class Kind:
     """One SQL scalar from delivered text to a value, and the domain of its values.
 
-    ``canonical`` and ``repair`` are SQL over ``{text}`` (never null). ``canonical`` is total and
-    idempotent and returns what it does not understand as it is. ``repair`` is asked only for values
-    outside the domain, and gives the value to infer, or null. ``{date_order}`` stands for the day
-    and month order told for the delivered column, and ``{sibling}`` for the domain's sibling.
+    ``canonical`` and ``repair`` are SQL over the parameters of their macros: ``text`` (never null);
+    ``sibling``, the attribute that a ``PatternBy`` names; ``date_order``, the strptime format told for
+    the delivered column. ``canonical`` is total and idempotent and returns what it does not understand
+    as it is. ``repair`` is asked only for values outside the domain, and returns the value to infer, or null.
     """
 
     name: str
     doc: str
     storage: str = "VARCHAR"
-    canonical: str = "{text}"
+    canonical: str = "text"
     domain: Domain | None = None
     repair: str | None = None
+
+    @property
+    def macro(self) -> str:
+        """What the names of its macros end in: ``canonical_country``, ``accepts_country``, ``repair_country``."""
+        return re.sub(r"\W+", "_", self.name)
+
+    @property
+    def takes_date_order(self) -> bool:
+        """Whether the text alone does not tell it: the order of day and month is told per column."""
+        return "date_order" in self.canonical
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """What its macros take: the text, and the sibling that its domain is judged by."""
+        return ("text", "sibling") if isinstance(self.domain, PatternBy) else ("text",)
 
 
 @dataclass(frozen=True)

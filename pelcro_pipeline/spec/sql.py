@@ -6,13 +6,16 @@ Everything is text in SQL's sense until a target is loaded: a wrong value surviv
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable, Iterator
 
 from pelcro_pipeline.spec.kinds import BOOLEAN, YES_OR_TWO
 from pelcro_pipeline.spec.model import (
     Attribute,
     Breach,
     CalendarDate,
+    Domain,
     Given,
+    Kind,
     OneOf,
     Outcome,
     Pattern,
@@ -24,7 +27,7 @@ from pelcro_pipeline.spec.model import (
 #: Above this, a regular expression finds a member faster than a chain of comparisons.
 _LONGEST_IN_LIST = 8
 
-MACROS = (
+_SHARED_MACROS = (
     """CREATE OR REPLACE MACRO said(trimmed) AS
         CASE WHEN lower(trimmed) IN ('', 'empty', '''empty''') THEN NULL ELSE trimmed END""",
     # Most cells are tidy: one test spares them the trimming, at a third of its cost over 61 columns.
@@ -65,46 +68,73 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _filled_in(template: str, attribute: Attribute, text: str, date_order: str = "") -> str:
-    domain = attribute.kind.domain
-    sibling = quoted(domain.sibling) if isinstance(domain, PatternBy) else ""
-    return template.replace("{text}", text).replace("{sibling}", sibling).replace("{date_order}", date_order)
-
-
 def canonical(attribute: Attribute, date_order: str, text: str | None = None) -> str:
-    """The attribute's text, or other SQL of a text, as its kind writes it; null stays null."""
-    return _filled_in(attribute.kind.canonical, attribute, text or quoted(attribute.name), date_order)
+    """The attribute's text, or other SQL of a text, as its kind writes it; null stays null.
+
+    ``date_order`` is SQL of the strptime format told for the delivered column; only dates take it.
+    """
+    kind = attribute.kind
+    if kind.canonical == "text":
+        return text or quoted(attribute.name)
+    order = [date_order] if kind.takes_date_order else []
+    return _call("canonical", attribute, text, *order)
 
 
-def holds(attribute: Attribute) -> str | None:
+def accepts(attribute: Attribute) -> str | None:
     """A predicate over the canonical text: it lies in the kind's domain. None: everything does."""
-    column = quoted(attribute.name)
-    match attribute.kind.domain:
-        case None:
-            return None
-        case Pattern(regex, max_length, also):
-            matches = f"regexp_full_match({column}, {literal(regex)})"
-            if also is not None:
-                matches += f" AND regexp_full_match({column}, {literal(also)})"
-            return matches if max_length is None else f"strlen({column}) <= {max_length} AND {matches}"
-        case OneOf(choices) if len(choices) <= _LONGEST_IN_LIST:
-            return f"{column} IN ({', '.join(map(literal, choices))})"
-        case OneOf(choices):
-            return f"regexp_full_match({column}, {literal('|'.join(choices))})"
-        case CalendarDate():
-            return f"known_date({column}) IS NOT NULL"
-        case PatternBy(sibling, patterns, ignoring):
-            judged = f"translate({column}, {literal(ignoring)}, '')" if ignoring else column
-            whens = " ".join(
-                f"WHEN {literal(value)} THEN regexp_full_match({judged}, {literal(regex)})" for value, regex in patterns
-            )
-            return f"CASE {quoted(sibling)} {whens} ELSE true END"
+    return _call("accepts", attribute) if attribute.kind.domain is not None else None
 
 
 def repair(attribute: Attribute) -> str | None:
-    """The value that the kind infers for text outside its domain, or null."""
-    template = attribute.kind.repair
-    return _filled_in(template, attribute, quoted(attribute.name)) if template else None
+    """The value that the kind infers for text outside its domain, or null. None: it never infers one."""
+    return _call("repair", attribute) if attribute.kind.repair is not None else None
+
+
+def _call(verb: str, attribute: Attribute, text: str | None = None, *more: str) -> str:
+    domain = attribute.kind.domain
+    sibling = [quoted(domain.sibling)] if isinstance(domain, PatternBy) else []
+    return f"{verb}_{attribute.kind.macro}({', '.join([text or quoted(attribute.name), *sibling, *more])})"
+
+
+def _kind_macros(kind: Kind) -> Iterator[str]:
+    parameters = ", ".join(kind.parameters)
+    if kind.canonical != "text":
+        order = ", date_order" if kind.takes_date_order else ""
+        yield f"CREATE OR REPLACE MACRO canonical_{kind.macro}({parameters}{order}) AS {kind.canonical}"
+    if kind.domain is not None:
+        yield f"CREATE OR REPLACE MACRO accepts_{kind.macro}({parameters}) AS {_accepts(kind.domain)}"
+    if kind.repair is not None:
+        yield f"CREATE OR REPLACE MACRO repair_{kind.macro}({parameters}) AS {kind.repair}"
+
+
+def _accepts(domain: Domain) -> str:
+    match domain:
+        case Pattern(regex, max_length, also):
+            matches = f"regexp_full_match(text, {literal(regex)})"
+            if also is not None:
+                matches += f" AND regexp_full_match(text, {literal(also)})"
+            return matches if max_length is None else f"strlen(text) <= {max_length} AND {matches}"
+        case OneOf(choices) if len(choices) <= _LONGEST_IN_LIST:
+            return f"text IN ({', '.join(map(literal, choices))})"
+        case OneOf(choices):
+            return f"regexp_full_match(text, {literal('|'.join(choices))})"
+        case CalendarDate():
+            return "known_date(text) IS NOT NULL"
+        case PatternBy(_, patterns, ignoring):
+            judged = f"translate(text, {literal(ignoring)}, '')" if ignoring else "text"
+            whens = " ".join(
+                f"WHEN {literal(value)} THEN regexp_full_match({judged}, {literal(regex)})" for value, regex in patterns
+            )
+            return f"CASE sibling {whens} ELSE true END"
+
+
+def macros(kinds: Iterable[Kind]) -> list[str]:
+    """Every macro: those that kinds are written in, then each kind's own.
+
+    A kind ``country`` is ``canonical_country(text)``, ``accepts_country(text)`` and ``repair_country(text)``,
+    as far as it has them, and can be tried in any DuckDB shell.
+    """
+    return [*_SHARED_MACROS, *(macro for kind in dict.fromkeys(kinds) for macro in _kind_macros(kind))]
 
 
 def outcome_column(attribute: Attribute) -> str:
@@ -117,7 +147,7 @@ def outcome_column(attribute: Attribute) -> str:
 
 def outcome(attribute: Attribute) -> str:
     """SQL of the attribute's ``Outcome``."""
-    column, domain, inferred = quoted(attribute.name), holds(attribute), repair(attribute)
+    column, domain, inferred = quoted(attribute.name), accepts(attribute), repair(attribute)
     whens = [f"WHEN {column} IS NULL THEN '{Outcome.EMPTY}'"]
     if domain is not None:
         whens.append(f"WHEN {domain} THEN '{Outcome.OK}'")
@@ -200,7 +230,7 @@ def standing(table: Table, attribute: Attribute, constants: dict[str, str]) -> s
         breach.outcome is Outcome.INVALID and (breach.told_by_relations or breach.given)
         for breach in attribute.breaches
     ):
-        conditions.append(holds(attribute))
+        conditions.append(accepts(attribute))
     column = quoted(attribute.name)
     value = f"CASE WHEN {' AND '.join(conditions)} THEN {column} END" if conditions else column
     return f"coalesce({value}, {_set(attribute.default, constants)})" if attribute.default else value
