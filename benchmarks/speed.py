@@ -36,27 +36,19 @@ duckdb.connect(sys.argv[2]).execute(
 JUDGED = """
 import sys
 from pathlib import Path
-from pelcro_pipeline import settings
-from pelcro_pipeline.connection import confined, connect
-from pelcro_pipeline.conversion import tables
-from pelcro_pipeline.delivery.cards import refuse_card_numbers
-from pelcro_pipeline.delivery.reading import read
-from pelcro_pipeline.rules import findings, judgement, ledger
-folder, into = map(Path, sys.argv[1:3])
-into.mkdir()
-with confined(into.parent, into / "spill"):
-    said, connection = settings.load(folder), connect()
-    reading = read(folder, into, said, connection)
-    refuse_card_numbers(reading, connection)
-    tables.write(connection, reading, said, into)
-    judgement.judge(connection, reading, into, said)
-    findings.create_findings(connection, reading, {})
-    ledger.create_ledger(connection, reading)
-    ledger.write(connection, into / "ledger.parquet")
-    connection.close()
+from pelcro_pipeline import steps
+from pelcro_pipeline.connection import confined
+from pelcro_pipeline.workspace import ExtractPaths
+paths = ExtractPaths(Path(sys.argv[1]), sys.argv[2])
+with confined(paths.home, paths.spill):
+    steps.read(paths)
+    with steps.opened(paths) as extract:
+        steps.convert(extract)
+    with steps.opened(paths) as extract:
+        steps.judge(extract)
 """
 
-IMPORTED = "import pelcro_pipeline.rules.judgement, pelcro_pipeline.delivery.reading"
+IMPORTED = "import pelcro_pipeline.steps"
 DAGSTER = "import pelcro_pipeline.defs.run"
 
 
@@ -102,7 +94,7 @@ def ways(subscriptions: int, at: Path) -> Iterator[Way]:
         return Way(name, seconds, seconds / floor, taken[1])
 
     start_up, _ = python(IMPORTED)
-    yield way("pipeline, up to its ledger", python(JUDGED, extract, home / "judged", **MEMORY), start_up)
+    yield way("pipeline, up to its ledger", python(JUDGED, home, extract.name, **MEMORY), start_up)
     dagster = python(DAGSTER)
     yield way("start-up of Dagster", dagster)
     pipeline = Path(sys.executable).with_name("pelcro-pipeline")

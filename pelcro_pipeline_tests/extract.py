@@ -20,14 +20,12 @@ import pytest
 
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
-from pelcro_pipeline.conversion import passwords, sample, tables
-from pelcro_pipeline.delivery import cards
+from pelcro_pipeline import steps
+from pelcro_pipeline.conversion import sample
 from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.errors import UnusableInputError
-from pelcro_pipeline.prepared import archive, files
 from pelcro_pipeline.prepared import tables as prepared_tables
-from pelcro_pipeline.review import statistics
-from pelcro_pipeline.rules import conservation, findings, judgement, ledger, verdict
+from pelcro_pipeline.rules import conservation, verdict
 from pelcro_pipeline.spec import CUSTOMERS, TABLES, TEMPLATES, schema, sql
 from pelcro_pipeline.spec.headers import template
 from pelcro_pipeline.spec.sql import literal
@@ -336,15 +334,10 @@ class Migration:
 
     def staged(self) -> pd.DataFrame:
         """Load staging and write its statistics, as the dry run does."""
-        given = self.files
-        database.load(given, self.paths.database("staging"))
-        with duck.connect() as connection:
-            reading = delivery.opened(self.paths.reading)
-            verdict.open_on(connection, reading, self.paths.conversion, self.paths.analysis)
-            with database.opened(self.paths.database("staging"), "staging", connection):
-                frame = statistics.staging(connection, reading, given, "staging")
-        statistics.write(frame, self.paths)
-        return frame
+        with steps.opened(self.paths) as extract:
+            steps.stage(extract)
+        with steps.opened(self.paths) as extract:
+            return steps.count(extract)
 
 
 def _stands_instead(finding: dict) -> bool:
@@ -373,31 +366,19 @@ def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review") ->
         paths.delivered.mkdir(parents=True)
         for each in given.iterdir():
             (paths.delivered / each.name).write_bytes(each.read_bytes())
-    for folder in (paths.reading.parent, paths.conversion, paths.analysis, paths.prepared, paths.seals, paths.archive):
-        folder.mkdir(parents=True)
-    settings = extract_settings.load(paths.delivered)
-    with duck.connect() as connection:
-        reading = delivery.read(paths.delivered, paths.reading.parent, settings, connection)
-        cards.refuse_card_numbers(reading, connection)
-        paths.reading.write_text(reading.model_dump_json())
-        tables.write(connection, reading, settings, paths.conversion)
-    with duck.connect() as connection:
-        judgement.judge(connection, reading, paths.conversion, settings)
-        findings.create_findings(connection, reading, passwords.proven(paths.delivered))
-        ledger.create_ledger(connection, reading)
-        verdict.save(connection, paths.analysis)
-        findings.write(connection, paths.analysis / "findings.parquet")
-        ledger.write(connection, paths.analysis / "ledger.parquet")
-        ledger.open_on(connection, paths.analysis / "ledger.parquet")
+    steps.read(paths)
+    with steps.opened(paths) as extract:
+        steps.convert(extract)
+    with steps.opened(paths) as extract:
+        steps.judge(extract)
+        connection, reading = extract.connection, extract.reading
         found = _dicts(connection.read_parquet(str(paths.analysis / "findings.parquet")))
         fates = _dicts(connection.sql("FROM ledger"))
         counted, broken = conservation.fates(connection, reading), conservation.broken(connection, reading)
-    with duck.connect() as connection:
-        verdict.open_on(connection, reading, paths.conversion, paths.analysis)
-        prepared_tables.create_views(connection, reading, settings)
-        files.write(connection, reading, settings, paths.prepared)
-        database.PreparedFiles(paths.prepared, settings, paths.seals).seal_up(connection)
-        archive.write(connection, reading, paths.conversion, paths.analysis / "ledger.parquet", paths.archive)
+    with steps.opened(paths) as extract:
+        steps.prepare(extract)
+    with steps.opened(paths) as extract:
+        steps.archive(extract)
     return Migration(paths, found, fates, counted, broken)
 
 

@@ -2,20 +2,16 @@
 
 import dagster as dg
 
-from pelcro_pipeline import connection as duck
-from pelcro_pipeline import writing
-from pelcro_pipeline.conversion import passwords, sample, tables
+from pelcro_pipeline import steps
+from pelcro_pipeline.conversion import sample
 from pelcro_pipeline.defs import raw
 from pelcro_pipeline.defs.checks import check, conforms
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import asset_spec, markdown, picture
 from pelcro_pipeline.defs.resources import Extracts, as_failure
-from pelcro_pipeline.delivery import reading as delivery
-from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.review import charts
-from pelcro_pipeline.rules import conservation, contract, findings, judgement, ledger, verdict
+from pelcro_pipeline.rules import conservation, contract
 from pelcro_pipeline.spec.model import Severity
-from pelcro_pipeline.spec.sql import literal
 
 _FINDINGS = dg.AssetKey(["analysis", "findings"])
 _LEDGER = dg.AssetKey(["analysis", "ledger"])
@@ -68,29 +64,9 @@ _BAD_ROWS = {
 )
 def analysis(extract: Extracts):
     paths = extract.paths
-    with as_failure(), duck.connect() as connection:
-        reading = delivery.opened(paths.reading)
-        settings = reading.settings
-        if altered := tables.altered(connection, reading, paths.conversion):
-            raise RefusedError(
-                f"Not as it was converted: {', '.join(altered[:5])}. Run the extract again from the start."
-            )
-        judgement.judge(connection, reading, paths.conversion, settings)
-        findings.create_findings(connection, reading, passwords.proven(paths.delivered))
-        ledger.create_ledger(connection, reading)
-        with writing.whole_folder(paths.analysis) as folder:
-            verdict.save(connection, folder)
-            ledger.write(connection, folder / "ledger.parquet")
-            findings.write(connection, folder / "findings.parquet")
-        ledger.open_on(connection, paths.analysis / "ledger.parquet")
-        for name, room in (("findings", findings), ("ledger", ledger)):
-            # What a publisher's file says is opened in spreadsheets, and must not run there.
-            columns = [f"inert({each}) AS {each}" if each in room.DELIVERED else each for each in room.COLUMNS]
-            with writing.whole(paths.reports / f"{name}.csv") as unfinished:
-                connection.execute(
-                    f"COPY (SELECT {', '.join(columns)} FROM read_parquet({literal(str(paths.analysis / name))} || '.parquet')) "
-                    f"TO {literal(str(unfinished))} (FORMAT csv, HEADER)"
-                )
+    with as_failure(), steps.opened(paths) as opened:
+        steps.judge(opened)
+        connection, reading = opened.connection, opened.reading
         by_rule = connection.execute(
             "SELECT rule, severity, count(*) AS findings FROM findings GROUP BY ALL ORDER BY findings DESC, rule"
         ).df()

@@ -3,15 +3,13 @@
 import dagster as dg
 import pandas as pd
 
-from pelcro_pipeline import connection as duck
-from pelcro_pipeline import writing
-from pelcro_pipeline.conversion import preview, sample, tables
+from pelcro_pipeline import steps
+from pelcro_pipeline.conversion import preview, sample
 from pelcro_pipeline.defs import lineage, raw
 from pelcro_pipeline.defs.checks import check, conforms
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import asset_spec, column_schema, markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
-from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.spec import schema, sql
 
 _STEPS = {
@@ -50,15 +48,9 @@ _STEPS = {
     name="conversion",
 )
 def conversion(extract: Extracts):
-    paths = extract.paths
-    with as_failure(), duck.connect() as connection:
-        reading = delivery.opened(paths.reading)
-        settings = reading.settings
-        with writing.whole_folder(paths.conversion) as folder:
-            tables.write(connection, reading, settings, folder)
-            tables.seal_up(connection, reading, folder)
-            reading.verify()
-        tables.create_views(connection, reading, paths.conversion)
+    with as_failure(), steps.opened(extract.paths) as opened:
+        steps.convert(opened)
+        connection, reading, settings = opened.connection, opened.reading, opened.reading.settings
         constants = sql.constants(settings.today, settings.currency)
         for name, own in raw.TABLES.items():
             files = {file.name: file for table in own for file in reading.holding(table.object)}

@@ -2,20 +2,15 @@
 
 import dagster as dg
 
-from pelcro_pipeline import connection as duck
-from pelcro_pipeline import writing
-from pelcro_pipeline.conversion import sample, tables
+from pelcro_pipeline import steps
+from pelcro_pipeline.conversion import sample
 from pelcro_pipeline.defs import lineage
 from pelcro_pipeline.defs.checks import check, conforms
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import OWNERS, asset_spec, column_schema
 from pelcro_pipeline.defs.resources import Extracts, as_failure
-from pelcro_pipeline.delivery import reading as delivery
-from pelcro_pipeline.prepared import archive, files
-from pelcro_pipeline.prepared import tables as prepared_tables
-from pelcro_pipeline.rules import verdict
+from pelcro_pipeline.prepared import files
 from pelcro_pipeline.spec import CUSTOMERS, TEMPLATES, schema
-from pelcro_pipeline.target.database import PreparedFiles
 
 _DEPS = [dg.AssetKey(["analysis", "ledger"]), dg.AssetKey(["analysis", "findings"])]
 
@@ -50,15 +45,9 @@ _DEPS = [dg.AssetKey(["analysis", "ledger"]), dg.AssetKey(["analysis", "findings
 )
 def prepared(extract: Extracts):
     paths = extract.paths
-    with as_failure(), duck.connect() as connection:
-        reading = delivery.opened(paths.reading)
-        settings = reading.settings
-        verdict.open_on(connection, reading, paths.conversion, paths.analysis)
-        verdict.verify(connection, reading, paths.conversion, paths.analysis)
-        prepared_tables.create_views(connection, reading, settings)
-        with writing.whole_folder(paths.prepared) as folder, writing.whole_folder(paths.seals) as seals:
-            records = files.write(connection, reading, settings, folder)
-            PreparedFiles(folder, settings, seals).seal_up(connection)
+    with as_failure(), steps.opened(paths) as opened:
+        records = steps.prepare(opened)
+        connection = opened.connection
         for name, own in TEMPLATES.items():
             yield dg.MaterializeResult(
                 asset_key=["prepared", name],
@@ -90,12 +79,8 @@ def prepared_archive(extract: Extracts) -> dg.MaterializeResult:
     future upon request.*
     """
     paths = extract.paths
-    with as_failure(), duck.connect() as connection:
-        reading = delivery.opened(paths.reading)
-        tables.create_views(connection, reading, paths.conversion)
-        with writing.whole_folder(paths.archive) as folder:
-            written = archive.write(connection, reading, paths.conversion, paths.analysis / "ledger.parquet", folder)
-            reading.verify()
+    with as_failure(), steps.opened(paths) as opened:
+        written = steps.archive(opened)
     lines = [f"| {name} | {count} |" for name, count in written.items()]
     return dg.MaterializeResult(
         metadata={

@@ -3,16 +3,12 @@
 import dagster as dg
 import pandas as pd
 
-from pelcro_pipeline import connection as duck
-from pelcro_pipeline import settings as extract_settings
-from pelcro_pipeline import writing
+from pelcro_pipeline import steps
 from pelcro_pipeline.defs import lineage
 from pelcro_pipeline.defs.checks import check
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import asset_spec, markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
-from pelcro_pipeline.delivery import reading as delivery
-from pelcro_pipeline.delivery.cards import refuse_card_numbers
 from pelcro_pipeline.spec import ADDRESSES, CUSTOMERS, PLANS, PRODUCTS, SUBSCRIPTIONS, Table
 
 #: The five tables of the guide, each with the objects that its records hold.
@@ -50,15 +46,8 @@ TABLES: dict[str, tuple[Table, ...]] = {
 )
 def raw(extract: Extracts):
     paths = extract.paths
-    with as_failure(), writing.whole_folder(paths.tables / "raw") as folder, duck.connect() as connection:
-        # Reports of two runs must not be signed as one: until this one has counted, there is nothing to sign.
-        paths.statistics_digest.unlink(missing_ok=True)
-        settings = extract_settings.load(paths.delivered)
-        reading = delivery.read(paths.delivered, folder, settings, connection)
-        refuse_card_numbers(reading, connection)
-        # The folder takes its final name only when it is whole, so the reading names that one.
-        reading = reading.moved(folder, paths.tables / "raw")
-        (folder / paths.reading.name).write_text(reading.model_dump_json(indent=1))
+    with as_failure():
+        reading = steps.read(paths)
     for name, tables in TABLES.items():
         files = {file.name: file for table in tables for file in reading.holding(table.object)}
         frame = pd.DataFrame(

@@ -3,17 +3,14 @@
 import dagster as dg
 import pandas as pd
 
-from pelcro_pipeline import connection as duck
+from pelcro_pipeline import steps
 from pelcro_pipeline.defs import lineage
 from pelcro_pipeline.defs.checks import check, statistics_conform
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import OWNERS, markdown, picture
 from pelcro_pipeline.defs.resources import Extracts, as_failure
-from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.prepared.files import NAMES
 from pelcro_pipeline.review import charts, statistics
-from pelcro_pipeline.rules import verdict
-from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import ExtractPaths
 
 _PREPARED = [dg.AssetKey(["prepared", name]) for name in NAMES]
@@ -41,9 +38,8 @@ def staging_database(extract: Extracts):
     The guide: *The migration team will run the script to migrate the data into the staging environment.*
     """
     paths = extract.paths
-    with as_failure():
-        files = database.PreparedFiles(paths.prepared, delivery.opened(paths.reading).settings, paths.seals)
-        counts = database.load(files, paths.database("staging"))
+    with as_failure(), steps.opened(paths) as opened:
+        counts = steps.stage(opened)
     yield dg.MaterializeResult(
         metadata={
             "dagster/row_count": sum(counts.values()),
@@ -89,18 +85,8 @@ def staging_migration_statistics(extract: Extracts):
     The guide: *a migration report which will illustrate the migration success rate of each Pelcro record object.*
     """
     paths = extract.paths
-    with as_failure(), duck.connect() as connection:
-        reading = delivery.opened(paths.reading)
-        files = database.PreparedFiles(paths.prepared, reading.settings, paths.seals)
-        verdict.open_on(connection, reading, paths.conversion, paths.analysis)
-        verdict.verify(connection, reading, paths.conversion, paths.analysis)
-        files.verify(connection)
-        with database.opened(paths.database("staging"), "staging", connection):
-            database.verify(connection, files, paths.database("staging"), "staging")
-            frame = statistics.staging(connection, reading, files, "staging")
-        # What was loaded by an earlier sign-off stays counted beside it.
-        frame = statistics.with_production(frame, paths)
-        statistics.write(frame, paths)
+    with as_failure(), steps.opened(paths) as opened:
+        frame = steps.count(opened)
     yield statistics_result(frame, paths)
     yield statistics_conform(frame)
     unbalanced = statistics.unbalanced(frame)
