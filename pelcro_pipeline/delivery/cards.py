@@ -127,9 +127,8 @@ def card_places(path: Path) -> Iterator[np.ndarray]:
     """Byte offsets in a UTF-8 file at which what may be a card number begins, for each megabyte.
 
     13 to 19 digits with at most one space or hyphen between two, no ASCII letter or digit beside
-    them, of an issuer and with the right check digit. Every number that the rule finds in a cell is
-    among them, and so are numbers that run on from one cell's end or that the rule lets be.
-    Over the bytes: DuckDB needs four times as long to look at the cells of all columns.
+    them, of an issuer and with the right check digit. Numbers that run on from one cell's end, or that
+    the rule lets be, are among them; one that only the removal of an IBAN would join is not.
     """
     # The byte before the first says that nothing stands beside it.
     carried, offset = b"\n", -1
