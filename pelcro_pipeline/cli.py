@@ -73,11 +73,18 @@ def new(folder: Annotated[Path, typer.Argument(help="Where the request is writte
 
 
 @app.command("dry-run")
-def dry_run(extract: _Extract) -> None:
+def dry_run(
+    extract: _Extract,
+    keep_relations: Annotated[
+        bool, typer.Option("--keep-relations", help="Leave each relation of the judgement on disk, to look at.")
+    ] = False,
+) -> None:
     """Read, convert, judge, prepare and stage an extract, and count it."""
     paths = _taken_in(extract)
-    _run("dry_run", paths)
+    _run("dry_run", paths, {"judgement": {"config": {"keep_relations": keep_relations}}})
     _show_fates(paths)
+    if keep_relations:
+        _out.print(f"\nRelations       {paths.analysis / 'relations'}", soft_wrap=True)
     _out.print(f"\nReports         {paths.reports}", soft_wrap=True)
     _out.print(f"Prepared files  {paths.prepared}", soft_wrap=True)
     _out.print(f"Staging         {paths.database('staging')}", soft_wrap=True)

@@ -84,19 +84,21 @@ def convert(extract: OpenedExtract) -> None:
     tables.create_views(extract.connection, extract.reading, extract.paths.conversion)
 
 
-def judge(extract: OpenedExtract) -> None:
+def judge(extract: OpenedExtract, *, keep_relations: bool = False) -> None:
     """Write the verdict, the findings and the ledger, and both reports as CSV; leaves the relations of the judgement,
     ``findings`` and ``ledger``.
 
-    Raises RefusedError where the conversion is not as it was made.
+    With ``keep_relations`` each relation stays to look at, in the folder ``relations`` beside the verdict. Raises
+    RefusedError where the conversion is not as it was made.
     """
     paths, reading, connection = extract.paths, extract.reading, extract.connection
     if altered := tables.altered(connection, reading, paths.conversion):
         raise RefusedError(f"Not as it was converted: {', '.join(altered[:5])}. Run the extract again from the start.")
-    judgement.judge(connection, reading, paths.conversion, reading.settings)
-    findings.create_findings(connection, reading, passwords.proven(paths.delivered))
-    ledger.create_ledger(connection, reading)
     with writing.whole_folder(paths.analysis) as folder:
+        kept = writing.private_folder(folder / "relations") if keep_relations else None
+        judgement.judge(connection, reading, paths.conversion, reading.settings, kept)
+        findings.create_findings(connection, reading, passwords.proven(paths.delivered))
+        ledger.create_ledger(connection, reading)
         verdict.save(connection, folder)
         ledger.write(connection, folder / "ledger.parquet")
         findings.write(connection, folder / "findings.parquet")

@@ -22,9 +22,9 @@ def of(connection: duckdb.DuckDBPyConnection, table: Table) -> pd.DataFrame:
     """
     names = [attribute.name for attribute in table.attributes]
     filled = ", ".join(f"count({quoted(name)})" for name in names)
-    (counts,) = connection.execute(f"SELECT {filled} FROM {table.object}").fetchall()
+    (counts,) = connection.execute(f"SELECT {filled} FROM converted_{table.object}").fetchall()
     shown = ", ".join(_shown(table, attribute) for attribute in table.attributes)
-    rows = connection.execute(f"SELECT {shown} FROM {table.object} LIMIT {_SHOWN}").fetchall()
+    rows = connection.execute(f"SELECT {shown} FROM converted_{table.object} LIMIT {_SHOWN}").fetchall()
     return pd.DataFrame(
         {"attribute": names, "filled": counts} | {f"record {number}": row for number, row in enumerate(rows, start=1)}
     )

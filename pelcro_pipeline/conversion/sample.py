@@ -30,7 +30,7 @@ def standing_rows(
     values = ", ".join(
         f"{sql.standing(table, attribute, constants)} AS {quoted(attribute.name)}" for attribute in table.attributes
     )
-    rows = f"(SELECT record, breaches, {values} FROM {table.object} WHERE breaches & {fallen} = 0 AND breaches <= {spec_bits})"
+    rows = f"(SELECT record, breaches, {values} FROM converted_{table.object} WHERE breaches & {fallen} = 0 AND breaches <= {spec_bits})"
     ((count,),) = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()
     return _told(connection, rows, [a.name for a in table.attributes], count, _repairs(table)), count
 

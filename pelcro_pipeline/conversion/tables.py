@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
 
 from pelcro_pipeline import seal
-from pelcro_pipeline.conversion.select import select
+from pelcro_pipeline.conversion.select import agrees, select
 from pelcro_pipeline.delivery.reading import DeliveredFile, Reading
 from pelcro_pipeline.delivery.records import file_line
 from pelcro_pipeline.settings import Settings
@@ -111,15 +112,39 @@ def _sealed(folder: Path, file: DeliveredFile) -> tuple[Path, str, Path]:
     return converted, f"read_parquet({literal(str(converted))})", seal.path(folder, str(file.ordinal))
 
 
-def create_views(connection: duckdb.DuckDBPyConnection, reading: Reading, folder: Path) -> None:
-    """A temporary view for each object, by the object's name, and ``places``: what findings and ledger say of a record.
+def short_name(table: Table, name: str) -> str:
+    """What a column of a table is called among the relations: the last part of its dotted name."""
+    if table in ADDRESSES and name == ADDRESS_IDS[table.object].name:
+        return "address_id"
+    return name.removeprefix(table.prefix).rsplit(".", 1)[-1]
 
-    Beside them the macros ``file_of`` and ``place_of`` of a record's number.
+
+def short(table: Table, names: Iterable[str]) -> str:
+    """SQL of columns by their short names: booleans are such, null where they are neither; all else is text."""
+    booleans = {attribute.name for attribute in table.attributes if attribute.kind.storage == "BOOLEAN"}
+    return ", ".join(
+        (f"CASE {quoted(name)} WHEN '1' THEN true WHEN '0' THEN false END" if name in booleans else quoted(name))
+        + f" AS {quoted(short_name(table, name))}"
+        for name in names
+    )
+
+
+def create_views(connection: duckdb.DuckDBPyConnection, reading: Reading, folder: Path) -> None:
+    """Temporary views of each object, and ``places``: what findings and ledger say of a record.
+
+    ``converted_<object>`` has the conversion's own columns (``view``). ``<object>`` has ``record``, ``customer``, the
+    template's columns by short names, and ``agrees``: none of the record's repeated headers disagrees. Beside them
+    the macros ``file_of`` and ``place_of`` of a record's number.
     """
     for macro in _MACROS:
         connection.execute(macro)
     for table in TABLES:
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW {table.object} AS {view(reading, folder, table)}")
+        names = [name for name in columns(reading, table) if name not in reading.metadata[table.object]]
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW converted_{table.object} AS {view(reading, folder, table)}")
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP VIEW {table.object} AS
+            SELECT record, customer, {short(table, names)}, {agrees(table)} AS agrees FROM converted_{table.object}"""
+        )
     connection.execute(f"CREATE OR REPLACE TEMP VIEW places AS {_places(reading, folder)}")
 
 

@@ -1,6 +1,7 @@
 """Step 4: every violation found, and one fate for each object."""
 
 import dagster as dg
+from pydantic import Field
 
 from pelcro_pipeline import steps
 from pelcro_pipeline.conversion import sample
@@ -24,6 +25,12 @@ _BAD_ROWS = {
     Severity.REPAIR: ("nothing_inferred", "No value had to be inferred."),
     Severity.QUESTION: ("nothing_to_ask", "Nothing waits for the publisher's word."),
 }
+
+
+class Judgement(dg.Config):
+    """What is kept of how the findings came about."""
+
+    keep_relations: bool = Field(False, description="Leave each relation on disk, its SQL and its rows, to look at.")
 
 
 @dg.multi_asset(
@@ -62,10 +69,10 @@ _BAD_ROWS = {
     partitions_def=extracts,
     name="judgement",
 )
-def analysis(extract: Extracts):
+def analysis(config: Judgement, extract: Extracts):
     paths = extract.paths
     with as_failure(), steps.opened(paths) as opened:
-        steps.judge(opened)
+        steps.judge(opened, keep_relations=config.keep_relations)
         connection, reading = opened.connection, opened.reading
         by_rule = connection.execute(
             "SELECT rule, severity, count(*) AS findings FROM findings GROUP BY ALL ORDER BY findings DESC, rule"

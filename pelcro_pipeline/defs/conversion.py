@@ -58,7 +58,8 @@ def conversion(extract: Extracts):
                 asset_key=["conversion", name],
                 metadata={
                     "dagster/row_count": sum(
-                        connection.execute(f"SELECT count(*) FROM {table.object}").fetchall()[0][0] for table in own
+                        connection.execute(f"SELECT count(*) FROM converted_{table.object}").fetchall()[0][0]
+                        for table in own
                     ),
                     "preview": markdown(pd.concat([preview.of(connection, table) for table in own])),
                     **lineage.converted(own, list(files.values())),

@@ -141,54 +141,27 @@ def _carriable(name: str, stretch: int, low: int, high: int) -> str:
 def _carriers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
     """The temporary table ``carrier``: which customer, addresses and subscription each record carries, by its place.
 
-    Without address ids a customer has one address of a type, and every record carries it. With
-    them a record carries its own, or else the one that it names; the customer's first where it
-    names none and has none, not even one that fell. What is left over follows.
+    A subscription carries the addresses that it has (``subscription_address``), a customer without one its first of
+    each type. Where ids tell addresses apart, those that nobody carries follow, each in a record of its own.
     """
-    first = {
-        table.object: f"SELECT customer, min(record) AS record FROM prepared_{table.object} GROUP BY customer"
-        for table in ADDRESSES
-    }
-    own_joins, own_values, left_over = "", [], []
-    for table in ADDRESSES:
-        object_ = table.object
-        own_joins += f" LEFT JOIN ({first[object_]}) first_{object_} USING (customer)"
-        id_name = ADDRESS_IDS[object_].name
-        if id_name in reading.address_ids:
-            own_joins += f"""
-                LEFT JOIN (
-                    SELECT record, record AS own FROM prepared_{object_}
-                    UNION ALL SELECT record, into_record FROM merged WHERE object = {literal(object_)}
-                ) own_{object_} ON own_{object_}.record = holder.subscription
-                LEFT JOIN (SELECT record, true AS fell FROM fate WHERE object = {literal(object_)} AND disposition = 'rejected')
-                    lost_{object_} ON lost_{object_}.record = holder.subscription
-                LEFT JOIN prepared_{object_} named_{object_} ON named_{object_}.customer = holder.customer
-                    AND named_{object_}.{id_name} = holder.{id_name}"""
-            own_values.append(
-                f"coalesce(own_{object_}.own, named_{object_}.record, CASE WHEN holder.{id_name} IS NULL "
-                f"AND lost_{object_}.fell IS NULL THEN first_{object_}.record END) AS {object_}"
-            )
-            left_over.append(
-                f"SELECT customer, {', '.join('record' if other is table else 'NULL' for other in ADDRESSES)}, NULL, record "
-                f"FROM prepared_{object_} address WHERE record NOT IN (SELECT {object_} FROM carried WHERE {object_} IS NOT NULL)"
-            )
-        else:
-            own_values.append(f"first_{object_}.record AS {object_}")
-    ids = ", ".join(quoted(attribute.name) for attribute in ADDRESS_IDS.values())
+    addresses = ", ".join(table.object for table in ADDRESSES)
+    has = ", ".join(f"has.{table.object.removesuffix('_address')} AS {table.object}" for table in ADDRESSES)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE carried AS
-        WITH holder AS (
-            SELECT customer, record AS subscription, {ids} FROM prepared_subscription
-            UNION ALL BY NAME
-            SELECT customer, NULL::BIGINT AS subscription FROM prepared_customer
-            ANTI JOIN prepared_subscription USING (customer)
-        )
-        SELECT holder.customer, {", ".join(own_values)}, holder.subscription, NULL::BIGINT AS leftover
-        FROM holder {own_joins}"""
+        SELECT customer, {has}, record AS subscription, NULL::BIGINT AS leftover
+        FROM prepared_subscription LEFT JOIN subscription_address has ON has.subscription = record
+        UNION ALL
+        SELECT customer, {has}, NULL, NULL
+        FROM prepared_customer ANTI JOIN prepared_subscription USING (customer)
+        LEFT JOIN customer_address has USING (customer)"""
     )
-    for statement in left_over:
-        connection.execute(f"INSERT INTO carried {statement}")
-    addresses = ", ".join(table.object for table in ADDRESSES)
+    for table in ADDRESSES:
+        if ADDRESS_IDS[table.object].name in reading.address_ids:
+            own = ", ".join("record" if other is table else "NULL" for other in ADDRESSES)
+            connection.execute(
+                f"""INSERT INTO carried SELECT customer, {own}, NULL, record FROM prepared_{table.object}
+                WHERE record NOT IN (SELECT {table.object} FROM carried WHERE {table.object} IS NOT NULL)"""
+            )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE carrier AS
         WITH ordered AS (

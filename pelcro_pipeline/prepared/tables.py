@@ -21,7 +21,7 @@ def create_views(connection: duckdb.DuckDBPyConnection, reading: Reading, settin
     Needs ``rules.verdict.open_on``.
     """
     for table in TABLES:
-        source = "customer_in_use" if table is CUSTOMERS else table.object
+        source = "golden_record" if table is CUSTOMERS else f"converted_{table.object}"
         selected = ", ".join(f"{value} AS {quoted(name)}" for name, value in _values(reading, table, settings).items())
         amended = _amended(table)
         connection.execute(

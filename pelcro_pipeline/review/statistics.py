@@ -234,7 +234,7 @@ def _delivered(connection: duckdb.DuckDBPyConnection, reading: Reading, listed: 
     for table in TABLES:
         own = [measure for measure in listed if measure.table is table]
         conditions = [_received(measure, reading) for measure in own]
-        source = f"SELECT record, {', '.join(f'{c} AS m{i}' for i, c in enumerate(conditions))} FROM {table.object}"
+        source = f"SELECT record, {', '.join(f'{c} AS m{i}' for i, c in enumerate(conditions))} FROM converted_{table.object}"
         if table is CUSTOMERS:
             source = _of_customers(source, len(own))
         totals = ", ".join(f"count(*) FILTER (m{index})" for index in range(len(own)))
@@ -314,16 +314,12 @@ def _name_plans(connection: duckdb.DuckDBPyConnection) -> None:
     """
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE named_plan AS
-        WITH first_plan AS (
-            FROM plan QUALIFY record = min(record) OVER (PARTITION BY "plan.old_id")
-        ), first_product AS (
-            FROM product QUALIFY record = min(record) OVER (PARTITION BY "product.id")
-        ), product_name AS (
-            SELECT "product.id" AS id, coalesce("product.name", id) AS name, count(*) OVER (PARTITION BY name) > 1 AS shared
+        WITH product_name AS (
+            SELECT id, coalesce(first_product.name, id) AS name, count(*) OVER (PARTITION BY name) > 1 AS shared
             FROM first_product
         ), plan_name AS (
-            SELECT "plan.old_id" AS id, coalesce("plan.nickname", id) AS name, count(*) OVER (PARTITION BY name) > 1 AS shared,
-                "plan.temporary_product_id" AS product
+            SELECT old_id AS id, coalesce(nickname, old_id) AS name, count(*) OVER (PARTITION BY name) > 1 AS shared,
+                temporary_product_id AS product
             FROM first_plan
         )
         SELECT plan_name.id, if(plan_name.shared, plan_name.name || ' (' || plan_name.id || ')', plan_name.name) AS plan,
@@ -357,12 +353,12 @@ def _by_name(connection: duckdb.DuckDBPyConnection, prefix: str) -> dict[tuple[s
 def _by_name_delivered(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[tuple[str, str], int]]:
     """The same among the subscriptions received, by disposition."""
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE received_subscription AS
+        """CREATE OR REPLACE TEMP TABLE received_subscription AS
         SELECT subscription.customer, coalesce(fate.disposition, 'prepared') AS disposition,
-            coalesce(plan, {quoted(_PLAN_ID)}, '(no plan)') AS plan, coalesce(product, '(no product)') AS product
+            coalesce(plan, temporary_plan_id, '(no plan)') AS plan, coalesce(product, '(no product)') AS product
         FROM subscription
         LEFT JOIN (FROM fate WHERE object = 'subscription') fate USING (record)
-        LEFT JOIN named_plan ON {quoted(_PLAN_ID)} = named_plan.id"""
+        LEFT JOIN named_plan ON temporary_plan_id = named_plan.id"""
     )
     columns = {DUMP: "disposition <> 'merged'"} | {
         column: f"disposition = {literal(disposition)}" for column, disposition in _DISPOSITIONS.items()

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pelcro_pipeline.spec.model import Severity
+from pelcro_pipeline.spec import TABLE_OF, TABLES
+from pelcro_pipeline.spec.model import Attribute, Breach, Severity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,15 +22,19 @@ class Rule:
     sentence: str
     #: What the publisher, or who prepares the files, does about it.
     fix: str
-    #: What a finding of it can be; none where the rule makes no finding, and ``effect`` says what it does.
+    #: What a finding of it can be, where the spec does not say; a rule that makes no finding says its effect.
     severities: tuple[Severity, ...] = ()
     effect: str = ""
     #: The guide's own words that it rests on; none where the guide is silent.
     guide: str = ""
     #: Which reading was chosen where the guide is silent or leaves room, and why.
     reading: str = ""
-    #: The columns that it concerns, where neither the spec nor a query declares them.
+    #: The columns that it concerns, where the spec does not say.
     attributes: tuple[str, ...] = ()
+    #: The object, where it can be any column of it.
+    object: str | None = None
+    #: One finding for a record, whatever of its objects break it.
+    once_a_record: bool = False
 
 
 _STOPS = "The run stops before anything is stored."
@@ -111,7 +116,6 @@ CUSTOMERS = (
         id="CUS-ID-MISSING",
         sentence="The customer has no id; one is assigned.",
         fix="Deliver the old system's id; without it a payment card cannot be matched to this customer.",
-        severities=(Severity.REPAIR,),
         guide="Note: If an old provider id is not available, you must assign a randomly generated unique id for each "
         "individual customer record.",
         reading="The id is derived from the email, or else from the record, so that every run assigns the same one; "
@@ -133,6 +137,7 @@ CUSTOMERS = (
         guide="all the customer-related fields (even if they are optional) must be unique per customer",
         reading="An empty cell contradicts nothing: the first filled one in file order is used, so that no value is "
         "lost.",
+        object="customer",
     ),
     Rule(
         id="CUS-CONFLICT",
@@ -143,12 +148,12 @@ CUSTOMERS = (
         "for the following customer related attributes with the same old_provider_id.",
         reading="The guide uses one row and does not say which: the first filled value in file order is used, and "
         "every line's subscription is migrated.",
+        object="customer",
     ),
     Rule(
         id="CUS-EMAIL-INVALID",
         sentence="This is not an email address; the customer is migrated without one.",
         fix="Correct the address; without one the customer cannot log in.",
-        severities=(Severity.CLEAR,),
         guide="Note: If an email address is not available, the user will not be able to login to online services.",
         reading="The guide does not say what an email address is: it is judged by its form (RFC 5321), and nobody is "
         "written to.",
@@ -160,12 +165,12 @@ CUSTOMERS = (
         severities=(Severity.CLEAR,),
         guide="Two separate old provider IDs cannot share the same email address.",
         reading="The first customer in file order keeps it; small and capital letters are the same.",
+        attributes=("customer.email",),
     ),
     Rule(
         id="CUS-PHONE-INVALID",
         sentence="This is not a phone number of at most 20 digits; the customer is migrated without it.",
         fix="Correct the number: digits, with a leading + where there is one.",
-        severities=(Severity.CLEAR,),
         guide="No letters are allowed. Maximum 20 digits.",
         reading="Spaces and the signs + . - ( ) of the guide's examples are accepted and taken out.",
     ),
@@ -176,13 +181,13 @@ CUSTOMERS = (
         severities=(Severity.CLEAR,),
         guide="Note: Two customers cannot share the same username.",
         reading="The first customer in file order keeps it; small and capital letters differ.",
+        attributes=("customer.display_name",),
     ),
     Rule(
         id="CUS-IMPORT-ONLY",
         sentence="Neither 0 nor 1 says whether the customer is imported alone; this is told from whether it has a "
         "subscription.",
         fix="Write 0 to import the customer's subscriptions too, 1 to import the customer alone.",
-        severities=(Severity.REPAIR,),
         guide="This is a binary value that determines if this migration will only import customer data and metadata.",
         reading="The guide requires a value: a customer with a subscription is imported with it, any other alone.",
     ),
@@ -198,7 +203,6 @@ CUSTOMERS = (
         id="CUS-ORIGINAL-ID",
         sentence="The original id is empty; the customer's id is used.",
         fix="Deliver the original id if it is another one.",
-        severities=(Severity.REPAIR,),
         guide="Information corresponds to the old provider customer ID that is used during the migration process.",
         reading="The guide requires it and does not tell it from customer.old_provider_id, so that one stands in.",
     ),
@@ -206,7 +210,6 @@ CUSTOMERS = (
         id="CUS-PASSWORD-SCHEME",
         sentence="The password's encryption is missing, unknown, or not the one its hash shows.",
         fix="Name the encryption; a customer whose password stays behind gets a reset email.",
-        severities=(Severity.REPAIR, Severity.CLEAR),
         guide="Pelcro only supports the following: 1. Drupal_v8.2.x 2. Bcrypt (WordPress) 3. Bcrypt 4. MD5 5. Plain "
         "text",
         reading="Where the hash itself shows its encryption, that is used; where nothing shows it, the password is "
@@ -236,7 +239,6 @@ ADDRESSES = (
         id="ADR-REQUIRED",
         sentence="A required part of the address is empty.",
         fix="Fill in the cell.",
-        severities=(Severity.REJECT,),
         guide="Addresses will provide all the required contact information related to customers and their "
         "subscriptions. That includes both billing and shipping addresses.",
         reading="The first line, city, country and zip are marked as required and cannot be inferred; the customer is "
@@ -246,7 +248,6 @@ ADDRESSES = (
         id="ADR-COUNTRY",
         sentence="This is not a two-letter country code.",
         fix="Write the two-letter ISO 3166-1 code, such as CA or US.",
-        severities=(Severity.REPAIR, Severity.REJECT),
         guide="Note: Countries should be in the 2-letter ISO standard format found here.",
         reading="A country's name or three-letter code is understood, and its two-letter code used.",
     ),
@@ -254,7 +255,6 @@ ADDRESSES = (
         id="ADR-STATE",
         sentence="The state or province is missing or not a code of the country.",
         fix="Write its code, such as NY or QC.",
-        severities=(Severity.REPAIR, Severity.REJECT),
         guide="Note: For all US and Canadian addresses, the state value must be populated in the 2-letter ISO "
         "standard format found here.",
         reading="Australian addresses are held to their own ISO codes too; a state's full name is understood, and its "
@@ -264,7 +264,6 @@ ADDRESSES = (
         id="ADR-STATE-EMPTY",
         sentence="The address has no state or province.",
         fix="Fill it in, or confirm that addresses of this country have none.",
-        severities=(Severity.QUESTION,),
         guide="This value provides the state of the customer's billing address.",
         reading="The guide marks the state as required, and many countries have none: outside US, CA and AU the "
         "address is migrated and the publisher asked.",
@@ -273,7 +272,6 @@ ADDRESSES = (
         id="ADR-ZIP",
         sentence="The zip or postal code does not look like one of the country.",
         fix="Check the code; spreadsheets drop leading zeros.",
-        severities=(Severity.REPAIR, Severity.QUESTION),
         guide="This value provides the zip/postal code of the customer's billing address.",
         reading="The guide gives no form: US and Canadian codes alone are looked at, a US code that lacks one digit "
         "gets its leading zero back, and any other is migrated as it is.",
@@ -282,7 +280,6 @@ ADDRESSES = (
         id="ADR-PHONE",
         sentence="This is not a phone number of at most 20 digits; the address is migrated without it.",
         fix="Correct the number: digits alone.",
-        severities=(Severity.CLEAR,),
         guide="It cannot contain any non-numeric characters (eg +,x). Number length should not exceed 20 digits.",
         reading="The guide's own examples have hyphens and brackets: such signs are taken out, and only letters are "
         "held against a number.",
@@ -321,7 +318,6 @@ PRODUCTS = (
         id="PRD-REQUIRED",
         sentence="The product has no id or no name.",
         fix="Fill in the cell.",
-        severities=(Severity.REJECT,),
         guide="Here's a list of the required information for all product migrations:",
     ),
     Rule(
@@ -331,13 +327,13 @@ PRODUCTS = (
         severities=(Severity.REJECT,),
         guide="This value is a unique identifier tied to every product",
         reading="The first product in file order keeps the id; a line that repeats it word for word is merged.",
+        attributes=("product.id",),
     ),
     Rule(
         id="PRD-ADDRESS-REQUIRED",
         sentence="Neither 0 nor 1 says whether the product needs an address; this is told from whether one of its "
         "plans ships.",
         fix="Write 1 if customers need an address for this product, 0 if not.",
-        severities=(Severity.REPAIR,),
         guide="This value is a boolean value that indicates if the customer address is required for this product or "
         "not.",
         reading="The guide requires a value: a product that is shipped needs an address, any other does not.",
@@ -346,7 +342,6 @@ PRODUCTS = (
         id="PRD-DESCRIPTOR",
         sentence="The statement descriptor is longer than 22 characters.",
         fix="Shorten it, or it may be cut on bank statements.",
-        severities=(Severity.QUESTION,),
         guide="Name that will appear on your customer's bank statement.",
         reading="The guide gives no length; 22 characters are what card payments allow.",
     ),
@@ -354,7 +349,6 @@ PRODUCTS = (
         id="PRD-ACTIVE",
         sentence="Whether the product is active is neither 0 nor 1; it is taken as active.",
         fix="Write 1 for a product on offer, 0 for an archived one.",
-        severities=(Severity.QUESTION,),
         reading="The guide has this column in an example only, and does not describe it: a product is active unless "
         "it says otherwise.",
     ),
@@ -364,7 +358,6 @@ PLANS = (
         id="PLN-REQUIRED",
         sentence="The plan has no id, no name or no product.",
         fix="Fill in the cell.",
-        severities=(Severity.REJECT,),
         guide="Here's a list of the required information for all plan migrations:",
     ),
     Rule(
@@ -374,6 +367,7 @@ PLANS = (
         severities=(Severity.REJECT,),
         guide="The unique identifier previously used to refer to the plan (also known as rate code, promo code).",
         reading="The first plan in file order keeps the id; a line that repeats it word for word is merged.",
+        attributes=("plan.old_id",),
     ),
     Rule(
         id="PLN-PRODUCT",
@@ -382,12 +376,12 @@ PLANS = (
         severities=(Severity.REJECT,),
         guide="This value will be used to link the Plans file with the Products file, and to specifically reference "
         "the Product under which the Plan will be created.",
+        attributes=("plan.temporary_product_id",),
     ),
     Rule(
         id="PLN-AMOUNT",
         sentence="The amount is missing or not a whole number of cents.",
         fix="Write the price in cents, without a decimal point.",
-        severities=(Severity.REJECT,),
         guide="This value represents the unit amount in cents to be assigned as the plan price. Note: amounts should "
         "be represented as a whole integer if possible.",
         reading="A price is never guessed: readers are charged by it, and a decimal point may mean that it is not in "
@@ -397,7 +391,6 @@ PLANS = (
         id="PLN-CURRENCY",
         sentence="The currency is missing or not a three-letter currency code.",
         fix="Write the ISO 4217 code, such as cad, or set currency in extract.toml for plans that give none.",
-        severities=(Severity.REJECT,),
         guide="This value determines the plan currency that will be used to charge the client.",
         reading="The guide names no standard; its examples are ISO 4217 codes.",
     ),
@@ -405,7 +398,6 @@ PLANS = (
         id="PLN-BOOLEAN",
         sentence="This is neither 0 nor 1.",
         fix="Write 0 for no or 1 for yes.",
-        severities=(Severity.REJECT, Severity.REPAIR),
         guide="This boolean value determines whether the plan is on an auto-renewal cycle or not.",
         reading="Whether a plan renews decides who is charged again and is never guessed; a plan that does not say "
         "whether it is available online is taken not to be.",
@@ -414,7 +406,6 @@ PLANS = (
         id="PLN-INTERVAL",
         sentence="The interval is not 1 (day), 2 (week), 3 (month) or 4 (year).",
         fix="Write its number.",
-        severities=(Severity.REPAIR, Severity.REJECT),
         guide="The input is an integer which depends on the cycle: Day: 1 Week: 2 Month: 3 Year: 4",
         reading="The word itself (day, week, month, year) is understood, and its number used.",
     ),
@@ -422,14 +413,12 @@ PLANS = (
         id="PLN-INTERVAL-COUNT",
         sentence="The interval count is missing or not a whole number of 1 or more.",
         fix="Write how many intervals one billing cycle lasts.",
-        severities=(Severity.REJECT,),
         guide="This value is tied to the 'plan.interval' value and determines the billing cycle.",
     ),
     Rule(
         id="PLN-SHIPMENTS",
         sentence="The shipments per interval are missing or not a whole number of 0 or more.",
         fix="Write how many shipments an interval has, 0 for a digital plan.",
-        severities=(Severity.REPAIR, Severity.REJECT),
         guide="A digital plan that does not have any shipments associated with it, will typically be 0, whereas a "
         "print product, that has shipments associated with it, will have a value greater than 0.",
         reading="An empty cell is taken as 0, a digital plan; anything else that is no number leaves the plan behind.",
@@ -438,7 +427,6 @@ PLANS = (
         id="PLN-TYPE",
         sentence="The plan's type is not regular, membership or donation.",
         fix="Write one of the three.",
-        severities=(Severity.REPAIR, Severity.REJECT),
         guide="Standard subscription plans must take the value regular.",
         reading="An empty cell is taken as regular, the guide's standard; any other word leaves the plan behind.",
     ),
@@ -446,7 +434,6 @@ PLANS = (
         id="PLN-REVENUE",
         sentence="Revenue is recognised neither by time nor by shipments.",
         fix="Write time_based or shipment_based.",
-        severities=(Severity.REPAIR, Severity.REJECT),
         guide="The revenue recognition field will be used to specify whether the subscription-related revenue is "
         "being recognized on a time basis (seconds elapsed since subscription start) or a shipment basis (shipments "
         "delivered from subscription start).",
@@ -459,21 +446,18 @@ SUBSCRIPTIONS = (
         id="SUB-NOT-MIGRATED",
         sentence="The subscription is cancelled or expired; it is kept in the archive and not migrated.",
         fix="Nothing is to be done, unless the status is wrong.",
-        severities=(Severity.EXCLUDED,),
         guide="It is not possible to migrate any canceled or expired subscriptions.",
     ),
     Rule(
         id="SUB-PLAN",
         sentence="The subscription names no plan, or one that was not delivered.",
         fix="Deliver the plan, or correct its id here.",
-        severities=(Severity.REJECT,),
         guide="This value will be used to link the customers file with the plans file.",
     ),
     Rule(
         id="SUB-PERIOD-END",
         sentence="The end of the current period is missing or not a date.",
         fix="Write the date until which the subscription is invoiced.",
-        severities=(Severity.REJECT,),
         guide="End date of the current period that the subscription has been invoiced for. At the end of this period, "
         "a new invoice will be created.",
         reading="It may be missing where start_now is 1: the plan's interval then gives the end.",
@@ -482,7 +466,6 @@ SUBSCRIPTIONS = (
         id="SUB-EXPIRED",
         sentence="The subscription's period ended before the migration; it is kept in the archive.",
         fix="Nothing is to be done, unless the date is wrong.",
-        severities=(Severity.EXCLUDED,),
         guide="You cannot migrate the following data: 1. Expired subscriptions.",
         reading="An active subscription whose period has ended is an expired one, whatever its status says, unless "
         "is_expired or start_now asks for it; an unpaid one is migrated whatever its end.",
@@ -491,7 +474,6 @@ SUBSCRIPTIONS = (
         id="SUB-CANCEL",
         sentence="Neither 0 nor 1 says whether the subscription ends with its period; this is told from its plan.",
         fix="Write 1 if it ends with the period, 0 if it renews.",
-        severities=(Severity.REPAIR,),
         guide="This boolean value determines whether an active subscription will be cancelled at the end of the "
         "current period.",
         reading="The guide requires a value: a subscription renews where its plan does.",
@@ -503,12 +485,12 @@ SUBSCRIPTIONS = (
         severities=(Severity.QUESTION,),
         guide="0: Plan will not be cancelled at the end of the current period. The plan will auto-renew.",
         reading="The guide does not say which of the two prevails: the more particular one does.",
+        attributes=("subscription.cancel_at_period_end",),
     ),
     Rule(
         id="SUB-DATE",
         sentence="This is not a date in the column's format; the subscription is migrated without it.",
         fix="Correct the date.",
-        severities=(Severity.CLEAR,),
         guide="Date which sets the subscription on a suspension mode.",
         reading="Both dates are optional, so one that cannot be read is left out and does not hold up the "
         "subscription.",
@@ -517,7 +499,6 @@ SUBSCRIPTIONS = (
         id="SUB-BOOLEAN",
         sentence="This is not a yes or no; the subscription is migrated without it.",
         fix="Write 1 for yes or 0 for no.",
-        severities=(Severity.CLEAR,),
         guide="Boolean value that determines whether a shipment is deliverable.",
         reading="None of these columns must be filled, so a value that cannot be read is left out and does not hold "
         "up the subscription.",
@@ -526,14 +507,12 @@ SUBSCRIPTIONS = (
         id="SUB-START-AFTER-END",
         sentence="The subscription starts after its current period ends; both dates are kept.",
         fix="Say which date is right.",
-        severities=(Severity.QUESTION,),
         reading="The guide does not describe the start date: it is migrated as delivered.",
     ),
     Rule(
         id="SUB-SHIPMENTS",
         sentence="The shipments remaining are missing on a plan that ships, or not a whole number of 0 or more.",
         fix="Write how many shipments remain on the day of the migration.",
-        severities=(Severity.REJECT,),
         guide="Must be an integer. Required (could be skipped in case of digital products subscriptions).",
         reading="A subscription is digital where its plan does not ship.",
     ),
@@ -541,7 +520,6 @@ SUBSCRIPTIONS = (
         id="SUB-QUANTITY",
         sentence="The quantity is missing or not a whole number of 1 or more.",
         fix="Write how many copies, 1 in most cases.",
-        severities=(Severity.REPAIR, Severity.REJECT),
         guide="In most cases, this value should be set to 1. Must be an integer.",
         reading="An empty cell is taken as 1; anything else that is no such number leaves the subscription behind.",
     ),
@@ -549,14 +527,12 @@ SUBSCRIPTIONS = (
         id="SUB-COLLECTION",
         sentence="The collection method is neither charge_automatically nor send_invoice.",
         fix="Write one of the two.",
-        severities=(Severity.REJECT,),
         guide='This attribute only takes 2 possible values: 1. "charge_automatically". 2. "send_invoice".',
     ),
     Rule(
         id="SUB-STATUS",
         sentence="The service status is neither active nor unpaid.",
         fix="Write one of the two; unpaid means that the reader is invoiced or charged on the day of the migration.",
-        severities=(Severity.REJECT,),
         guide="This field only takes the following values: 1. Active. 2. Unpaid.",
         reading="It is never guessed, as it decides who is charged.",
     ),
@@ -564,7 +540,6 @@ SUBSCRIPTIONS = (
         id="SUB-TYPE",
         sentence="The subscription's type is not regular, admin or member.",
         fix="Write one of the three.",
-        severities=(Severity.REPAIR, Severity.REJECT),
         guide="This field indicates the subscription type: 1. A standard subscription plan, if so indicate regular. "
         "2. A membership group admin, if so indicate admin. 3. A membership group member, if so indicate member.",
         reading="An empty cell is taken as regular, unless the subscription names a membership group: then it may be "
@@ -578,12 +553,12 @@ SUBSCRIPTIONS = (
         guide="Unique subscription identifier.",
         reading="The first subscription in file order keeps the id; a line that repeats it word for word, for the "
         "same customer, is merged.",
+        attributes=("subscription.common_metadata.old_id",),
     ),
     Rule(
         id="SUB-OLD-ID-MISSING",
         sentence="A gift subscription has no id.",
         fix="Write the subscription's id: donor and recipient are joined by it.",
-        severities=(Severity.REJECT,),
         guide="This field is optional but in case of having gift subscriptions, it must be filled.",
     ),
     Rule(
@@ -594,6 +569,7 @@ SUBSCRIPTIONS = (
         guide="One customer, referred to as a subscribed user, with two or more active subscriptions.",
         reading="A reader may have two alike, so both are migrated; of unpaid ones the later stays behind, or the "
         "reader would be charged twice.",
+        attributes=("subscription.common_metadata.old_id",),
     ),
 )
 RELATIONS = (
@@ -603,6 +579,8 @@ RELATIONS = (
         fix="Deliver the customer, or correct the id here.",
         severities=(Severity.REJECT,),
         guide="Customers are the underlying object to which we associate subscriptions, payments, invoices, etc.",
+        attributes=("customer.old_provider_id",),
+        once_a_record=True,
     ),
     Rule(
         id="REL-SHIPPING",
@@ -613,6 +591,7 @@ RELATIONS = (
         "be required.",
         reading="Where the product needs an address and nothing is shipped, a billing address serves. Where ids tell a "
         "customer's addresses apart, a subscription has that of its record or of the id that it names, and no other.",
+        attributes=("subscription.common_metadata.temporary_plan_id",),
     ),
     Rule(
         id="REL-TAX-ADDRESS",
@@ -623,6 +602,7 @@ RELATIONS = (
         "of product nature.",
         reading="It holds where taxes is set in extract.toml, for customers who have a subscription: tax follows the "
         "billing address, which is found as for REL-SHIPPING.",
+        attributes=("subscription.common_metadata.temporary_plan_id",),
     ),
     Rule(
         id="REL-MEMBERSHIP-ADMIN",
@@ -631,6 +611,7 @@ RELATIONS = (
         severities=(Severity.REJECT,),
         guide="Note: Every unique membership group must have a single admin user.",
         reading="Who the admin is cannot be told, so the whole group stays behind.",
+        attributes=("subscription.common_metadata.membership",),
     ),
     Rule(
         id="REL-MEMBERSHIP-ID",
@@ -638,6 +619,7 @@ RELATIONS = (
         fix="Write the group's id.",
         severities=(Severity.REJECT,),
         guide="The unique membership identifier, as Pelcro would define each membership via this field.",
+        attributes=("subscription.common_metadata.membership",),
     ),
     Rule(
         id="REL-MEMBERSHIP-PLAN",
@@ -646,6 +628,7 @@ RELATIONS = (
         severities=(Severity.QUESTION,),
         guide="Membership/group plan must take the value membership.",
         reading="The guide does not say that members need such a plan: both are migrated as delivered.",
+        attributes=("subscription.common_metadata.temporary_plan_id",),
     ),
     Rule(
         id="REL-GIFT-DONOR",
@@ -654,6 +637,7 @@ RELATIONS = (
         severities=(Severity.REJECT,),
         guide="The donor subscription ID that will be used to tie a gift recipient subscription to a gift donor "
         "subscription.",
+        attributes=("subscription.common_metadata.gift_donor_subscription_id",),
     ),
     Rule(
         id="REL-GIFT-ONE-TO-ONE",
@@ -674,6 +658,7 @@ RELATIONS = (
         fix="Deliver the recipient's subscription, or take the gift donor mark away.",
         severities=(Severity.REJECT,),
         guide="every gift donor subscription should be related to one (and only one) gift recipient subscription",
+        attributes=("subscription.common_metadata.old_id",),
     ),
     Rule(
         id="REL-GIFT-PLAN",
@@ -682,6 +667,7 @@ RELATIONS = (
         severities=(Severity.REJECT,),
         guide="Donor and recipient subscriptions should share the same plan.",
         reading="The guide says should: a pair on two plans cannot be told from a wrong pair, so both stay behind.",
+        attributes=("subscription.common_metadata.temporary_plan_id",),
     ),
     Rule(
         id="REL-STRAY",
@@ -691,6 +677,11 @@ RELATIONS = (
         severities=(Severity.QUESTION,),
         guide="This value is only expected to be filled for gift recipient subscription records.",
         reading="The guide does not say what becomes of it: it is migrated as delivered.",
+        attributes=(
+            "subscription.common_metadata.membership",
+            "subscription.common_metadata.gift_donor_subscription_id",
+            "subscription.type",
+        ),
     ),
     Rule(
         id="REL-GIFT-BOTH",
@@ -698,6 +689,7 @@ RELATIONS = (
         fix="Take one of the two marks away.",
         severities=(Severity.REJECT,),
         reading="The guide has no subscription that is both: a pair has two sides, and which this is cannot be told.",
+        attributes=("subscription.common_metadata.is_gift_recipient",),
     ),
     Rule(
         id="REL-CLOSURE",
@@ -721,7 +713,33 @@ SECTIONS: dict[str, tuple[Rule, ...]] = {
     "Relations": RELATIONS,
 }
 RULES: dict[str, Rule] = {rule.id: rule for section in SECTIONS.values() for rule in section}
-#: A rule's place in the catalogue.
-ORDER: dict[str, int] = {rule: place for place, rule in enumerate(RULES)}
+#: A rule's rank in the catalogue.
+ORDER: dict[str, int] = {rule: rank for rank, rule in enumerate(RULES)}
+
+
+def _declared(rule: str) -> list[tuple[Attribute, Breach]]:
+    """Where the spec says what one record breaks."""
+    return [each for table in TABLES for each in table.breaches if each[1].rule == rule]
+
+
+def severities(rule: str) -> tuple[Severity, ...]:
+    """What a finding of a rule can be; nothing where it makes none."""
+    return RULES[rule].severities or tuple(dict.fromkeys(breach.severity for _, breach in _declared(rule)))
+
+
+def attributes(rule: str) -> tuple[str, ...]:
+    """The columns that a rule concerns, in the templates' order."""
+    declared = [name for attribute, breach in _declared(rule) for name in (*breach.clears, attribute.name)]
+    return RULES[rule].attributes or tuple(dict.fromkeys(declared))
+
+
+def constants(rule: str) -> dict[str, str]:
+    """What is the same in each of a rule's findings: ``rule``, and ``severity``, ``attribute`` and ``object`` where they are."""
+    named = attributes(rule)
+    objects = {TABLE_OF[name].object for name in named if name in TABLE_OF} or {RULES[rule].object}
+    choices = {"severity": severities(rule), "attribute": named, "object": tuple(objects)}
+    return {"rule": rule} | {name: each[0] for name, each in choices.items() if len(each) == 1 and each[0]}
+
+
 #: Exclusions come first: an excluded object is judged by nothing else.
-EXCLUSIONS = tuple(rule.id for rule in RULES.values() if rule.severities == (Severity.EXCLUDED,))
+EXCLUSIONS = tuple(rule for rule in RULES if severities(rule) == (Severity.EXCLUDED,))

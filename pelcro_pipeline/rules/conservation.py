@@ -22,8 +22,8 @@ def fates(connection: duckdb.DuckDBPyConnection, reading: Reading) -> pd.DataFra
         )
         SELECT if(object = '', 'blank record', replace(object, '_', ' ')) AS object, coalesce(received, 0) AS received,
             {", ".join(f"coalesce({disposition}, 0) AS {disposition}" for disposition in DISPOSITIONS)}
-        FROM received FULL JOIN fate_count USING (object) LEFT JOIN object_order USING (object)
-        ORDER BY place NULLS LAST"""
+        FROM received FULL JOIN fate_count USING (object) LEFT JOIN object_rank USING (object)
+        ORDER BY rank NULLS LAST"""
     ).df()
 
 
@@ -57,7 +57,10 @@ def _received(reading: Reading) -> str:
 
     Counted where the records were read, and not from the ledger that it is held against.
     """
-    counts = [f"SELECT {literal(table.object)} AS object, count(*) AS received FROM {table.object}" for table in TABLES]
+    counts = [
+        f"SELECT {literal(table.object)} AS object, count(*) AS received FROM converted_{table.object}"
+        for table in TABLES
+    ]
     counts.append("SELECT '', count(*) FROM places WHERE blank")
     for file in reading.files:
         if file.set_aside is not None:

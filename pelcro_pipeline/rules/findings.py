@@ -43,7 +43,7 @@ def create_findings(
     """
     rules = ", ".join(f"({literal(rule.id)}, {literal(rule.sentence)}, {literal(rule.fix)})" for rule in RULES.values())
     keys = "\nUNION ALL\n".join(
-        f"SELECT record, {literal(table.object)} AS object, {key(table)} AS key FROM {table.object} "
+        f"SELECT record, {literal(table.object)} AS object, {key(table)} AS key FROM converted_{table.object} "
         f"SEMI JOIN mentioned USING (record)"
         for table in TABLES
     )
@@ -52,8 +52,8 @@ def create_findings(
         f"CREATE OR REPLACE TEMP TABLE absent_column AS {_absent_columns(reading)}",
         # A repair that holds for a whole file is one finding with the count of records.
         """CREATE OR REPLACE TEMP TABLE single AS
-            SELECT found.* FROM found ANTI JOIN absent_column
-            ON severity = 'repair' AND absent_column.attribute = found.attribute AND absent_column.file = file_of(found.record)""",
+            SELECT violation.* FROM violation ANTI JOIN absent_column
+            ON severity = 'repair' AND absent_column.attribute = violation.attribute AND absent_column.file = file_of(violation.record)""",
         """CREATE OR REPLACE TEMP TABLE mentioned AS
             SELECT DISTINCT record FROM (SELECT record FROM single UNION ALL SELECT related FROM single)
             WHERE record IS NOT NULL""",
@@ -104,13 +104,13 @@ def _of_whole_files(reading: Reading) -> list[str]:
         statements += _absent_repairs(file, at)
         statements += _ragged(file)
         statements.append(
-            f"""SELECT {at}, object, found.attribute, rule, severity,
+            f"""SELECT {at}, object, violation.attribute, rule, severity,
                 if(min(result) = max(result), min(result), NULL) AS result,
                 any_value(message) || {_absent("count(*)")} AS message,
                 any_value(fix) AS fix
-            FROM found JOIN wording USING (rule)
-            JOIN absent_column ON severity = 'repair' AND absent_column.attribute = found.attribute
-                AND absent_column.file = file_of(found.record)
+            FROM violation JOIN wording USING (rule)
+            JOIN absent_column ON severity = 'repair' AND absent_column.attribute = violation.attribute
+                AND absent_column.file = file_of(violation.record)
             WHERE absent_column.file = {file.ordinal} GROUP BY ALL"""
         )
     return statements
@@ -132,7 +132,9 @@ def _absent_repairs(file: DeliveredFile, at: str) -> list[str]:
     """What the spec infers for a column that the file lacks."""
     statements = []
     for object_ in file.objects:
-        view = "judged_subscription" if object_ == "subscription" else object_
+        source = f"converted_{object_}"
+        if object_ == "subscription":
+            source += " SEMI JOIN judged_subscription USING (record)"
         for attribute in BY_OBJECT[object_].attributes:
             for breach in attribute.breaches:
                 if absent(file, attribute, breach) and not breach.told_by_relations:
@@ -144,7 +146,7 @@ def _absent_repairs(file: DeliveredFile, at: str) -> list[str]:
                             message || {_absent("records")} AS message, fix
                         FROM wording, (
                             SELECT count(*) AS records, if(min({value}) = max({value}), min({value}), NULL) AS result
-                            FROM {view} WHERE file_of(record) = {file.ordinal} AND {concerned})
+                            FROM {source} WHERE file_of(record) = {file.ordinal} AND {concerned})
                         WHERE rule = {literal(breach.rule)} AND records > 0"""
                     )
     return statements
@@ -167,7 +169,7 @@ def _unproven(reading: Reading, password_samples: Mapping[str, int]) -> str:
         FROM (
             SELECT "customer.common_metadata.password_encryption" AS scheme, count(*) AS passwords,
                 string_agg(DISTINCT {kind}, ', ' ORDER BY {kind}) AS kinds
-            FROM customer_in_use WHERE "customer.password" IS NOT NULL AND scheme IS NOT NULL GROUP BY scheme
+            FROM golden_record WHERE "customer.password" IS NOT NULL AND scheme IS NOT NULL GROUP BY scheme
         )
         LEFT JOIN (VALUES {samples}) sample(scheme, verified) USING (scheme)
         JOIN wording ON rule = 'CUS-PASSWORD-UNPROVEN'
@@ -190,9 +192,9 @@ def write(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     connection.execute(
         f"""COPY (
         SELECT {", ".join(f"findings.{name}" for name in COLUMNS)}
-        FROM findings LEFT JOIN object_order ON object_order.object = findings.object
-        LEFT JOIN rule_order ON rule_order.rule = findings.rule
-        ORDER BY file_of(findings.record), findings.line NULLS FIRST, object_order.place, rule_order.place,
+        FROM findings LEFT JOIN object_rank ON object_rank.object = findings.object
+        LEFT JOIN rule_rank ON rule_rank.rule = findings.rule
+        ORDER BY file_of(findings.record), findings.line NULLS FIRST, object_rank.rank, rule_rank.rank,
             findings.attribute, findings.value, findings.related, findings.result, findings.message
         ) TO {literal(str(path))} (FORMAT parquet)"""
     )

@@ -1,6 +1,6 @@
 """The error catalogue: every rule on one page, for who meets its id in findings.csv.
 
-The words are the catalogue's, the columns what the spec and the queries declare: nothing is said
+The words are the catalogue's, the columns what the spec declares beside it: nothing is said
 here a second time. Each rule is a heading, so that its id in small letters is its anchor.
 """
 
@@ -10,16 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pelcro_pipeline.delivery.reading import INDISPENSABLE
-from pelcro_pipeline.rules import relations
-from pelcro_pipeline.rules.catalogue import RULES, SECTIONS, Rule
-from pelcro_pipeline.rules.judgement import FIELD_QUERIES
-from pelcro_pipeline.spec import BY_OBJECT, TABLES, dictionary
+from pelcro_pipeline.rules import catalogue
+from pelcro_pipeline.rules.catalogue import SECTIONS, Rule
+from pelcro_pipeline.spec import BY_OBJECT, dictionary
 from pelcro_pipeline.spec.model import Severity
 
 COMMAND = "python -m pelcro_pipeline.rules.handbook"
-
-#: Every query that tells a rule, whatever an extract's settings leave out.
-QUERIES = (*FIELD_QUERIES, *relations.queries(taxes=True, linked=True, address_ids=()))
 
 MEANINGS = {
     Severity.REJECT: "The object is not migrated. It is kept in the archive.",
@@ -56,29 +52,16 @@ def anchor(heading: str) -> str:
 
 def attributes(rule: str) -> tuple[str, ...]:
     """The columns that a rule concerns, as far as they can be named, in the templates' order."""
-    return declared(rule) or RULES[rule].attributes
-
-
-def declared(rule: str) -> tuple[str, ...]:
-    """The columns that the spec, a query or the reading of files declares for a rule."""
-    names = [
-        name
-        for table in TABLES
-        for attribute, breach in table.breaches
-        if breach.rule == rule
-        for name in (*breach.clears, attribute.name)
-    ]
-    names += [query.attribute for query in QUERIES if query.rule == rule and query.attribute]
     if rule == "FILE-MISSING":
-        names += [name for needed in INDISPENSABLE.values() for name in needed]
-    return tuple(dict.fromkeys(names))
+        return tuple(name for needed in INDISPENSABLE.values() for name in needed)
+    return catalogue.attributes(rule)
 
 
 def _entry(rule: Rule) -> Iterator[str]:
     yield f"### {rule.id}"
     yield rule.sentence
     lines = {
-        "Severity": ", ".join(f"`{severity}`" for severity in rule.severities),
+        "Severity": ", ".join(f"`{severity}`" for severity in catalogue.severities(rule.id)),
         "Effect": rule.effect,
         "What to do": rule.fix,
         "Columns": _columns(rule),
@@ -92,8 +75,7 @@ def _columns(rule: Rule) -> str:
     named = attributes(rule.id)
     if named:
         return ", ".join(f"`{name}`" for name in named)
-    objects = [query.object for query in QUERIES if query.rule == rule.id and query.object]
-    return f"any that begins with `{BY_OBJECT[objects[0]].prefix}`" if objects else ""
+    return f"any that begins with `{BY_OBJECT[rule.object].prefix}`" if rule.object else ""
 
 
 def _severities() -> str:

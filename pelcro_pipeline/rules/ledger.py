@@ -29,7 +29,7 @@ def create_ledger(connection: duckdb.DuckDBPyConnection, reading: Reading) -> No
     for statement in (
         """CREATE OR REPLACE TEMP TABLE fate_cause AS
             SELECT record, object, cause_record AS other, cause_object AS other_object, cause_rule AS other_rule
-            FROM fallen WHERE rule = 'REL-CLOSURE'
+            FROM not_migrated WHERE rule = 'REL-CLOSURE'
             UNION ALL SELECT record, object, into_record, object, NULL FROM merged""",
         """CREATE OR REPLACE TEMP TABLE other_place AS
             SELECT places.* FROM places SEMI JOIN fate_cause ON fate_cause.other = places.record""",
@@ -40,7 +40,7 @@ def create_ledger(connection: duckdb.DuckDBPyConnection, reading: Reading) -> No
                         other_rule || ' on ' || replace(other_object, '_', ' ') || ' at ' || file || ':' || line) AS detail
                 FROM fate_cause JOIN other_place ON other_place.record = fate_cause.other
             )
-            SELECT record, object, disposition, rule, detail FROM fallen LEFT JOIN told USING (record, object)
+            SELECT record, object, disposition, rule, detail FROM not_migrated LEFT JOIN told USING (record, object)
             UNION ALL
             SELECT record, object, 'merged', NULL, detail FROM merged JOIN told USING (record, object)""",
         f"CREATE OR REPLACE TEMP VIEW ledger AS {_fates(reading)}",
@@ -50,9 +50,9 @@ def create_ledger(connection: duckdb.DuckDBPyConnection, reading: Reading) -> No
 
 def _fates(reading: Reading) -> str:
     objects = "\nUNION ALL\n".join(
-        f"""SELECT {table.object}.record, {literal(table.object)} AS object, {place} AS object_place, {key(table)} AS key,
+        f"""SELECT record, {literal(table.object)} AS object, {place} AS object_place, {key(table)} AS key,
             coalesce(fate.disposition, 'prepared') AS disposition, fate.rule, fate.detail
-        FROM {table.object} LEFT JOIN (FROM fate WHERE object = {literal(table.object)}) fate USING (record)"""
+        FROM converted_{table.object} LEFT JOIN (FROM fate WHERE object = {literal(table.object)}) fate USING (record)"""
         for place, table in enumerate(TABLES)
     )
     fates = [

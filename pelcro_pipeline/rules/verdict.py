@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -10,30 +11,45 @@ from pelcro_pipeline import seal, spec
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.delivery.reading import Reading
 from pelcro_pipeline.delivery.records import file_line
+from pelcro_pipeline.engine.relations import make
 from pelcro_pipeline.errors import RefusedError
-from pelcro_pipeline.rules import in_use
-from pelcro_pipeline.rules.judgement import FIELD_QUERIES
+from pelcro_pipeline.rules import catalogue, columns, judgement
 from pelcro_pipeline.spec.model import Severity
 from pelcro_pipeline.spec.sql import literal
 
-#: The rules by which other records infer or clear a value. Whether a customer is imported alone (CUS-IMPORT-ONLY)
+#: The rules by which other records impute or clear a value. Whether a customer is imported alone (CUS-IMPORT-ONLY)
 #: is known only when all else is prepared.
 _AMENDING = (
     {breach.rule for table in spec.TABLES for _, breach in table.breaches if breach.told_by_relations}
-    | {query.rule for query in FIELD_QUERIES if query.severity is Severity.CLEAR}
+    | {rule for rule in judgement.RECORD_RULES if catalogue.severities(rule) == (Severity.CLEAR,)}
 ) - {"CUS-IMPORT-ONLY"}
-#: Each by the query that gives it once ``judgement`` and ``ledger`` have run.
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is handed on by the name of its relation, and the record that names a row where it is not as it was."""
+
+    query: str
+    record: str = "record"
+
+
+#: What is handed on, once ``judgement`` and ``ledger`` have run.
 TABLES = {
     # Objects that are not prepared: rejected, excluded or merged.
-    "fate": "FROM fate",
+    "fate": Table("FROM fate"),
     # Which record's object a merged one went into.
-    "merged": "FROM merged",
-    # Values that other records inferred or cleared; a filled customer is in ``repeated_in_use``.
-    "amendment": f"""
-        SELECT coalesce(owner, record) AS record, object, attribute, result FROM found
-        WHERE severity IN ('repair', 'clear') AND rule IN ({", ".join(map(literal, sorted(_AMENDING)))})""",
-    "repeated_customer": "FROM repeated_customer",
-    "repeated_in_use": "FROM repeated_in_use",
+    "merged": Table("FROM merged"),
+    # Values that other records imputed or cleared; a filled customer is in ``repeated_golden_record``.
+    "amendment": Table(
+        f"""SELECT coalesce(owner, record) AS record, object, attribute, result FROM violation
+        WHERE severity IN ('repair', 'clear') AND rule IN ({", ".join(map(literal, sorted(_AMENDING)))})"""
+    ),
+    "repeated_customer": Table("FROM repeated_customer", "first_record"),
+    "repeated_golden_record": Table("FROM repeated_golden_record"),
+    "first_plan": Table("FROM first_plan", "plan_record"),
+    "first_product": Table("FROM first_product", "product_record"),
+    "customer_address": Table("FROM customer_address", "coalesce(billing, shipping)"),
+    "subscription_address": Table("FROM subscription_address", "subscription"),
 }
 
 
@@ -44,10 +60,9 @@ def parquet(folder: Path, name: str) -> Path:
 
 def save(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Write the verdict's tables into ``folder``."""
-    for name, query in TABLES.items():
-        connection.execute(f"COPY ({query}) TO {literal(str(parquet(folder, name)))} (FORMAT parquet)")
-        key = "first_record" if name == "repeated_customer" else "record"
-        seal.put(connection, *_sealed(folder, name), key)
+    for name, table in TABLES.items():
+        connection.execute(f"COPY ({table.query}) TO {literal(str(parquet(folder, name)))} (FORMAT parquet)")
+        seal.put(connection, *_sealed(folder, name), table.record)
 
 
 def verify(connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: Path, folder: Path) -> None:
@@ -77,11 +92,11 @@ def _named(connection: duckdb.DuckDBPyConnection, reading: Reading, record: int)
 
 
 def open_on(connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: Path, folder: Path) -> None:
-    """Views of the converted objects, ``customer_in_use`` and the verdict's tables."""
+    """Views of the converted objects, of the golden records and of the verdict's tables."""
     tables.create_views(connection, reading, conversion)
     for name in TABLES:
         connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {name} AS FROM read_parquet({literal(str(parquet(folder, name)))})"
         )
-    connection.execute(in_use.customer_values(reading))
-    connection.execute(in_use.CUSTOMERS_IN_USE)
+    relations = judgement.FILES | columns.relations(reading)
+    make(connection, (relations[name] for name in ("customer_value", *judgement.GOLDEN)))

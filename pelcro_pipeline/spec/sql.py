@@ -28,6 +28,7 @@ from pelcro_pipeline.spec.model import (
 _LONGEST_IN_LIST = 8
 
 _SHARED_MACROS = (
+    """CREATE OR REPLACE MACRO ships(shipments) AS coalesce(try_cast(shipments AS BIGINT) > 0, false)""",
     """CREATE OR REPLACE MACRO said(trimmed) AS
         CASE WHEN lower(trimmed) IN ('', 'empty', '''empty''') THEN NULL ELSE trimmed END""",
     # Most cells are tidy: one test spares them the trimming, at a third of its cost over 61 columns.

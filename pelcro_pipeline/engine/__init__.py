@@ -1,0 +1,1 @@
+"""DuckDB as the steps use it."""

@@ -1,0 +1,256 @@
+"""The relations whose columns come from the spec and from what an extract carries beside it."""
+
+from __future__ import annotations
+
+from pelcro_pipeline.conversion import tables
+from pelcro_pipeline.conversion.select import agrees, breached_attributes, repeated_of
+from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.engine.relations import Relation
+from pelcro_pipeline.rules import catalogue
+from pelcro_pipeline.spec import (
+    ADDRESS_IDS,
+    ADDRESSES,
+    CUSTOMER_ID,
+    CUSTOMERS,
+    PLANS,
+    PRODUCTS,
+    SUBSCRIPTIONS,
+    TABLES,
+    sql,
+)
+from pelcro_pipeline.spec.model import Severity, Table
+from pelcro_pipeline.spec.sql import literal, quoted
+
+_CANCEL = "subscription.cancel_at_period_end"
+#: Whether it ends with its period, by itself or else by its plan (SUB-CANCEL).
+_CANCELS = f"""if({quoted(_CANCEL)} IN ('0', '1'), {quoted(_CANCEL)},
+    CASE first_plan.auto_renew WHEN true THEN '0' WHEN false THEN '1' END)"""
+
+
+def relations(reading: Reading) -> dict[str, Relation]:
+    """Each by its name."""
+    rendered = (
+        _rule_rank(),
+        _object_rank(),
+        _customer_value(reading),
+        _golden_customer(reading),
+        _excluded(),
+        _repeat(reading),
+        _same_subscription(reading),
+        _violation(reading),
+        _address(),
+        _type_with_ids(reading),
+    )
+    return {relation.name: relation for relation in rendered}
+
+
+def _rule_rank() -> Relation:
+    rows = ", ".join(f"({literal(rule)}, {rank})" for rule, rank in catalogue.ORDER.items())
+    return Relation(
+        "rule_rank", "The catalogue's order of rules.", (), f"FROM (VALUES {rows}) AS rules(rule, rank)", True
+    )
+
+
+def _object_rank() -> Relation:
+    rows = ", ".join(f"({literal(table.object)}, {rank})" for rank, table in enumerate(TABLES))
+    return Relation(
+        "object_rank", "The guide's order of objects.", (), f"FROM (VALUES {rows}) AS objects(object, rank)", True
+    )
+
+
+def _customer_value(reading: Reading) -> Relation:
+    known = {attribute.name: attribute for attribute in CUSTOMERS.attributes}
+    values = ", ".join(
+        f"{sql.standing(CUSTOMERS, known[name], {}) if name in known else quoted(name)} AS {quoted(name)}"
+        for name in tables.columns(reading, CUSTOMERS)
+        if name != CUSTOMER_ID
+    )
+    return Relation(
+        "customer_value",
+        "What each record says of its customer; one that contradicts itself does not speak for it.",
+        ("converted_customer",),
+        f"SELECT record, customer, {values} FROM converted_customer WHERE {agrees(CUSTOMERS)}",
+    )
+
+
+def _golden_customer(reading: Reading) -> Relation:
+    names = [name for name in tables.columns(reading, CUSTOMERS) if name != CUSTOMER_ID]
+    return Relation(
+        "golden_customer",
+        "Golden records by short names.",
+        ("golden_record",),
+        f"SELECT record, customer, {tables.short(CUSTOMERS, names)} FROM golden_record",
+    )
+
+
+def _excluded() -> Relation:
+    bits = {
+        breach.rule: 1 << bit
+        for bit, (_, breach) in enumerate(SUBSCRIPTIONS.breaches)
+        if breach.severity is Severity.EXCLUDED
+    }
+    by_bit = " ".join(
+        f"WHEN breaches & {bits[rule]} <> 0 THEN {literal(rule)}" for rule in catalogue.EXCLUSIONS if rule in bits
+    )
+    return Relation(
+        "excluded",
+        "Subscriptions that stay behind by what they or their customer say, judged by nothing else.",
+        ("converted_subscription", "golden_customer"),
+        f"""WITH import_only AS (SELECT customer FROM golden_customer WHERE import_only_the_customer)
+        SELECT record, 'CUS-IMPORT-ONLY-SUB' AS rule FROM converted_subscription SEMI JOIN import_only USING (customer)
+        UNION ALL
+        SELECT record, CASE {by_bit} END FROM converted_subscription ANTI JOIN import_only USING (customer)
+        WHERE breaches & {sql.mask(SUBSCRIPTIONS, Severity.EXCLUDED)} <> 0""",
+        stored=True,
+    )
+
+
+_JUDGED = "(FROM converted_subscription SEMI JOIN judged_subscription USING (record))"
+
+
+def _repeat(reading: Reading) -> Relation:
+    repeats = (
+        _repeats(reading, PRODUCTS, "converted_product", '"product.id"'),
+        _repeats(reading, PLANS, "converted_plan", '"plan.old_id"'),
+        _repeats(reading, SUBSCRIPTIONS, _JUDGED, '"subscription.common_metadata.old_id"', "customer"),
+    )
+    return Relation(
+        "repeat",
+        "Records with an id that an earlier one has, and whether they say the same.",
+        ("converted_product", "converted_plan", "converted_subscription", "judged_subscription"),
+        "\nUNION ALL\n".join(repeats),
+        stored=True,
+    )
+
+
+def _repeats(reading: Reading, table: Table, source: str, key: str, *beside: str) -> str:
+    names = [*tables.columns(reading, table), *beside]
+    equal = " AND ".join(f"later.{quoted(name)} IS NOT DISTINCT FROM first.{quoted(name)}" for name in names)
+    return f"""
+        SELECT * FROM (
+            WITH judged AS (FROM {source} WHERE {agrees(table)}), first_of AS (
+                SELECT {key} AS key, min(record) AS first_record FROM judged
+                WHERE {key} IS NOT NULL GROUP BY key HAVING count(*) > 1
+            ), rows AS (
+                SELECT judged.*, key, first_record FROM judged JOIN first_of ON {key} = first_of.key
+            )
+            SELECT {literal(table.object)} AS object, later.record, later.key, later.first_record, {equal} AS equal
+            FROM rows later JOIN rows first ON later.first_record = first.record
+            WHERE later.record <> later.first_record
+        )"""
+
+
+def _same_subscription(reading: Reading) -> Relation:
+    names = [*(attribute.name for attribute in SUBSCRIPTIONS.attributes), *reading.metadata[SUBSCRIPTIONS.object]]
+    content = ", ".join(_CANCELS if name == _CANCEL else quoted(name) for name in names)
+    return Relation(
+        "same_subscription",
+        "Subscriptions without an id that say the same as an earlier one of their customer.",
+        ("judged_subscription", "converted_subscription", "first_plan"),
+        f"""WITH several AS (
+            SELECT customer FROM judged_subscription WHERE old_id IS NULL GROUP BY customer HAVING count(*) > 1
+        ), judged AS (
+            FROM converted_subscription SEMI JOIN (FROM judged_subscription WHERE old_id IS NULL AND agrees) rows USING (record)
+            SEMI JOIN several USING (customer)
+        )
+        SELECT record, first_value(record) OVER same AS first_record,
+            "subscription.common_metadata.service_status" AS status
+        FROM judged
+        LEFT JOIN first_plan ON first_plan.old_id = "subscription.common_metadata.temporary_plan_id"
+        WINDOW same AS (PARTITION BY customer, {content} ORDER BY record)
+        QUALIFY record <> first_record""",
+        stored=True,
+    )
+
+
+def _violation(reading: Reading) -> Relation:
+    none = """SELECT NULL::BIGINT AS record, NULL::BIGINT AS owner, NULL::VARCHAR AS object, NULL::VARCHAR AS attribute,
+            NULL::VARCHAR AS rule, NULL::VARCHAR AS severity, NULL::VARCHAR AS value, NULL::VARCHAR AS result,
+            NULL::BIGINT AS related
+        WHERE false"""
+    return Relation(
+        "violation",
+        "What breaks a rule: first what each record tells by itself, then what the rules between records find.",
+        ("judged_subscription", *(f"converted_{table.object}" for table in TABLES)),
+        "\nUNION ALL BY NAME\n".join([none, *(_of_records(reading, table) for table in TABLES)]),
+        stored=True,
+    )
+
+
+def _of_records(reading: Reading, table: Table) -> str:
+    source = _JUDGED if table is SUBSCRIPTIONS else f"converted_{table.object}"
+    return f"""SELECT record, {literal(table.object)} AS object, attribute, rule, severity,
+            delivered[cell] AS value, if(imputes, results[cell], NULL) AS result
+        FROM (SELECT record, breaches, delivered, results FROM {source} WHERE breaches <> 0) breached
+        JOIN (VALUES {_bits(reading, table)}) bit(mask, file, cell, attribute, rule, severity, imputes)
+            ON breaches & mask <> 0 AND coalesce(file = file_of(record), true)"""
+
+
+def _bits(reading: Reading, table: Table) -> str:
+    """SQL rows of a table's breaches: its own for every file, a repeated header's for its file."""
+    shown = [attribute.name for attribute in breached_attributes(table)]
+    rows = [
+        (
+            1 << bit,
+            "NULL",
+            shown.index(attribute.name) + 1,
+            literal(attribute.name),
+            literal(breach.rule),
+            literal(breach.severity),
+            breach.severity is Severity.REPAIR or breach.value is not None,
+        )
+        for bit, (attribute, breach) in enumerate(table.breaches)
+        if breach.severity is not Severity.EXCLUDED
+    ]
+    for file in reading.holding(table.object):
+        rows += [
+            (
+                1 << (len(table.breaches) + index),
+                file.ordinal,
+                len(shown) + index + 1,
+                literal(name),
+                "'FILE-DUPLICATE-HEADER'",
+                literal(Severity.REJECT),
+                False,
+            )
+            for index, name in enumerate(repeated_of(file, table))
+        ]
+    return ", ".join(
+        f"({mask}::UBIGINT, {file}::BIGINT, {cell}, {attribute}, {rule}, {severity}, {imputes})"
+        for mask, file, cell, attribute, rule, severity, imputes in rows
+    )
+
+
+def _address() -> Relation:
+    def of(table: Table) -> str:
+        values = {
+            tables.short_name(table, attribute.name): sql.standing(table, attribute, {})
+            for attribute in table.attributes
+        }
+        content = ", ".join(f"{quoted(name)}: {value}" for name, value in values.items())
+        return f"""SELECT record, customer, {literal(table.object)} AS object,
+            {literal(table.object.removesuffix("_address"))} AS type, {quoted(ADDRESS_IDS[table.object].name)} AS address_id,
+            {{{content}}} AS content
+        FROM converted_{table.object}"""
+
+    return Relation(
+        "address",
+        "Addresses of both types, what stands of each as one value.",
+        tuple(f"converted_{table.object}" for table in ADDRESSES),
+        "\nUNION ALL\n".join(map(of, ADDRESSES)),
+    )
+
+
+def _type_with_ids(reading: Reading) -> Relation:
+    types = [
+        object_.removesuffix("_address")
+        for object_, attribute in ADDRESS_IDS.items()
+        if attribute.name in reading.address_ids
+    ]
+    return Relation(
+        "type_with_ids",
+        "The types of address that the delivery tells apart by ids.",
+        (),
+        f"SELECT unnest([{', '.join(map(literal, types))}]::VARCHAR[]) AS type",
+        stored=True,
+    )

@@ -1,0 +1,7 @@
+-- A later record of a customer says otherwise than the first that says anything.
+-- view of: repeated_cell, first_filled
+SELECT cell.record, cell.attribute, cell.value, first_filled.value AS result, first_filled.record AS related
+FROM repeated_cell AS cell
+JOIN first_filled USING (customer, attribute)
+WHERE cell.record > first_filled.record AND cell.value <> first_filled.value
+    AND attribute <> 'customer.common_metadata.import_only_the_customer'

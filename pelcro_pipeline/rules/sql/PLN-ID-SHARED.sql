@@ -1,0 +1,3 @@
+-- An earlier plan has this id and says something else.
+-- view of: repeat
+SELECT record, key AS value, first_record AS related FROM repeat WHERE object = 'plan' AND NOT equal
