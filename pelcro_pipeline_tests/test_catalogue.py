@@ -37,7 +37,7 @@ BOOK = {
         SUB-OLD-ID-MISSING SUB-DUPLICATE""",
     "Relations": """
         REL-CUSTOMER REL-SHIPPING REL-TAX-ADDRESS REL-MEMBERSHIP-ADMIN REL-MEMBERSHIP-ID REL-MEMBERSHIP-PLAN
-        REL-GIFT-DONOR REL-GIFT-ONE-TO-ONE REL-GIFT-ALONE REL-GIFT-PLAN REL-STRAY REL-GIFT-BOTH REL-CLOSURE""",
+        REL-GIFT-DONOR REL-GIFT-ONE-TO-ONE REL-GIFT-ALONE REL-GIFT-PLAN REL-STRAY REL-GIFT-SELF REL-GIFT-BOTH REL-CLOSURE""",
 }
 IDS = [rule for section in BOOK.values() for rule in section.split()]
 #: Rules that make no finding: they stop the run, stand in the ledger alone, or let something be.

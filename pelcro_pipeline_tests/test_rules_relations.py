@@ -144,6 +144,16 @@ CASES = [
         ],
     ),
     Case(
+        "REL-GIFT-SELF",
+        [gift(1, 2)[0], reader(1, {RECIPIENT: "1", DONOR_ID: "S1", OLD_ID: "S2"})],
+        gift(3, 4),
+        [found(3, DONOR_ID, "REL-GIFT-SELF question")],
+        [
+            "customers.csv:3 customer: merged",
+            *(f"customers.csv:3 {each}_address: merged" for each in ("billing", "shipping")),
+        ],
+    ),
+    Case(
         "REL-GIFT-BOTH",
         [gift(1, 2)[0], gift(1, 2)[1] | {DONOR: "1"}, gift(2, 3)[1]],
         gift(4, 5),

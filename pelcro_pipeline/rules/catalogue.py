@@ -684,6 +684,14 @@ RELATIONS = (
         ),
     ),
     Rule(
+        id="REL-GIFT-SELF",
+        sentence="Donor and recipient of the gift are one customer.",
+        fix="Say who receives the gift, or take the gift marks away.",
+        severities=(Severity.QUESTION,),
+        reading="The guide does not speak of it: a reader who gives to themselves most probably stands for another one.",
+        attributes=("subscription.common_metadata.gift_donor_subscription_id",),
+    ),
+    Rule(
         id="REL-GIFT-BOTH",
         sentence="The subscription is marked as donor and as recipient of a gift.",
         fix="Take one of the two marks away.",
