@@ -18,13 +18,13 @@ from pelcro_pipeline.delivery.cards import refuse_card_numbers
 from pelcro_pipeline.delivery.reading import Reading
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.prepared import archive as archiving
-from pelcro_pipeline.prepared import files
 from pelcro_pipeline.prepared import tables as prepared_tables
+from pelcro_pipeline.prepared import write as prepared_write
+from pelcro_pipeline.prepared.files import PreparedFiles
 from pelcro_pipeline.review import statistics
 from pelcro_pipeline.rules import findings, judgement, ledger, verdict
 from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.target import database
-from pelcro_pipeline.target.database import PreparedFiles
 from pelcro_pipeline.workspace import ExtractPaths
 
 
@@ -119,7 +119,7 @@ def prepare(extract: OpenedExtract) -> dict[str, int]:
     settings = extract.reading.settings
     prepared_tables.create_views(extract.connection, extract.reading, settings)
     with writing.whole_folder(extract.paths.prepared) as folder, writing.whole_folder(extract.paths.seals) as seals:
-        records = files.write(extract.connection, extract.reading, settings, folder)
+        records = prepared_write.write(extract.connection, extract.reading, settings, folder)
         PreparedFiles(folder, settings, seals).seal_up(extract.connection)
     return records
 

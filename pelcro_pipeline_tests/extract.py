@@ -25,11 +25,11 @@ from pelcro_pipeline.conversion import sample
 from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.prepared import tables as prepared_tables
+from pelcro_pipeline.prepared.files import PreparedFiles
 from pelcro_pipeline.rules import conservation, verdict
 from pelcro_pipeline.spec import CUSTOMERS, TABLES, TEMPLATES, schema, sql
 from pelcro_pipeline.spec.headers import template
 from pelcro_pipeline.spec.sql import literal
-from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import ExtractPaths
 
 Row = dict[str, str]
@@ -326,11 +326,9 @@ class Migration:
         return wrong
 
     @property
-    def files(self) -> database.PreparedFiles:
+    def files(self) -> PreparedFiles:
         """What a target is loaded from."""
-        return database.PreparedFiles(
-            self.paths.prepared, extract_settings.load(self.paths.delivered), self.paths.seals
-        )
+        return PreparedFiles(self.paths.prepared, extract_settings.load(self.paths.delivered), self.paths.seals)
 
     def staged(self) -> pd.DataFrame:
         """Load staging and write its statistics, as the dry run does."""

@@ -13,6 +13,7 @@ from pelcro_pipeline.defs import run
 from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.delivery.records import file_line
 from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.prepared.files import PreparedFiles
 from pelcro_pipeline.rules import conservation, judgement, ledger, verdict
 from pelcro_pipeline.spec.sql import literal, quoted
 from pelcro_pipeline.target import database
@@ -120,8 +121,8 @@ ID = quoted("customer.old_provider_id")
 BOUNDARIES = (in_conversion, in_the_verdict, in_a_prepared_file, in_the_database)
 
 
-def prepared(ran) -> database.PreparedFiles:
-    return database.PreparedFiles(ran.prepared, settings.load(ran.delivered), ran.seals)
+def prepared(ran) -> PreparedFiles:
+    return PreparedFiles(ran.prepared, settings.load(ran.delivered), ran.seals)
 
 
 def rewrite(connection, path: Path, rows: str, options: str) -> None:

@@ -20,7 +20,7 @@ from pelcro_pipeline import templates
 from pelcro_pipeline.conversion.select import select
 from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.settings import Settings
-from pelcro_pipeline.spec import ADDRESS_IDS, ATTRIBUTES, TABLES, TEMPLATES, ddl, dictionary, schema, sql
+from pelcro_pipeline.spec import ADDRESS_IDS, ATTRIBUTES, TABLES, TEMPLATES, dictionary, schema, sql, target
 from pelcro_pipeline.spec.headers import template
 from pelcro_pipeline.spec.model import Attribute, PatternBy, Table
 from pelcro_pipeline.spec.sql import quoted
@@ -232,12 +232,12 @@ def test_the_target_is_made_and_holds_every_attribute():
     metadata = {"customer": ("customer.common_metadata.tag",), "plan": ('plan.common_metadata."quoted"',)}
     with duckdb.connect() as connection:
         # Foreign keys want the keys of the tables before them.
-        for name, statement in ddl.create(metadata).items():
-            for each in (statement, *ddl.keys(name)):
-                connection.execute(each)
+        for table in target.TARGET_TABLES.values():
+            for statement in target.create(table, metadata.get(table.made_from[0].object, ())):
+                connection.execute(statement)
         columns = {
             table: [name for (name,) in connection.execute(f"SELECT column_name FROM (DESCRIBE {table})").fetchall()]
-            for table in ddl.TARGET_TABLES
+            for table in target.TARGET_TABLES
         }
         commented = connection.execute("SELECT count(*) FROM duckdb_columns() WHERE comment IS NOT NULL").fetchall()
     assert columns["customers"] == [*(each.name for each in TABLES[0].attributes), "customer.common_metadata.tag"]

@@ -11,7 +11,9 @@ import pytest
 
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.spec.target import TARGET_TABLES, proofs
 from pelcro_pipeline.target import database
+from pelcro_pipeline.target import rows as target_rows
 from pelcro_pipeline.workspace import ExtractPaths
 from pelcro_pipeline_tests.extract import (
     OLD_ID,
@@ -108,19 +110,30 @@ def test_a_database_of_other_bytes_and_the_same_rows_is_as_it_was_loaded(migrati
         database.verify(connection, migration.files, path, "staging")
 
 
-NO_PLAN = f"""if("{PLAN_ID}" IS NULL, NULL, 'NO-SUCH') AS "{PLAN_ID}\""""
+def unknown(column: str) -> str:
+    """SQL of a column whose filled cells name what is not there."""
+    return f"""SELECT * REPLACE (if("{column}" IS NULL, NULL, 'NO-SUCH') AS "{column}") FROM"""
+
+
+#: What breaks a prepared file, by its query and name, and what the load says of it.
 BROKEN = {
     "a plan that is not there": (
-        f"SELECT * REPLACE ({NO_PLAN}) FROM customers",
+        f"{unknown(PLAN_ID)} customers",
         "customers",
-        duckdb.ConstraintException,
-        "foreign key",
+        RefusedError,
+        f"subscriptions break the {PLAN_ID} of plans at 1, 2, 3, 4, 6",
+    ),
+    "a product that is not there": (
+        f"{unknown('plan.temporary_product_id')} plans",
+        "plans",
+        RefusedError,
+        "plans break the plan.temporary_product_id of products at C-Y, O-M, P-Y",
     ),
     "an email held twice": (
         "SELECT * REPLACE ('one@example.com' AS \"customer.email\") FROM customers",
         "customers",
-        duckdb.ConstraintException,
-        "duplicate",
+        RefusedError,
+        "customers break the unique customer.email at HR1, HR2, HR3, HR4, HR5",
     ),
     "a word for a number": (
         "SELECT * REPLACE ('many' AS \"plan.amount\") FROM plans",
@@ -128,7 +141,12 @@ BROKEN = {
         duckdb.ConversionException,
         "many",
     ),
-    "a plan twice": ("FROM plans UNION ALL FROM plans", "plans", duckdb.ConstraintException, "duplicate"),
+    "a plan twice": (
+        "FROM plans UNION ALL FROM plans",
+        "plans",
+        RefusedError,
+        "plans break the primary key at C-Y, O-M, P-Y",
+    ),
 }
 
 
@@ -148,6 +166,60 @@ def test_a_load_that_fails_leaves_what_stood_there(query, name, error, sentence,
         database.load(migration.files, path)
     assert path.read_bytes() == before
     assert sorted(each.name for each in path.parent.iterdir()) == [path.name, f"{path.name}.previous"]
+
+
+CUSTOMER = "customer.old_provider_id"
+#: For each key of each table the columns of a row that breaks it when it is loaded beside the others.
+PLANTED = {
+    ("products", "primary key"): {"product.name": "'The Harbour Review again'"},
+    ("plans", "primary key"): {"plan.nickname": "'Print, again'"},
+    ("plans", "plan.temporary_product_id of products"): {
+        "plan.old_id": "'P-9'",
+        "plan.temporary_product_id": "'NO-SUCH'",
+    },
+    ("customers", "primary key"): {"customer.email": "NULL", "customer.display_name": "NULL"},
+    ("customers", "unique customer.email"): {CUSTOMER: "'HR-NEW'", "customer.display_name": "NULL"},
+    ("customers", "unique customer.display_name"): {CUSTOMER: "'HR-NEW'", "customer.email": "NULL"},
+    ("addresses", "primary key"): {"address.city": "'Québec'"},
+    ("addresses", f"{CUSTOMER} of customers"): {CUSTOMER: "'NO-SUCH'"},
+    ("subscriptions", "primary key"): {OLD_ID: "NULL"},
+    ("subscriptions", f"unique {OLD_ID}"): {"record": "1000"},
+    ("subscriptions", f"{CUSTOMER} of customers"): {"record": "1000", OLD_ID: "NULL", CUSTOMER: "'NO-SUCH'"},
+    ("subscriptions", f"{PLAN_ID} of plans"): {"record": "1000", OLD_ID: "NULL", PLAN_ID: "'NO-SUCH'"},
+}
+
+
+def test_every_key_has_a_row_that_breaks_it():
+    assert set(PLANTED) == {(table.name, proof.key) for table in TARGET_TABLES.values() for proof in proofs(table)}
+
+
+@pytest.mark.parametrize(("table", "key"), PLANTED, ids=" ".join)
+def test_a_row_that_breaks_a_key_stops_the_load_which_names_it(table, key, migration, monkeypatch):
+    path = migration.paths.database("staging")
+    changed = ", ".join(f'{value} AS "{column}"' for column, value in PLANTED[table, key].items())
+
+    def planted(files, **how):
+        given = target_rows.rows(files, **how)
+        first = f"(SELECT * FROM ({given[table]}) ORDER BY ALL LIMIT 1)"
+        return given | {table: f"{given[table]} UNION ALL BY NAME SELECT * REPLACE ({changed}) FROM {first}"}
+
+    monkeypatch.setattr(database, "rows", planted)
+    with pytest.raises(RefusedError) as refused:
+        database.load(migration.files, path)
+    assert f"{table} break the {key} at " in str(refused.value)
+    assert str(refused.value).count(" break the ") == 1
+    assert not path.exists()
+
+
+def test_the_schema_tells_the_keys(migration):
+    path = migration.paths.database("staging")
+    database.load(migration.files, path)
+    told = dict(rows(path, "SELECT table_name, comment FROM duckdb_tables()"))
+    assert told["addresses"] == (
+        f"Primary key: {CUSTOMER}, type, address_id. {CUSTOMER} references customers ({CUSTOMER})."
+    )
+    assert f"Unique: {OLD_ID}." in told["subscriptions"]
+    assert rows(path, "SELECT count(*) FROM duckdb_indexes()") == [(0,)]
 
 
 def test_the_database_before_is_kept_for_one_step_back(migration, tmp_path):

@@ -8,8 +8,9 @@ import pandas as pd
 from pelcro_pipeline.defs.presentation import markdown
 from pelcro_pipeline.delivery.reading import DeliveredFile
 from pelcro_pipeline.prepared.files import NAMES
-from pelcro_pipeline.spec import ADDRESSES, ATTRIBUTES, TABLE_OF, TABLES, TEMPLATES, ddl
+from pelcro_pipeline.spec import ADDRESSES, ATTRIBUTES, TABLE_OF, TABLES, TEMPLATES
 from pelcro_pipeline.spec.model import Attribute, PatternBy, Table
+from pelcro_pipeline.spec.target import TARGET_OF
 
 SCHEMA = "dagster/column_schema"
 
@@ -86,8 +87,8 @@ def loaded() -> dict[str, object]:
     columns: dict[str, list[str]] = {}
     for table in TABLES:
         for attribute in table.attributes:
-            column = ddl.address_column(attribute, table) if table in ADDRESSES else attribute.name
-            columns.setdefault(f"{asset_of(table)}.{column}", []).append(attribute.name)
+            target = TARGET_OF[table.object]
+            columns.setdefault(f"{target.name}.{target.column(attribute.name, table)}", []).append(attribute.name)
     file_of = {table: name for name in NAMES for table in TEMPLATES[name]}
     schema = dg.TableSchema(
         [

@@ -33,7 +33,7 @@ _PREPARED = [dg.AssetKey(["prepared", name]) for name in NAMES]
     ],
 )
 def staging_database(extract: Extracts):
-    """The dry run: the prepared files in a DuckDB database with its keys and checks, whole or not at all.
+    """The dry run: the prepared files in a DuckDB database with its checks, its keys proven, whole or not at all.
 
     The guide: *The migration team will run the script to migrate the data into the staging environment.*
     """

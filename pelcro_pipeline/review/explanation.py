@@ -14,6 +14,7 @@ from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.delivery import records
 from pelcro_pipeline.delivery.reading import Reading
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
+from pelcro_pipeline.prepared.files import PreparedFiles
 from pelcro_pipeline.rules import verdict
 from pelcro_pipeline.spec import (
     ADDRESS_IDS,
@@ -25,10 +26,11 @@ from pelcro_pipeline.spec import (
     SECRETS,
     SUBSCRIPTIONS,
     Table,
-    ddl,
 )
 from pelcro_pipeline.spec.sql import literal, quoted
-from pelcro_pipeline.target.database import PreparedFiles, opened
+from pelcro_pipeline.spec.target import ADDRESS_ID, RECORD, TARGET_OF, address_type
+from pelcro_pipeline.target.database import opened
+from pelcro_pipeline.target.rows import text
 from pelcro_pipeline.workspace import ExtractPaths
 
 ENVIRONMENTS = ("staging", "production")
@@ -165,13 +167,15 @@ def _held(files: PreparedFiles) -> dict[Table, dict[str, str]]:
     """The database's columns of what a prepared record holds, by table and by the name that the record gives them."""
     metadata, carried = files.metadata(), files.columns("customers")
     held = {
-        table: {name: name for name in [*(each.name for each in table.attributes), *metadata[table.object]]}
-        for table in (CUSTOMERS, SUBSCRIPTIONS)
+        table: {
+            name: TARGET_OF[table.object].column(name, table)
+            for name in [*(each.name for each in table.attributes), *metadata[table.object]]
+        }
+        for table in (CUSTOMERS, SUBSCRIPTIONS, *ADDRESSES)
     }
     for table in ADDRESSES:
-        held[table] = {each.name: ddl.address_column(each, table) for each in table.attributes}
         if (id_name := ADDRESS_IDS[table.object].name) in carried:
-            held[table][id_name] = ddl.ADDRESS_ID
+            held[table][id_name] = ADDRESS_ID
     return held
 
 
@@ -188,13 +192,13 @@ def _loaded(
     of_customer = f"{quoted(CUSTOMER_ID)} = {literal(customer)}"
     sources = {
         CUSTOMERS: f"{environment}.customers WHERE {of_customer}",
-        SUBSCRIPTIONS: f"{environment}.subscriptions WHERE {ddl.RECORD} = {number} AND {of_customer}",
+        SUBSCRIPTIONS: f"{environment}.subscriptions WHERE {RECORD} = {number} AND {of_customer}",
     }
     for table in ADDRESSES:
         if record[f"{table.prefix}line1"]:
             address_id = record.get(ADDRESS_IDS[table.object].name) or ""
             sources[table] = f"""{environment}.addresses WHERE {of_customer}
-                AND type = {literal(table.object.removesuffix("_address"))} AND {ddl.ADDRESS_ID} = {literal(address_id)}"""
+                AND type = {literal(address_type(table))} AND {ADDRESS_ID} = {literal(address_id)}"""
     values: dict[str, str | None] = {}
     for table, source in sources.items():
         values |= _row(connection, files, source, held[table])
@@ -205,6 +209,8 @@ def _row(
     connection: duckdb.DuckDBPyConnection, files: PreparedFiles, source: str, columns: dict[str, str]
 ) -> dict[str, str | None]:
     """The one row of ``source``, as the prepared file writes it; nothing where there is none."""
-    cells = ", ".join(f"nullif({files.text(name, column)}, '')" for name, column in columns.items())
+    cells = ", ".join(
+        f"nullif({text(name, column, files.settings.template_date_format)}, '')" for name, column in columns.items()
+    )
     rows = connection.execute(f"SELECT {cells} FROM {source}").fetchall()
     return dict(zip(columns, rows[0], strict=True)) if rows else {}

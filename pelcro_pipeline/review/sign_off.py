@@ -13,11 +13,10 @@ from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline import writing
 from pelcro_pipeline.delivery import reading
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
-from pelcro_pipeline.prepared.files import NAMES
+from pelcro_pipeline.prepared.files import NAMES, PreparedFiles
 from pelcro_pipeline.review import statistics
 from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.target import database
-from pelcro_pipeline.target.database import PreparedFiles
 from pelcro_pipeline.workspace import ExtractPaths, content
 
 _PACKAGE = Path(__file__).resolve().parent.parent

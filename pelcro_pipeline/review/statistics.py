@@ -15,6 +15,7 @@ from pelcro_pipeline import writing
 from pelcro_pipeline.conversion.select import breached_attributes
 from pelcro_pipeline.delivery.reading import Reading
 from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.prepared.files import PreparedFiles
 from pelcro_pipeline.rules import verdict
 from pelcro_pipeline.rules.ledger import DISPOSITIONS
 from pelcro_pipeline.spec import (
@@ -24,12 +25,12 @@ from pelcro_pipeline.spec import (
     CUSTOMERS,
     SUBSCRIPTIONS,
     TABLES,
-    ddl,
 )
 from pelcro_pipeline.spec.model import Table
 from pelcro_pipeline.spec.sql import inferring, literal, quoted
+from pelcro_pipeline.spec.target import TARGET_OF, address_type
 from pelcro_pipeline.target import database
-from pelcro_pipeline.target.database import PreparedFiles, filled_rows
+from pelcro_pipeline.target.rows import filled_rows
 from pelcro_pipeline.workspace import ExtractPaths
 
 DUMP, PREPARED, STAGING, PRODUCTION = "Excel dump", "Pelcro Pre-Processed", "Dry-run (staging)", "Production"
@@ -198,21 +199,15 @@ def _finished(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _target_table(table: Table) -> tuple[str, str]:
-    """The target's table that holds a table's objects, and the condition that tells them."""
-    if table in ADDRESSES:
-        return "addresses", f"type = {literal(table.object.removesuffix('_address'))}"
-    return table.name, "true"
-
-
 def _counted(connection: duckdb.DuckDBPyConnection, prefix: str, listed: list[Measure]) -> list[int]:
     """Each measure counted in tables shaped like the target's, one scan a table."""
     counts: dict[Measure, int] = {}
     for table in TABLES:
         own = [measure for measure in listed if measure.table is table]
-        name, condition = _target_table(table)
+        condition = f"type = {literal(address_type(table))}" if table in ADDRESSES else "true"
         expressions = ", ".join(_count(measure) for measure in own)
-        row = connection.execute(f"SELECT {expressions} FROM {prefix}{name} WHERE {condition}").fetchall()[0]
+        source = f"{prefix}{TARGET_OF[table.object].name}"
+        row = connection.execute(f"SELECT {expressions} FROM {source} WHERE {condition}").fetchall()[0]
         counts |= dict(zip(own, row, strict=True))
     return [counts[measure] for measure in listed]
 
@@ -220,9 +215,7 @@ def _counted(connection: duckdb.DuckDBPyConnection, prefix: str, listed: list[Me
 def _count(measure: Measure) -> str:
     if measure.attribute is None:
         return "count(*)"
-    name = measure.attribute
-    if measure.table in ADDRESSES:
-        name = ddl.address_column(next(a for a in measure.table.attributes if a.name == name), measure.table)
+    name = TARGET_OF[measure.table.object].column(measure.attribute, measure.table)
     if measure.value is None:
         return f"count({quoted(name)})"
     return f"count(*) FILTER ({quoted(name)} = {literal(measure.value)})"

@@ -2,157 +2,31 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from pelcro_pipeline import connection as duck
 from pelcro_pipeline import machine, seal, writing
-from pelcro_pipeline.delivery.header import metadata_of
 from pelcro_pipeline.errors import RefusedError
-from pelcro_pipeline.prepared.files import NAMES
-from pelcro_pipeline.settings import Settings
-from pelcro_pipeline.spec import (
-    ADDRESS_IDS,
-    ADDRESSES,
-    ATTRIBUTES,
-    CUSTOMER_ID,
-    CUSTOMERS,
-    PLANS,
-    PRODUCTS,
-    SUBSCRIPTIONS,
-    TABLES,
-    ddl,
-)
-from pelcro_pipeline.spec.kinds import DATE
-from pelcro_pipeline.spec.model import Table
+from pelcro_pipeline.prepared.files import PreparedFiles
 from pelcro_pipeline.spec.sql import literal, quoted
+from pelcro_pipeline.spec.target import TARGET_TABLES, create, proofs
+from pelcro_pipeline.target.rows import rows, text
 
-_SUBSCRIBED = " OR ".join(f"{quoted(attribute.name)} IS NOT NULL" for attribute in SUBSCRIPTIONS.attributes)
-
-
-@dataclass(frozen=True)
-class PreparedFiles:
-    """The three prepared files of an extract, how they write dates, and where their seals stand."""
-
-    folder: Path
-    settings: Settings
-    seals: Path
-
-    def read(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Read the files into temporary tables, once for a connection: ``rows`` are theirs."""
-        for name in NAMES:
-            connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {_READ}{name} AS FROM {self.relation(name)}")
-        self._find_firsts(connection, _READ)
-
-    def read_filled(self, connection: duckdb.DuckDBPyConnection, values: Set[str]) -> None:
-        """Read of each cell whether it is filled, and what it holds only in the columns ``values``.
-
-        For ``filled_rows``: what counting needs, at two thirds of the cost of ``read`` and a third of its memory.
-        """
-        for name in NAMES:
-            cells = ", ".join(
-                column if column in map(quoted, values) else f"nullif({column} IS NOT NULL, false) AS {column}"
-                for column in map(quoted, self.columns(name))
-            )
-            connection.execute(
-                f"CREATE TEMP TABLE IF NOT EXISTS {_FILLED}{name} AS SELECT {cells} FROM {self.relation(name)}"
-            )
-        self._find_firsts(connection, _FILLED)
-
-    def _find_firsts(self, connection: duckdb.DuckDBPyConnection, read: str) -> None:
-        """Find the records of customers.csv that are the first of their customer, or of their address."""
-        keys = {CUSTOMERS.object: (quoted(CUSTOMER_ID), "true")} | {
-            table.object: (
-                f"{quoted(CUSTOMER_ID)}, {self.address_id(table)}",
-                f"{quoted(table.prefix + 'line1')} IS NOT NULL",
-            )
-            for table in ADDRESSES
-        }
-        for object_, (key, condition) in keys.items():
-            connection.execute(
-                f"""CREATE TEMP TABLE IF NOT EXISTS {read}first_{object_} AS
-                SELECT min(rowid) AS place FROM {read}customers WHERE {condition} GROUP BY {key}"""
-            )
-
-    def address_id(self, table: Table) -> str:
-        """SQL of what tells a customer's addresses of one type apart: empty without address ids."""
-        name = ADDRESS_IDS[table.object].name
-        return f"coalesce({quoted(name)}, '')" if name in self.columns("customers") else "''"
-
-    def seal_up(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Seal the records of each file."""
-        for name in NAMES:
-            seal.put(connection, *self._sealed(name), quoted(_FILE_KEYS[name]))
-
-    def verify(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Raise RefusedError, naming the records, where a file does not hold the records that were prepared."""
-        altered = [
-            f"{name}.csv record {difference.place + 1} ({_FILE_KEYS[name]} "
-            + " and ".join(dict.fromkeys(key for key in (difference.key, difference.stands_key) if key))
-            + ")"
-            for name in NAMES
-            for difference in seal.broken(connection, *self._sealed(name))[:1]
-        ]
-        if altered:
-            raise RefusedError(f"Not as it was prepared: {', '.join(altered)}. Run the extract again.")
-
-    def _sealed(self, name: str) -> tuple[Path, str, Path]:
-        """A file, SQL of its records, and where its seal stands."""
-        return self.path(name), self.relation(name), seal.path(self.seals, name)
-
-    def path(self, name: str) -> Path:
-        return self.folder / f"{name}.csv"
-
-    def columns(self, name: str) -> list[str]:
-        """The file's header."""
-        with self.path(name).open(encoding="utf-8", newline="") as file:
-            return next(csv.reader(file))
-
-    def relation(self, name: str) -> str:
-        """SQL of the file's records, all text."""
-        columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in self.columns(name))
-        return (
-            f"read_csv({literal(str(self.path(name)))}, header = true, auto_detect = false, delim = ',', "
-            f"quote = '\"', escape = '\"', columns = {{{columns}}})"
-        )
-
-    def metadata(self) -> dict[str, tuple[str, ...]]:
-        """The metadata columns of no template, by object."""
-        carried = [name for file in NAMES for name in self.columns(file)]
-        return {table.object: tuple(metadata_of(table, carried)) for table in TABLES}
-
-    def value(self, name: str, typed: bool = True) -> str:
-        """SQL of a prepared cell, as the target's type or as it is written."""
-        column = quoted(name)
-        if name not in ATTRIBUTES or not typed:
-            return column
-        kind = ATTRIBUTES[name].kind
-        if kind is DATE:
-            return f"strptime({column}, {literal(self.settings.template_date_format.strptime)})::DATE"
-        return column if kind.storage == "VARCHAR" else f"{column}::{kind.storage}"
-
-    def text(self, name: str, column: str | None = None) -> str:
-        """SQL of a target's cell as the prepared file writes it."""
-        cell = quoted(column or name)
-        storage = ATTRIBUTES[name].kind.storage if name in ATTRIBUTES else "VARCHAR"
-        match storage:
-            case "DATE":
-                return f"strftime({cell}, {literal(self.settings.template_date_format.strptime)})"
-            case "BOOLEAN":
-                return f"{cell}::TINYINT::VARCHAR"
-        return f"{cell}::VARCHAR"
+_TARGET = "target"
+#: How many rows are named of those that are not as they must be.
+_SHOWN = 5
 
 
 def load(files: PreparedFiles, path: Path) -> dict[str, int]:
-    """Build the database at ``path`` from the prepared files; gives the rows of each table.
+    """Build the database at ``path`` from the prepared files; returns the rows of each table.
 
-    It is built beside ``path`` and takes its place when every constraint has held and every cell
-    has been compared; what stood there is kept as ``.previous``.
+    It is built beside ``path`` and takes its place when every check and key holds and every cell has been compared;
+    what stood there is kept as ``.previous``. Raises RefusedError, naming rows, where a key does not hold or a cell
+    differs.
     """
     with writing.whole(path) as unfinished:
         # DuckDB takes an empty file for no database, and none for a new one.
@@ -160,15 +34,14 @@ def load(files: PreparedFiles, path: Path) -> dict[str, int]:
         with duck.connect() as connection:
             files.verify(connection)
             files.read(connection)
-            stretches = _stretches(connection)
-            for table, statement in ddl.create(files.metadata()).items():
-                with _written(unfinished, connection):
+            with _written(unfinished, connection):
+                for statement in _created(files):
                     connection.execute(statement)
-                    for within in stretches:
-                        connection.execute(f"INSERT INTO {table} BY NAME {rows(files, within=within)[table]}")
-                with _written(unfinished, connection):
-                    for key in ddl.keys(table):
-                        connection.execute(key)
+                for name, query in rows(files).items():
+                    connection.execute(f"INSERT INTO {name} BY NAME {query}")
+                broken = _broken_keys(connection)
+            if broken:
+                raise RefusedError(f"{path.name}: {'; '.join(broken)}: nothing was replaced; run the extract again.")
             with opened(unfinished, _TARGET, connection):
                 differing = compare(connection, files, f"{_TARGET}.")
             if differing:
@@ -182,24 +55,9 @@ def load(files: PreparedFiles, path: Path) -> dict[str, int]:
     return loaded
 
 
-_TARGET = "target"
-#: Records that are inserted at once: what a transaction inserts it indexes apart, in memory, until it ends.
-_STRETCH = 1_000_000
-
-
-def _stretches(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Conditions on ``rowid`` that part the files, once they are read."""
-    most = max(connection.execute(f"SELECT count(*) FROM {_READ}{name}").fetchall()[0][0] for name in NAMES)
-    return [f"rowid BETWEEN {first} AND {first + _STRETCH - 1}" for first in range(0, max(most, 1), _STRETCH)]
-
-
 @contextmanager
 def _written(path: Path, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Attach the database that is being built, in use, and write all of it to disk at the end.
-
-    Again and again: the indexes of an attached database stay in memory, and those of ten million
-    customers, their addresses and subscriptions together took more than 3 GB.
-    """
+    """Attach the database that is being built, in use, and write all of it to disk at the end."""
     # What takes its place only when it is whole is never recovered: its log cost a tenth of the load.
     connection.execute(f"ATTACH {literal(str(path))} AS {_TARGET} (RECOVERY_MODE no_wal_writes)")
     connection.execute(f"USE {_TARGET}")
@@ -208,6 +66,24 @@ def _written(path: Path, connection: duckdb.DuckDBPyConnection) -> Iterator[None
     connection.execute("CHECKPOINT")
     connection.execute("USE memory")
     connection.execute(f"DETACH {_TARGET}")
+
+
+def _created(files: PreparedFiles) -> Iterator[str]:
+    """The statements that make the tables, with the metadata columns that the files carry."""
+    metadata = files.metadata()
+    for table in TARGET_TABLES.values():
+        yield from create(table, [name for each in table.made_from for name in metadata[each.object]])
+
+
+def _broken_keys(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The keys of the database in use that do not hold, each with a few of the rows that break it."""
+    broken = []
+    for table in TARGET_TABLES.values():
+        for proof in proofs(table):
+            found = connection.execute(f"{proof.sql} ORDER BY 1 LIMIT {_SHOWN}").fetchall()
+            if found:
+                broken.append(f"{table.name} break the {proof.key} at {', '.join(row for (row,) in found)}")
+    return broken
 
 
 def load_once(files: PreparedFiles, path: Path) -> dict[str, int]:
@@ -221,9 +97,7 @@ def load_once(files: PreparedFiles, path: Path) -> dict[str, int]:
 def counts(path: Path) -> dict[str, int]:
     """The rows of each table of the database at ``path``."""
     with duck.connect(path, read_only=True) as connection:
-        return {
-            table: connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for table in ddl.TARGET_TABLES
-        }
+        return {table: connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for table in TARGET_TABLES}
 
 
 def _previous(path: Path) -> Path:
@@ -271,9 +145,8 @@ def holds(connection: duckdb.DuckDBPyConnection, files: PreparedFiles, path: Pat
     if seal.intact(path, _mark(files.seals, path)):
         return True
     with duck.connect() as empty:
-        for table, statement in ddl.create(files.metadata()).items():
-            for each in (statement, *ddl.keys(table)):
-                empty.execute(each)
+        for statement in _created(files):
+            empty.execute(statement)
         expected = _columns(empty, "memory")
     files.read(connection)
     try:
@@ -330,12 +203,12 @@ def compare(connection: duckdb.DuckDBPyConnection, files: PreparedFiles, prefix:
     files.read(connection)
     prepared = rows(files, typed=False)
     differing = []
-    for table in ddl.TARGET_TABLES:
+    for table, target in TARGET_TABLES.items():
         names = [
             name for (name,) in connection.execute(f"SELECT column_name FROM (DESCRIBE {prefix}{table})").fetchall()
         ]
-        attribute_of = {name: _attribute(name, table) for name in names}
-        loaded = ", ".join(files.text(attribute_of[name], name) for name in names)
+        dates = files.settings.template_date_format
+        loaded = ", ".join(text(target.attribute(name), name, dates) for name in names)
         given = ", ".join(f"{quoted(name)}::VARCHAR" for name in names)
         digest = "SELECT count(*), sum(hash({cells})::HUGEINT), bit_xor(hash({cells})) FROM {rows}"
         if (
@@ -344,7 +217,8 @@ def compare(connection: duckdb.DuckDBPyConnection, files: PreparedFiles, prefix:
         ):
             both = {"loaded": (loaded, prefix + table), "prepared": (given, f"({prepared[table]})")}
             differing += [
-                f"{table} {key}" for key in sorted(_keys_of_difference(connection, both, quoted(_KEYS[table])))[:_SHOWN]
+                f"{table} {key}"
+                for key in sorted(_keys_of_difference(connection, both, quoted(target.key[0])))[:_SHOWN]
             ]
     return differing
 
@@ -359,67 +233,3 @@ def _keys_of_difference(connection: duckdb.DuckDBPyConnection, both: dict[str, t
             f"SELECT key FROM ({selects[first]} EXCEPT ALL {selects[second]}) LIMIT {_SHOWN}"
         ).fetchall()
     }
-
-
-_SHOWN = 5
-_FILE_KEYS = {"customers": CUSTOMER_ID, "products": PRODUCTS.key, "plans": PLANS.key}
-_KEYS = {
-    "products": PRODUCTS.key,
-    "plans": PLANS.key,
-    "customers": CUSTOMER_ID,
-    "addresses": CUSTOMER_ID,
-    "subscriptions": ddl.RECORD,
-}
-
-
-def _attribute(column: str, table: str) -> str:
-    if table == "addresses" and column.startswith("address."):
-        return ADDRESSES[0].prefix + column.removeprefix("address.")
-    return column
-
-
-def rows(files: PreparedFiles, *, typed: bool = True, within: str = "true") -> dict[str, str]:
-    """SQL of the rows of each target table, once the prepared files are read; ``within`` is a condition on ``rowid``."""
-    return _rows(files, _READ, typed, within)
-
-
-def filled_rows(files: PreparedFiles) -> dict[str, str]:
-    """The same rows once the files are read by ``read_filled``."""
-    return _rows(files, _FILLED, typed=False, within="true")
-
-
-def _rows(files: PreparedFiles, read: str, typed: bool, within: str) -> dict[str, str]:
-    metadata = files.metadata()
-    carried = files.columns("customers")
-
-    def values(table: Table) -> str:
-        names = [attribute.name for attribute in table.attributes] + list(metadata[table.object])
-        return ", ".join(f"{files.value(name, typed)} AS {quoted(name)}" for name in names)
-
-    def first(table: Table) -> str:
-        return f"""(SELECT rowid, * FROM {read}customers WHERE {within}) record
-            SEMI JOIN {read}first_{table.object} first ON record.rowid = first.place"""
-
-    ids = "".join(
-        f"{quoted(attribute.name) if attribute.name in carried else 'NULL::VARCHAR'} AS {quoted(attribute.name)}, "
-        for attribute in ADDRESS_IDS.values()
-    )
-    addresses = [
-        f"""SELECT {quoted(CUSTOMER_ID)}, {literal(table.object.removesuffix("_address"))} AS type,
-            {files.address_id(table)} AS {ddl.ADDRESS_ID},
-            {", ".join(f"{quoted(a.name)} AS {quoted(ddl.address_column(a, table))}" for a in table.attributes)}
-        FROM {first(table)}"""
-        for table in ADDRESSES
-    ]
-    return {
-        "products": f"SELECT {values(PRODUCTS)} FROM {read}products WHERE {within}",
-        "plans": f"SELECT {values(PLANS)} FROM {read}plans WHERE {within}",
-        "customers": f"SELECT {values(CUSTOMERS)} FROM {first(CUSTOMERS)}",
-        "addresses": " UNION ALL ".join(addresses),
-        "subscriptions": f"""SELECT rowid + 1 AS {ddl.RECORD}, {quoted(CUSTOMER_ID)}, {ids}{values(SUBSCRIPTIONS)}
-            FROM {read}customers WHERE ({_SUBSCRIBED}) AND {within}""",
-    }
-
-
-#: The temporary tables of the prepared files begin with these; a rowid is the record's place.
-_READ, _FILLED = "prepared_csv_", "prepared_filled_"

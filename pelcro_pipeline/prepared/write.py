@@ -1,0 +1,164 @@
+"""The template files, written from the prepared tables."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import duckdb
+
+from pelcro_pipeline.conversion import tables
+from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.prepared.files import header
+from pelcro_pipeline.settings import Settings
+from pelcro_pipeline.spec import (
+    ADDRESS_IDS,
+    ADDRESSES,
+    ATTRIBUTES,
+    CUSTOMERS,
+    PLANS,
+    PRODUCTS,
+    SUBSCRIPTIONS,
+)
+from pelcro_pipeline.spec.kinds import DATE
+from pelcro_pipeline.spec.sql import literal, quoted
+
+#: Records of customers.csv that are joined and sorted at once: wide as they are, a million took 3.1 GB, a quarter 1.4.
+_STRETCH = 250_000
+
+
+def write(connection: duckdb.DuckDBPyConnection, reading: Reading, settings: Settings, folder: Path) -> dict[str, int]:
+    """Write the three files into ``folder``; gives the records of each. Needs ``prepared.tables``."""
+    stretches = {
+        "customers": _customers(connection, reading),
+        "products": [f"SELECT record AS place, * FROM prepared_{PRODUCTS.object}"],
+        "plans": [f"SELECT record AS place, * FROM prepared_{PLANS.object}"],
+    }
+    records = dict.fromkeys(stretches, 0)
+    for name, queries in stretches.items():
+        columns = ", ".join(_written(column, settings) for column in header(name, reading))
+        path = folder / f"{name}.csv"
+        for query in queries:
+            first = query is queries[0]
+            written = path if first else path.with_suffix(".more")
+            ((count,),) = connection.execute(
+                f"COPY (SELECT {columns} FROM ({query}) prepared ORDER BY place) TO {literal(str(written))} "
+                f"(FORMAT csv, HEADER {first}, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULLSTR '')"
+            ).fetchall()
+            records[name] += count
+            if not first:
+                _append(written, path)
+    return records
+
+
+def _append(more: Path, path: Path) -> None:
+    with more.open("rb") as given, path.open("ab") as whole:
+        shutil.copyfileobj(given, whole, 1 << 20)
+    more.unlink()
+
+
+def _written(name: str, settings: Settings) -> str:
+    if name in ATTRIBUTES and ATTRIBUTES[name].kind is DATE:
+        written = f"strftime(try_cast({quoted(name)} AS DATE), {literal(settings.template_date_format.strptime)})"
+        return f"{written} AS {quoted(name)}"
+    return quoted(name)
+
+
+def _customers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> list[str]:
+    """SQL of customers.csv, stretch by stretch: one record for each subscription, for each customer without
+    one, and for each address that no other record carries; by the customers' first appearance."""
+    _carriers(connection, reading)
+    stretches = _stretches(connection)
+    joins, selected = [], [f"customer.{quoted(name)}" for name in tables.columns(reading, CUSTOMERS)]
+    for table in ADDRESSES:
+        names = [attribute.name for attribute in table.attributes]
+        id_name = ADDRESS_IDS[table.object].name
+        if id_name in reading.address_ids:
+            names.append(id_name)
+        selected += [f"{table.object}.{quoted(name)}" for name in names]
+        joins.append(
+            f"LEFT JOIN carriable_{table.object} {table.object} ON {table.object}.record = carrier.{table.object}"
+        )
+    metadata = reading.metadata[SUBSCRIPTIONS.object]
+    selected += [
+        f"subscription.{quoted(name)}"
+        for name in [*(attribute.name for attribute in SUBSCRIPTIONS.attributes), *metadata]
+    ]
+    return [
+        f"""
+        WITH {", ".join(_carriable(name, stretch, low, high) for name in _CARRIED)}
+        SELECT carrier.place, {", ".join(selected)}
+        FROM (FROM carrier WHERE stretch = {stretch}) carrier
+        JOIN (FROM complete_customer WHERE record BETWEEN {low} AND {high}) customer ON customer.record = carrier.first_record
+        LEFT JOIN carriable_subscription subscription ON subscription.record = carrier.subscription
+        {" ".join(joins)}"""
+        for stretch, low, high in stretches
+    ]
+
+
+#: What a record of customers.csv carries beside its customer.
+_CARRIED = (SUBSCRIPTIONS.object, *(table.object for table in ADDRESSES))
+
+
+def _stretches(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, int, int]]:
+    """Each stretch of ``carrier`` with the first and last record that its customers first appear in.
+
+    Most of what a customer carries was delivered beside it, so a stretch reads its own part of the
+    conversion alone; what was delivered elsewhere is put into ``far_<object>`` once for all stretches.
+    """
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE stretch AS
+        SELECT stretch, min(first_record) AS low, max(first_record) AS high FROM carrier GROUP BY stretch ORDER BY stretch"""
+    )
+    for name in _CARRIED:
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE far_{name} AS
+            WITH far AS (
+                SELECT DISTINCT stretch, {name} AS record FROM carrier JOIN stretch USING (stretch)
+                WHERE {name} NOT BETWEEN low AND high
+            )
+            FROM prepared_{name} JOIN far USING (record)"""
+        )
+    return connection.execute("FROM stretch").fetchall() or [(0, 0, 0)]
+
+
+def _carriable(name: str, stretch: int, low: int, high: int) -> str:
+    """SQL of what a stretch's records can carry, as a table of its ``WITH``."""
+    return f"""carriable_{name} AS NOT MATERIALIZED (
+            FROM prepared_{name} WHERE record BETWEEN {low} AND {high}
+            UNION ALL SELECT * EXCLUDE stretch FROM far_{name} WHERE stretch = {stretch})"""
+
+
+def _carriers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
+    """The temporary table ``carrier``: which customer, addresses and subscription each record carries, by its place.
+
+    A subscription carries the addresses that it has (``subscription_address``), a customer without one its first of
+    each type. Where ids tell addresses apart, those that nobody carries follow, each in a record of its own.
+    """
+    addresses = ", ".join(table.object for table in ADDRESSES)
+    has = ", ".join(f"has.{table.object.removesuffix('_address')} AS {table.object}" for table in ADDRESSES)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE carried AS
+        SELECT customer, {has}, record AS subscription, NULL::BIGINT AS leftover
+        FROM prepared_subscription LEFT JOIN subscription_address has ON has.subscription = record
+        UNION ALL
+        SELECT customer, {has}, NULL, NULL
+        FROM prepared_customer ANTI JOIN prepared_subscription USING (customer)
+        LEFT JOIN customer_address has USING (customer)"""
+    )
+    for table in ADDRESSES:
+        if ADDRESS_IDS[table.object].name in reading.address_ids:
+            own = ", ".join("record" if other is table else "NULL" for other in ADDRESSES)
+            connection.execute(
+                f"""INSERT INTO carried SELECT customer, {own}, NULL, record FROM prepared_{table.object}
+                WHERE record NOT IN (SELECT {table.object} FROM carried WHERE {table.object} IS NOT NULL)"""
+            )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE carrier AS
+        WITH ordered AS (
+            SELECT row_number() OVER (ORDER BY record, subscription, leftover NULLS FIRST, {addresses}) - 1 AS place,
+                record AS first_record, subscription, {addresses}
+            FROM carried JOIN prepared_customer USING (customer)
+        )
+        SELECT place // {_STRETCH} AS stretch, * FROM ordered"""
+    )
