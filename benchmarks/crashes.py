@@ -32,9 +32,10 @@ from pathlib import Path
 
 import duckdb
 
-from pelcro_pipeline import cli, writing
+from pelcro_pipeline import cli
 from pelcro_pipeline.defs import run  # noqa: F401 (a fork has it imported)
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace import atomic
+from pelcro_pipeline.workspace.places import ExtractPaths
 
 ROOT = Path(__file__).resolve().parent.parent
 BUNDLED = ROOT / "data" / "extracts" / "harbour-review-2026-10-01"
@@ -201,7 +202,7 @@ class Workspaces:
 
     @property
     def home(self) -> Path:
-        """Where the kills take place: always the same, for the reading names its files in full."""
+        """Where the kills take place: always the same, for the manifest names its files in full."""
         return self._folder / "home"
 
     @property
@@ -209,7 +210,7 @@ class Workspaces:
         return ExtractPaths(self.home, self.name)
 
     def restore(self, base: Path) -> None:
-        writing.discard(self.home)
+        atomic.discard(self.home)
         shutil.copytree(base, self.home)
 
     def keep(self, name: str) -> Path:
@@ -263,7 +264,7 @@ def broken_at_end(workspaces: Workspaces, scene: Scene, ask: tuple[str, ...]) ->
     at = workspaces.keep("killed")
     wrong = _answered(workspaces, scene, ask)
     workspaces.restore(at)
-    writing.discard(at)
+    atomic.discard(at)
     again = command(workspaces.home, *scene.arguments)
     if not again.is_done_or_refused or (again.status and scene.arguments[0] in ("dry-run", "production")):
         wrong.append(f"{scene.arguments[0]} again ended with {again.status}: {again.said}")

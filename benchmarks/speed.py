@@ -37,8 +37,8 @@ JUDGED = """
 import sys
 from pathlib import Path
 from pelcro_pipeline import steps
-from pelcro_pipeline.connection import confined
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.engine.connection import confined
+from pelcro_pipeline.workspace.places import ExtractPaths
 paths = ExtractPaths(Path(sys.argv[1]), sys.argv[2])
 with confined(paths.home, paths.spill):
     steps.read(paths)

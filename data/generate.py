@@ -257,7 +257,7 @@ LISTS = {
         "O'Hara Shipping",
         'Books at the "Anchor"',
     ],
-    "departments": ["Accounting", "Library", "Human Resources", "Reading Room"],
+    "departments": ["Accounting", "Library", "Human Resources", "Manifest Room"],
     "salutations": ["Mr.", "Mrs.", "Ms.", "Miss", "Dr.", "Me."],
     "titles": ["CEO", "Manager", "Doctor", "Publisher", "Librarian"],
 }

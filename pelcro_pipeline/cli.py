@@ -19,13 +19,15 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from pelcro_pipeline import connection as duck
-from pelcro_pipeline import instance, lock, machine, settings, templates, workspace, writing
+from pelcro_pipeline import settings, templates
 from pelcro_pipeline.delivery import cards, reading
-from pelcro_pipeline.delivery.folder import refuse_to_copy
+from pelcro_pipeline.engine import connection as duck
+from pelcro_pipeline.engine import machine
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
-from pelcro_pipeline.purge import left
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace import atomic, instance, lock, places
+from pelcro_pipeline.workspace.intake import refuse_to_copy
+from pelcro_pipeline.workspace.places import ExtractPaths
+from pelcro_pipeline.workspace.purge import left
 
 app = typer.Typer(
     add_completion=False,
@@ -146,11 +148,11 @@ def status() -> None:
     """Every extract, how far it is, and what holds it."""
     from pelcro_pipeline.review import progress
 
-    home = workspace.home()
+    home = places.home()
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("Extract", "Dry run", "Signed by", "Production", "What holds it"):
         table.add_column(heading, no_wrap=heading == "Extract", overflow="fold")
-    for name in workspace.extracts(home):
+    for name in places.extracts(home):
         stands = progress.of(ExtractPaths(home, name))
         table.add_row(name, stands.staged, stands.signed_by, stands.loaded, stands.held_by)
     _out.print(table if table.row_count else f"{home / 'extracts'} holds no extract yet.")
@@ -208,8 +210,8 @@ def ui(port: Annotated[int, typer.Option(help="The port on this machine.", min=1
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise UnusableInputError(f"Port {port} is taken ({error.strerror}): name another with --port.") from error
-    run.register(workspace.home())
-    _out.print(f"The Dagster UI on {workspace.home()}: http://127.0.0.1:{port}", soft_wrap=True)
+    run.register(places.home())
+    _out.print(f"The Dagster UI on {places.home()}: http://127.0.0.1:{port}", soft_wrap=True)
     command = [
         str(Path(sys.executable).with_name("dagster")),
         "dev",
@@ -224,18 +226,18 @@ def ui(port: Annotated[int, typer.Option(help="The port on this machine.", min=1
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     # In place of this process, so that whoever ends it ends the UI.
     sys.stdout.flush()
-    os.execve(command[0], command, os.environ | {"DAGSTER_HOME": str(instance.prepare(workspace.home()))} | _QUIET)
+    os.execve(command[0], command, os.environ | {"DAGSTER_HOME": str(instance.prepare(places.home()))} | _QUIET)
 
 
 def _named(extract: str) -> ExtractPaths:
     """The paths of an extract, by name or by folder."""
-    return ExtractPaths(workspace.home(), Path(extract).resolve().name if os.sep in extract else extract)
+    return ExtractPaths(places.home(), Path(extract).resolve().name if os.sep in extract else extract)
 
 
 def _existing(extract: str) -> ExtractPaths:
     """The same, of one that stands in the workspace."""
     paths = _named(extract)
-    if not writing.stands(paths.delivered):
+    if not atomic.stands(paths.delivered):
         raise UnusableInputError(
             f"There is no extract {paths.extract} under {paths.home / 'extracts'}: run `pelcro-pipeline dry-run FOLDER` first."
         )
@@ -245,24 +247,24 @@ def _existing(extract: str) -> ExtractPaths:
 def _taken_in(extract: str) -> ExtractPaths:
     """The paths of an extract; a folder from elsewhere is copied in, whole or not at all."""
     folder = Path(extract).expanduser()
-    inside = workspace.home() / "extracts"
-    if workspace.is_extract_name(extract) and writing.stands(inside / extract):
+    inside = places.home() / "extracts"
+    if places.is_extract_name(extract) and atomic.stands(inside / extract):
         if folder.is_dir() and folder.resolve() != (inside / extract).resolve():
             raise UnusableInputError(
                 f"{extract} is a folder here and an extract of the workspace: give ./{extract} to take the folder in, "
                 f"or {inside / extract} to run what was taken in before."
             )
-        return ExtractPaths(workspace.home(), extract)
+        return ExtractPaths(places.home(), extract)
     # Unlike Path.is_dir it takes a name that is too long for none.
     if not os.path.isdir(folder):  # noqa: PTH112
         raise UnusableInputError(
             f"There is no folder {extract}, and no extract of that name under {inside}: name one that exists."
         )
-    paths = ExtractPaths(workspace.home(), folder.resolve().name)
+    paths = ExtractPaths(places.home(), folder.resolve().name)
     if folder.resolve() != paths.delivered.resolve():
         refuse_to_copy(folder)
         reading.delivered(folder, settings.load(folder))
-        with lock.held(paths), writing.whole_folder(paths.delivered) as unfinished:
+        with lock.held(paths), atomic.folder(paths.delivered) as unfinished:
             shutil.copytree(folder, unfinished, dirs_exist_ok=True, symlinks=True)
             with _confined():
                 cards.refuse_to_store(unfinished)
@@ -272,10 +274,10 @@ def _taken_in(extract: str) -> ExtractPaths:
 @contextmanager
 def _confined() -> Iterator[None]:
     """Let DuckDB reach the workspace alone, outside of a run too."""
-    beside = writing.private_folder(workspace.home() / "spill")
+    beside = atomic.private_folder(places.home() / "spill")
     with (
         tempfile.TemporaryDirectory(dir=beside, ignore_cleanup_errors=True) as spill,
-        duck.confined(workspace.home(), Path(spill)),
+        duck.confined(places.home(), Path(spill)),
     ):
         yield
 

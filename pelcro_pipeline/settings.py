@@ -11,12 +11,14 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from pelcro_pipeline.delivery.folder import own_file
-from pelcro_pipeline.delivery.text import DELIMITERS, ENCODINGS
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.spec.codes import currencies
+from pelcro_pipeline.workspace.intake import own_file
 
 FILE_NAME = "extract.toml"
+DELIMITERS = (",", ";", "\t", "|")
+#: The encodings that extract.toml can name, as Python knows them.
+ENCODINGS = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "windows-1252": "cp1252"}
 #: Bytes. A dozen settings need a thousandth of it; what is larger is another file by that name.
 _LARGEST = 1_000_000
 #: What an error repeats at most: reasons, and characters of a key and of tomllib's own sentence.

@@ -7,10 +7,11 @@ import io
 import json
 from pathlib import Path
 
-from pelcro_pipeline import settings, writing
+from pelcro_pipeline import settings
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import TEMPLATES, dictionary
 from pelcro_pipeline.spec.headers import template
+from pelcro_pipeline.workspace import atomic
 
 
 def write(folder: Path) -> list[Path]:
@@ -24,7 +25,7 @@ def write(folder: Path) -> list[Path]:
     paths = [folder / name for name in contents]
     for path, content in zip(paths, contents.values(), strict=True):
         if not path.exists():
-            with writing.whole(path) as unfinished:
+            with atomic.file(path) as unfinished:
                 unfinished.write_text(content, encoding="utf-8")
     return paths
 

@@ -18,11 +18,12 @@ import pandas as pd
 import pandera.errors
 import pytest
 
-from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline import steps
 from pelcro_pipeline.conversion import sample
 from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.delivery.manifest import Manifest
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.prepared import tables as prepared_tables
 from pelcro_pipeline.prepared.files import PreparedFiles
@@ -30,7 +31,7 @@ from pelcro_pipeline.rules import conservation, verdict
 from pelcro_pipeline.spec import CUSTOMERS, TABLES, TEMPLATES, schema, sql
 from pelcro_pipeline.spec.headers import template
 from pelcro_pipeline.spec.sql import literal
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace.places import ExtractPaths
 
 Row = dict[str, str]
 
@@ -310,9 +311,9 @@ class Migration:
         settings = extract_settings.load(self.paths.delivered)
         constants = sql.constants(settings.today, settings.currency)
         with duck.connect() as connection:
-            reading = delivery.opened(self.paths.reading)
-            verdict.open_on(connection, reading, self.paths.conversion, self.paths.analysis)
-            prepared_tables.create_views(connection, reading, settings)
+            manifest = Manifest.load(self.paths.manifest)
+            verdict.open_on(connection, manifest, self.paths.conversion, self.paths.analysis)
+            prepared_tables.create_views(connection, manifest, settings)
             judged = [(schema.converted(each), sample.standing_rows(connection, each, constants)) for each in TABLES]
             for each in TABLES:
                 view = "complete_customer" if each is CUSTOMERS else f"prepared_{each.object}"
@@ -328,7 +329,7 @@ class Migration:
     @property
     def files(self) -> PreparedFiles:
         """What a target is loaded from."""
-        return PreparedFiles(self.paths.prepared, extract_settings.load(self.paths.delivered), self.paths.seals)
+        return PreparedFiles(self.paths.prepared, extract_settings.load(self.paths.delivered), self.paths.checksums)
 
     def staged(self) -> pd.DataFrame:
         """Load staging and write its statistics, as the dry run does."""
@@ -369,10 +370,10 @@ def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review") ->
         steps.convert(extract)
     with steps.opened(paths) as extract:
         steps.judge(extract)
-        connection, reading = extract.connection, extract.reading
+        connection, manifest = extract.connection, extract.manifest
         found = _dicts(connection.read_parquet(str(paths.analysis / "findings.parquet")))
         fates = _dicts(connection.sql("FROM ledger"))
-        counted, broken = conservation.fates(connection, reading), conservation.broken(connection, reading)
+        counted, broken = conservation.fates(connection, manifest), conservation.broken(connection, manifest)
     with steps.opened(paths) as extract:
         steps.prepare(extract)
     with steps.opened(paths) as extract:
@@ -380,8 +381,8 @@ def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review") ->
     return Migration(paths, found, fates, counted, broken)
 
 
-def read(given: Delivery, home: Path) -> delivery.Reading:
-    """The reading of a delivery alone."""
+def read(given: Delivery, home: Path) -> delivery.Manifest:
+    """The manifest of a delivery alone."""
     folder = given.into(home / "delivered")
     into = home / "raw"
     into.mkdir(parents=True)

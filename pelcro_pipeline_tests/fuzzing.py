@@ -21,16 +21,16 @@ from pathlib import Path
 
 import xlsxwriter
 
-from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline.conversion import passwords
 from pelcro_pipeline.delivery import cards, text
 from pelcro_pipeline.delivery import reading as delivery
-from pelcro_pipeline.delivery.folder import PASSWORD_SAMPLES
-from pelcro_pipeline.delivery.reading import DeliveredFile
+from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.review import explanation
 from pelcro_pipeline.target import database
+from pelcro_pipeline.workspace.intake import PASSWORD_SAMPLES
 from pelcro_pipeline_tests.extract import (
     OLD_ID,
     ONLINE_MONTHLY,
@@ -439,7 +439,7 @@ class Campaign:
     def __init__(self, home: Path) -> None:
         self.outcome = Outcome()
         self._home, self._runs = home, 0
-        # Opening one for each reading takes as long as the reading.
+        # Opening one for each delivery takes as long as reading it.
         self._connection = duck.connect()
         self._waiting: list[Case] = []
 
@@ -494,9 +494,9 @@ class Campaign:
         into.mkdir()
         passwords.proven(folder)
         settings = extract_settings.load(folder)
-        reading = delivery.read(folder, into, settings, self._connection)
-        cards.refuse_card_numbers(reading, self._connection)
-        for file in reading.files:
+        manifest = delivery.read(folder, into, settings, self._connection)
+        cards.refuse_card_numbers(manifest, self._connection)
+        for file in manifest.files:
             if file.name == case.name:
                 _assert_read_whole(file, settings.encoding, self._connection)
 
@@ -521,10 +521,10 @@ class Campaign:
         (folder / "catalogue.csv").write_bytes(CATALOGUE)
         migration = migrate(folder, home)
         assert migration.broken == [], migration.broken
-        reading = delivery.opened(migration.paths.reading)
+        manifest = Manifest.load(migration.paths.manifest)
         accounted = Counter(file for file, _ in {(each["file"], each["line"]) for each in migration.ledger})
-        for file in reading.files:
-            received = file.records + file.set_aside_records
+        for file in manifest.files:
+            received = file.records + file.quarantined_records
             assert accounted[file.name] == received, (file.name, accounted[file.name], received)
         database.load(migration.files, migration.paths.database("staging"))
         held = [each["key"] for each in migration.ledger if each["object"] == "customer" and each["key"]]
@@ -537,7 +537,7 @@ def _assert_read_whole(file: DeliveredFile, encoding: str | None, connection) ->
     path = Path(file.delivered)
     content = path.read_bytes().decode(text.encoding_of(path, encoding))
     header, *rows = csv.reader(io.StringIO(content.removeprefix("\ufeff"), newline=""), delimiter=file.delimiter)
-    assert len(rows) == file.records + file.set_aside_records, (len(rows), file.records, file.set_aside_records)
+    assert len(rows) == file.records + file.quarantined_records, (len(rows), file.records, file.quarantined_records)
     kept = [_tidy(row) for row in connection.execute(f"FROM {file.relation()}").fetchall()]
     width = len(header)
     strict = [_tidy(row) for row in rows if len(row) == width]

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pelcro_pipeline import connection as duck
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import UnusableInputError
 
 
@@ -20,9 +20,9 @@ def home(tmp_path) -> Path:
 
 
 OUTSIDE = {
-    "reading": "FROM read_csv('{outside}/outside.csv')",
-    "reading by the way of a parent": "FROM read_csv('{outside}/home/../outside.csv')",
-    "reading the machine's files": "FROM read_csv('/etc/passwd')",
+    "manifest": "FROM read_csv('{outside}/outside.csv')",
+    "manifest by the way of a parent": "FROM read_csv('{outside}/home/../outside.csv')",
+    "manifest the machine's files": "FROM read_csv('/etc/passwd')",
     "writing": "COPY (SELECT 1) TO '{outside}/written.csv'",
     "a database": "ATTACH '{outside}/other.duckdb' AS other",
     "an extension": "INSTALL httpfs",

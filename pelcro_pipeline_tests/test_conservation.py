@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.defs import run
-from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.delivery.records import file_line
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.prepared.files import PreparedFiles
 from pelcro_pipeline.rules import conservation, judgement, ledger, verdict
 from pelcro_pipeline.spec.sql import literal, quoted
 from pelcro_pipeline.target import database
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline_tests.extract import Watcher
 
 EXTRACT = "harbour-review-2026-10-01"
@@ -65,28 +65,28 @@ def refusal(check) -> str:
     return ", ".join(found or [])
 
 
-def in_conversion(ran, connection, reading, fault: str, chance: random.Random) -> tuple[str, str]:
-    file = reading.files[0]
+def in_conversion(ran, connection, manifest, fault: str, chance: random.Random) -> tuple[str, str]:
+    file = manifest.files[0]
     place = chance.randrange(file.records - 1)
     path = tables.parquet(ran.conversion, file)
     relation = f"read_parquet({literal(str(path))})"
     rewrite(connection, path, faulty(relation, fault, place, "customer.first_name"), "FORMAT parquet")
-    said = refusal(lambda: tables.altered(connection, reading, ran.conversion))
+    said = refusal(lambda: tables.altered(connection, manifest, ran.conversion))
     return said, f"{file.name} line {file_line(connection, file, place)}"
 
 
-def in_the_verdict(ran, connection, reading, fault: str, chance: random.Random) -> tuple[str, str]:
+def in_the_verdict(ran, connection, manifest, fault: str, chance: random.Random) -> tuple[str, str]:
     path = verdict.parquet(ran.analysis, "fate")
     relation = f"read_parquet({literal(str(path))})"
     records = [row[0] for row in connection.execute(f"SELECT record FROM {relation}").fetchall()]
     place = chance.randrange(len(records) - 1)
     rewrite(connection, path, faulty(relation, fault, place, "detail"), "FORMAT parquet")
-    said = refusal(lambda: verdict.verify(connection, reading, ran.conversion, ran.analysis))
-    file = reading.files[records[place] >> 40]
+    said = refusal(lambda: verdict.verify(connection, manifest, ran.conversion, ran.analysis))
+    file = manifest.files[records[place] >> 40]
     return said, f"{file.name} line {file_line(connection, file, records[place] & ((1 << 40) - 1))}"
 
 
-def in_a_prepared_file(ran, connection, reading, fault: str, chance: random.Random) -> tuple[str, str]:
+def in_a_prepared_file(ran, connection, manifest, fault: str, chance: random.Random) -> tuple[str, str]:
     files = prepared(ran)
     ids = [row[0] for row in connection.execute(f"SELECT {ID} FROM {files.relation('customers')}").fetchall()]
     place = chance.randrange(len(ids) - 1)
@@ -95,7 +95,7 @@ def in_a_prepared_file(ran, connection, reading, fault: str, chance: random.Rand
     return refusal(lambda: files.verify(connection)), ids[place]
 
 
-def in_the_database(ran, connection, reading, fault: str, chance: random.Random) -> tuple[str, str]:
+def in_the_database(ran, connection, manifest, fault: str, chance: random.Random) -> tuple[str, str]:
     with duck.connect(ran.database("staging")) as staging:
         numbers = [row[0] for row in staging.execute("SELECT record FROM subscriptions ORDER BY record").fetchall()]
         number = chance.choice(numbers[:-1])
@@ -122,7 +122,7 @@ BOUNDARIES = (in_conversion, in_the_verdict, in_a_prepared_file, in_the_database
 
 
 def prepared(ran) -> PreparedFiles:
-    return PreparedFiles(ran.prepared, settings.load(ran.delivered), ran.seals)
+    return PreparedFiles(ran.prepared, settings.load(ran.delivered), ran.checksums)
 
 
 def rewrite(connection, path: Path, rows: str, options: str) -> None:
@@ -147,37 +147,37 @@ def kept(ran, tmp_path):
 def test_a_fault_between_two_steps_is_found_and_the_record_named(kept, seed):
     chance = random.Random(seed)
     boundary, fault = BOUNDARIES[seed % 4], FAULTS[seed // 4 % 4]
-    reading = delivery.opened(kept.reading)
+    manifest = Manifest.load(kept.manifest)
     with duck.connect() as connection:
-        verdict.open_on(connection, reading, kept.conversion, kept.analysis)
-        said, named = boundary(kept, connection, reading, fault, chance)
+        verdict.open_on(connection, manifest, kept.conversion, kept.analysis)
+        said, named = boundary(kept, connection, manifest, fault, chance)
     assert named in said
 
 
 def test_nothing_is_found_where_nothing_was_touched(ran):
-    reading = delivery.opened(ran.reading)
+    manifest = Manifest.load(ran.manifest)
     with duck.connect() as connection:
-        verdict.open_on(connection, reading, ran.conversion, ran.analysis)
-        assert tables.altered(connection, reading, ran.conversion) == []
-        verdict.verify(connection, reading, ran.conversion, ran.analysis)
+        verdict.open_on(connection, manifest, ran.conversion, ran.analysis)
+        assert tables.altered(connection, manifest, ran.conversion) == []
+        verdict.verify(connection, manifest, ran.conversion, ran.analysis)
         prepared(ran).verify(connection)
         with database.opened(ran.database("staging"), "staging", connection):
             assert database.compare(connection, prepared(ran), "staging.") == []
 
 
 def test_a_fate_too_many_or_too_few_breaks_conservation(kept):
-    reading = delivery.opened(kept.reading)
+    manifest = Manifest.load(kept.manifest)
     path = kept.analysis / "ledger.parquet"
     with duck.connect() as connection:
-        judgement.judge(connection, reading, kept.conversion, reading.settings)
+        judgement.judge(connection, manifest, kept.conversion, manifest.settings)
         ledger.open_on(connection, path)
-        assert conservation.broken(connection, reading) == []
+        assert conservation.broken(connection, manifest) == []
         ((file, line, object_),) = connection.execute(
             "SELECT file, line, object FROM ledger OFFSET 7 LIMIT 1"
         ).fetchall()
         rewrite(connection, path, faulty("ledger", "doubled", 7, "key"), "FORMAT parquet")
-        assert f"{object_} at {file}:{line} has 2 fates" in conservation.broken(connection, reading)
+        assert f"{object_} at {file}:{line} has 2 fates" in conservation.broken(connection, manifest)
         for _ in range(2):
             rewrite(connection, path, faulty("ledger", "dropped", 7, "key"), "FORMAT parquet")
-        (sentence,) = conservation.broken(connection, reading)
+        (sentence,) = conservation.broken(connection, manifest)
         assert sentence.startswith(object_.replace("_", " "))

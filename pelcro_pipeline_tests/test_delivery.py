@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
-from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.delivery.header import attribute_of
+from pelcro_pipeline.delivery.manifest import Manifest
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline_tests.extract import (
     CREW,
@@ -334,7 +334,7 @@ def test_a_file_that_changed_after_it_was_read_is_refused(tmp_path):
     with (migration.paths.delivered / "customers.csv").open("a") as file:
         file.write("HR9\n")
     with pytest.raises(UnusableInputError, match=r"customers\.csv has changed since it was read"):
-        delivery.opened(migration.paths.reading)
+        Manifest.load(migration.paths.manifest)
 
 
 class TestSettings:

@@ -63,7 +63,7 @@ def test_telemetry_is_off_everywhere(instance, values):
 
 
 def test_as_many_runs_side_by_side_as_on_a_workstation(instance, values, tmp_path):
-    from pelcro_pipeline.instance import prepare
+    from pelcro_pipeline.workspace.instance import prepare
 
     workstation = yaml.safe_load((prepare(tmp_path) / "dagster.yaml").read_text())
     assert instance["concurrency"] == workstation["concurrency"]

@@ -10,7 +10,7 @@ import pytest
 
 import pelcro_pipeline
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline_tests.extract import Delivery, Watcher, reader
 
 PACKAGE = Path(pelcro_pipeline.__file__).parent
@@ -48,7 +48,7 @@ def test_only_the_command_line_imports_defs():
 
 
 #: Data flows from each room to those behind it.
-ROOMS = ("spec", "delivery", "conversion", "rules", "prepared", "target", "review", "defs")
+ROOMS = ("spec", "workspace", "engine", "delivery", "conversion", "rules", "prepared", "target", "review", "defs")
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -161,8 +161,8 @@ def test_production_alone_refuses_however_it_is_launched(paths, definitions, dag
 
 
 def test_a_migration_from_delivery_to_production_is_recorded(paths, dagster):
-    from pelcro_pipeline import instance as workspace_instance
     from pelcro_pipeline.defs import run
+    from pelcro_pipeline.workspace import instance as workspace_instance
 
     watcher = Watcher()
     run.job("dry_run", paths, {}, watcher)

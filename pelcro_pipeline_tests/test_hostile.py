@@ -11,13 +11,14 @@ import duckdb
 import pytest
 import xlsxwriter
 
-from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline.conversion import passwords
 from pelcro_pipeline.delivery import cards, package, reading
-from pelcro_pipeline.delivery.folder import PASSWORD_SAMPLES, refuse_to_copy
+from pelcro_pipeline.delivery.manifest import Manifest
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.review import explanation
+from pelcro_pipeline.workspace.intake import PASSWORD_SAMPLES, refuse_to_copy
 from pelcro_pipeline_tests.extract import PLAN_ID, PLANS, Delivery, as_csv, customer, migrate, read, reader, refusal
 from pelcro_pipeline_tests.workbooks import in_sheet, write_workbook
 
@@ -90,7 +91,7 @@ class TestWhatIsNoFile:
             refuse_to_copy(folder)
 
 
-def read_in_place(folder: Path, home: Path) -> reading.Reading:
+def read_in_place(folder: Path, home: Path) -> Manifest:
     into = home / "raw"
     into.mkdir(parents=True)
     return reading.read(folder, into, extract_settings.load(folder), duck.connect())

@@ -7,7 +7,7 @@ import stat
 import pytest
 import yaml
 
-from pelcro_pipeline import instance
+from pelcro_pipeline.workspace import instance
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from pelcro_pipeline import connection as duck
 from pelcro_pipeline import steps
-from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.delivery.manifest import Manifest
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.engine import relations
 from pelcro_pipeline.engine.relations import Relation
 from pelcro_pipeline.rules import catalogue, columns, judgement, verdict
@@ -25,7 +25,7 @@ def migration(tmp_path_factory):
 @pytest.fixture(scope="module")
 def made(migration) -> dict[str, Relation]:
     """Every relation as it is made for an extract."""
-    return judgement.FILES | columns.relations(delivery.opened(migration.paths.reading))
+    return judgement.FILES | columns.relations(Manifest.load(migration.paths.manifest))
 
 
 def parsed(sql: str) -> exp.Expression:

@@ -17,17 +17,19 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pelcro_pipeline import connection as duck
-from pelcro_pipeline import lock, machine, workspace, writing
 from pelcro_pipeline.conversion import tables
-from pelcro_pipeline.delivery import reading
+from pelcro_pipeline.delivery import recognition
+from pelcro_pipeline.delivery.manifest import Manifest
+from pelcro_pipeline.engine import connection as duck
+from pelcro_pipeline.engine import machine
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.prepared import archive
 from pelcro_pipeline.prepared.files import NAMES
 from pelcro_pipeline.review import sign_off, statistics
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.target import database
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace import atomic, lock, places
+from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline_tests.extract import (
     PLAN_ID,
     PLANS,
@@ -139,18 +141,18 @@ def test_addresses_of_both_types_left_over_by_one_record_have_an_order(tmp_path)
 def test_a_folder_moved_aside_by_a_killed_run_is_put_back(tmp_path):
     paths = ExtractPaths(tmp_path, "harbour-review")
     for folder in paths.folders:
-        writing.private_folder(folder)
+        atomic.private_folder(folder)
         (folder / "earlier").touch()
     for folder in paths.folders:
         folder.rename(folder.with_name(f"{folder.name}.replaced"))
-    assert writing.stands(paths.delivered)
+    assert atomic.stands(paths.delivered)
     with lock.held(paths):
         assert [folder for folder in paths.folders if not (folder / "earlier").is_file()] == []
     assert list(tmp_path.rglob("*.replaced")) == []
 
 
 def test_a_folder_that_cannot_be_replaced_stands_as_it_was(tmp_path, monkeypatch):
-    folder = writing.private_folder(tmp_path / "folder")
+    folder = atomic.private_folder(tmp_path / "folder")
     (folder / "earlier").touch()
     rename = Path.rename
 
@@ -159,7 +161,7 @@ def test_a_folder_that_cannot_be_replaced_stands_as_it_was(tmp_path, monkeypatch
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         return rename(path, to)
 
-    with pytest.raises(OSError, match="No space"), writing.whole_folder(folder):
+    with pytest.raises(OSError, match="No space"), atomic.folder(folder):
         monkeypatch.setattr(Path, "rename", no_space)
     assert [str(each.relative_to(tmp_path)) for each in tmp_path.rglob("*")] == ["folder", "folder/earlier"]
 
@@ -167,7 +169,7 @@ def test_a_folder_that_cannot_be_replaced_stands_as_it_was(tmp_path, monkeypatch
 def test_a_load_that_was_killed_cannot_be_taken_back(tmp_path):
     migration = migrate(Delivery([reader(1)]), tmp_path)
     path = migration.paths.database("production")
-    writing.private_folder(path.parent)
+    atomic.private_folder(path.parent)
     database._keep(path)
     with pytest.raises(RefusedError, match="There is no load of"):
         database.revert(path)
@@ -210,7 +212,7 @@ REFUSED_BY_THE_MACHINE = {
     "a full disk": lambda folder: (folder / "full").write_text("written"),
     "a full disk, by DuckDB": lambda folder: duckdb.sql(f"COPY (FROM range(100000)) TO '{folder / 'full'}'"),
     "a full disk, copied to": lambda folder: shutil.copytree(folder / "from", folder / "to", dirs_exist_ok=True),
-    "a file for a folder": lambda folder: writing.private_folder(folder / "from" / "file" / "folder"),
+    "a file for a folder": lambda folder: atomic.private_folder(folder / "from" / "file" / "folder"),
     "a file for a folder, by DuckDB": lambda folder: duckdb.sql(
         f"COPY (SELECT 1) TO '{folder / 'from' / 'file' / 'a'}'"
     ),
@@ -227,7 +229,7 @@ def test_what_the_machine_refuses_is_a_sentence_that_names_the_place(work, tmp_p
     (tmp_path / "to" / "file").symlink_to("/dev/full")
     with pytest.raises(RefusedError, match="then start this again") as refused, machine.refusals():
         work(tmp_path)
-    assert str(tmp_path) in str(refused.value) or str(workspace.home()) in str(refused.value)
+    assert str(tmp_path) in str(refused.value) or str(places.home()) in str(refused.value)
 
 
 #: DuckDB's settings that leave too little, and what is said of it.
@@ -255,13 +257,13 @@ def test_what_the_machine_does_not_refuse_passes_as_it_is():
 
 
 def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path, monkeypatch):
-    told = reading._nothing_missing
+    told = recognition.refuse_missing
 
-    def grown(read: reading.Reading, connection: duckdb.DuckDBPyConnection) -> None:
+    def grown(read: Manifest, connection: duckdb.DuckDBPyConnection) -> None:
         told(read, connection)
         grow(Path(read.files[0].delivered))
 
-    monkeypatch.setattr(reading, "_nothing_missing", grown)
+    monkeypatch.setattr(recognition, "refuse_missing", grown)
     with pytest.raises(UnusableInputError, match="harbour-review changed while it was read"):
         migrate(Delivery([reader(1)]), tmp_path)
 
@@ -296,7 +298,7 @@ def test_every_step_judges_by_the_day_of_the_reading(dry_run, tmp_path, monkeypa
     days = iter([datetime.date(2026, 11, 1), datetime.date(2026, 11, 2)])
     monkeypatch.setattr(Settings, "today", property(lambda settings: settings.migration_date or next(days)))
     dry_run(paths)
-    assert reading.opened(paths.reading).settings.migration_date == datetime.date(2026, 11, 1)
+    assert Manifest.load(paths.manifest).settings.migration_date == datetime.date(2026, 11, 1)
     assert next(days) == datetime.date(2026, 11, 2)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pelcro_pipeline.review import statistics
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline_tests.extract import OLD_ID, ONLINE, PLAN_ID, PLANS, PRODUCTS, Delivery, Watcher, reader
 
 dg = pytest.importorskip("dagster")

@@ -10,11 +10,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pelcro_pipeline.delivery import reading
+from pelcro_pipeline.delivery.manifest import is_current
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.review import progress, sign_off
 from pelcro_pipeline.target import database
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline_tests.extract import SETTINGS, Delivery, changed, migrate, reader
 
 EXTRACT = "harbour-review"
@@ -135,7 +135,7 @@ def test_a_delivery_of_other_bytes_cannot_be_signed_whatever_its_size_and_time(p
     stat = delivered.stat()
     changed(delivered, "31/07/2027", "30/07/2027")
     os.utime(delivered, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    assert reading.is_read(paths.reading, paths.delivered)
+    assert is_current(paths.manifest, paths.delivered)
     with pytest.raises(RefusedError, match="has changed since it was read: run it again"):
         sign_off.sign(paths, "Jane Doe", "Publisher")
     assert not paths.sign_off.exists()

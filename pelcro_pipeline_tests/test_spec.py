@@ -14,11 +14,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline import templates
 from pelcro_pipeline.conversion.select import select
 from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import ADDRESS_IDS, ATTRIBUTES, TABLES, TEMPLATES, dictionary, schema, sql, target
 from pelcro_pipeline.spec.headers import template
@@ -302,5 +302,5 @@ def test_the_longest_conversion_can_be_read(tmp_path, connection):
     """With the ISO lists and look-ups pasted into each column it was 112,587 characters; as macros they stand once."""
     folder = Path(__file__).parent.parent / "data" / "extracts" / "harbour-review-2026-10-01"
     own = extract_settings.load(folder)
-    reading = delivery.read(folder, tmp_path, own, connection)
-    assert max(len(select(file, own)) for file in reading.files) < 40_000
+    manifest = delivery.read(folder, tmp_path, own, connection)
+    assert max(len(select(file, own)) for file in manifest.files) < 40_000

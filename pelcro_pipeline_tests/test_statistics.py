@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pelcro_pipeline import connection as duck
-from pelcro_pipeline.delivery import reading as delivery
+from pelcro_pipeline.delivery.manifest import Manifest
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.review import statistics
 from pelcro_pipeline.rules import verdict
@@ -141,8 +141,8 @@ def test_targets_are_counted_in_the_target_itself(tmp_path):
     with duck.connect(path) as connection:
         connection.execute("DELETE FROM subscriptions WHERE record = 2")
     with duck.connect() as connection:
-        reading = delivery.opened(migration.paths.reading)
-        verdict.open_on(connection, reading, migration.paths.conversion, migration.paths.analysis)
+        manifest = Manifest.load(migration.paths.manifest)
+        verdict.open_on(connection, manifest, migration.paths.conversion, migration.paths.analysis)
         with database.opened(path, "production", connection):
             frame = statistics.production(connection, staged, "production")
     counts = {(row["Section"], row["Attribute"]): row for row in frame.to_dict("records")}

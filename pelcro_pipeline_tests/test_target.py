@@ -9,12 +9,12 @@ import stat
 import duckdb
 import pytest
 
-from pelcro_pipeline import connection as duck
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.spec.target import TARGET_TABLES, proofs
 from pelcro_pipeline.target import database
 from pelcro_pipeline.target import rows as target_rows
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline_tests.extract import (
     OLD_ID,
     PERIOD_END,
@@ -159,9 +159,9 @@ def test_a_load_that_fails_leaves_what_stood_there(query, name, error, sentence,
     with duckdb.connect() as connection:
         connection.execute(f"CREATE TABLE {name} AS FROM read_csv('{prepared}', all_varchar = true)")
         connection.execute(f"COPY ({query}) TO '{prepared}' (HEADER)")
-    # Sealed anew, so that it is the database that refuses, and not the seal.
+    # With checksums written anew, so that it is the keys that refuse.
     with duck.connect() as connection:
-        migration.files.seal_up(connection)
+        migration.files.write_checksums(connection)
     with pytest.raises(error, match=f"(?i){sentence}"):
         database.load(migration.files, path)
     assert path.read_bytes() == before

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from pelcro_pipeline import workspace
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace import places
+from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline_tests.extract import Delivery, changed, reader
 
 #: One server for all of these tests.
@@ -257,4 +257,4 @@ def test_the_sensor_runs_a_delivery_once_and_again_when_it_was_corrected(server)
     changed(arrived / "customers.csv", "Genaro", "Gennaro")
     until(lambda: runs() == ["SUCCESS", "SUCCESS"])
     assert "Gennaro" in (ExtractPaths(server.home, arrived.name).prepared / "customers.csv").read_text()
-    assert workspace.extracts(server.home) == ["gazette-2026-10-01", SIGNED, UNSIGNED]
+    assert places.extracts(server.home) == ["gazette-2026-10-01", SIGNED, UNSIGNED]

@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from pelcro_pipeline import lock, workspace
 from pelcro_pipeline.errors import RefusedError
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace import lock, places
+from pelcro_pipeline.workspace.places import ExtractPaths
 
 NEWEST = {
     "the last day": (["a-2026-10-01", "a-2026-10-15", "a-2026-10-08"], ["a-2026-10-15"]),
@@ -22,29 +22,29 @@ NEWEST = {
 
 @pytest.mark.parametrize(("names", "newest"), NEWEST.values(), ids=NEWEST)
 def test_of_each_publisher_the_newest_delivery_counts(names, newest):
-    assert workspace.newest_of_each_publisher(names) == newest
+    assert places.newest_of_each_publisher(names) == newest
 
 
 @pytest.mark.parametrize(
     "name", ["a.unfinished", "a.replaced", "a.lock", "a.duckdb", "a.duckdb.b", ".a", "a/b", "", "a.", "../a", "a b"]
 )
 def test_what_is_half_written_or_no_name_is_no_extract(name):
-    assert not workspace.is_extract_name(name)
+    assert not places.is_extract_name(name)
 
 
 def test_a_folder_is_another_when_a_file_of_it_is(tmp_path):
     (tmp_path / "customers.csv").write_text("customer.email\n")
-    found = [workspace.fingerprint(tmp_path)]
-    assert workspace.fingerprint(tmp_path) == found[0]
+    found = [places.fingerprint(tmp_path)]
+    assert places.fingerprint(tmp_path) == found[0]
     (tmp_path / "customers.csv").write_text("customer.phone\n")
     os.utime(tmp_path / "customers.csv", ns=(0, 1))
-    found.append(workspace.fingerprint(tmp_path))
+    found.append(places.fingerprint(tmp_path))
     (tmp_path / "plans.csv").touch()
-    found.append(workspace.fingerprint(tmp_path))
+    found.append(places.fingerprint(tmp_path))
     (tmp_path / "plans.csv").rename(tmp_path / "rates.csv")
-    found.append(workspace.fingerprint(tmp_path))
+    found.append(places.fingerprint(tmp_path))
     (tmp_path / "rates.csv").unlink()
-    assert workspace.fingerprint(tmp_path) == found[1]
+    assert places.fingerprint(tmp_path) == found[1]
     assert len(set(found)) == 4
 
 

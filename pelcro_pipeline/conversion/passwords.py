@@ -17,8 +17,8 @@ from pathlib import Path
 
 import bcrypt
 
-from pelcro_pipeline.delivery.folder import PASSWORD_SAMPLES, own_file
 from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline.workspace.intake import PASSWORD_SAMPLES, own_file
 
 #: "A minimum of 5 password examples (hashes and their equivalent plain text)."
 ENOUGH = 5

@@ -14,7 +14,7 @@ Its layers stand on each other:
 from __future__ import annotations
 
 from pelcro_pipeline.delivery.header import is_metadata, metadata_of
-from pelcro_pipeline.delivery.reading import DeliveredFile
+from pelcro_pipeline.delivery.manifest import DeliveredFile
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import ADDRESS_IDS, ADDRESSES, ATTRIBUTES, BY_OBJECT, CUSTOMER_ID, HIDDEN, SUBSCRIPTIONS, sql
 from pelcro_pipeline.spec.model import Attribute, Breach, Outcome, Severity, Table

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import duckdb
 
-from pelcro_pipeline import seal
 from pelcro_pipeline.conversion.select import agrees, select
-from pelcro_pipeline.delivery.reading import DeliveredFile, Reading
+from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest
 from pelcro_pipeline.delivery.records import file_line
+from pelcro_pipeline.engine import checksum
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import ADDRESS_IDS, ADDRESSES, CUSTOMER_ID, SUBSCRIPTIONS, TABLES
 from pelcro_pipeline.spec.model import Table
@@ -44,24 +44,24 @@ def parted(record: int) -> tuple[int, int]:
     return record >> _PLACE_BITS, record & ((1 << _PLACE_BITS) - 1)
 
 
-def columns(reading: Reading, table: Table) -> list[str]:
+def columns(manifest: Manifest, table: Table) -> list[str]:
     """The table's attributes, then what the extract carries for it beside them."""
     names = [attribute.name for attribute in table.attributes]
-    names += reading.metadata[table.object]
+    names += manifest.metadata[table.object]
     if table is SUBSCRIPTIONS:
         return names + [attribute.name for attribute in ADDRESS_IDS.values()]
     return names + ([ADDRESS_IDS[table.object].name] if table in ADDRESSES else [])
 
 
-def view(reading: Reading, folder: Path, table: Table) -> str:
+def view(manifest: Manifest, folder: Path, table: Table) -> str:
     """SQL of a table's held objects.
 
     Columns: ``record``, ``customer`` (the id that it belongs to), the table's columns, and
     ``breaches``, ``delivered``, ``results`` of the conversion.
     """
-    names = columns(reading, table)
+    names = columns(manifest, table)
     selects = []
-    for file in reading.holding(table.object):
+    for file in manifest.holding(table.object):
         linked = "customer" in file.objects or CUSTOMER_ID in file.attributes
         carried = {attribute.name for attribute in table.attributes} | set(file.attributes)
         values = [quoted(name) if name in carried else f"NULL::VARCHAR AS {quoted(name)}" for name in names]
@@ -81,35 +81,35 @@ def view(reading: Reading, folder: Path, table: Table) -> str:
     return "\nUNION ALL\n".join(selects)
 
 
-def write(connection: duckdb.DuckDBPyConnection, reading: Reading, settings: Settings, folder: Path) -> None:
+def write(connection: duckdb.DuckDBPyConnection, manifest: Manifest, settings: Settings, folder: Path) -> None:
     """Write each delivered file's conversion into ``folder``."""
-    for file in reading.files:
+    for file in manifest.files:
         to = literal(str(parquet(folder, file)))
         connection.execute(f"COPY ({select(file, settings)}) TO {to} (FORMAT parquet, COMPRESSION lz4)")
 
 
-def seal_up(connection: duckdb.DuckDBPyConnection, reading: Reading, folder: Path) -> None:
-    """Seal each file's conversion."""
-    for file in reading.files:
-        seal.put(connection, *_sealed(folder, file))
+def write_checksums(connection: duckdb.DuckDBPyConnection, manifest: Manifest, folder: Path) -> None:
+    """Write the checksums of each file's conversion."""
+    for file in manifest.files:
+        checksum.write(connection, *_checksummed(folder, file))
 
 
-def altered(connection: duckdb.DuckDBPyConnection, reading: Reading, folder: Path) -> list[str]:
+def altered(connection: duckdb.DuckDBPyConnection, manifest: Manifest, folder: Path) -> list[str]:
     """The records, by file and line, that are not as they were converted."""
     return [
         f"{file.name} line {line}"
-        for file in reading.files
-        for difference in seal.broken(connection, *_sealed(folder, file))[:1]
+        for file in manifest.files
+        for difference in checksum.differences(connection, *_checksummed(folder, file))[:1]
         for line in dict.fromkeys(
             file_line(connection, file, place) for place in (difference.place, difference.stands) if place is not None
         )
     ]
 
 
-def _sealed(folder: Path, file: DeliveredFile) -> tuple[Path, str, Path]:
-    """A file's conversion, SQL of its rows, and where its seal stands."""
+def _checksummed(folder: Path, file: DeliveredFile) -> tuple[Path, str, Path]:
+    """A file's conversion, SQL of its rows, and where its checksums stand."""
     converted = parquet(folder, file)
-    return converted, f"read_parquet({literal(str(converted))})", seal.path(folder, str(file.ordinal))
+    return converted, f"read_parquet({literal(str(converted))})", checksum.path(folder, str(file.ordinal))
 
 
 def short_name(table: Table, name: str) -> str:
@@ -129,7 +129,7 @@ def short(table: Table, names: Iterable[str]) -> str:
     )
 
 
-def create_views(connection: duckdb.DuckDBPyConnection, reading: Reading, folder: Path) -> None:
+def create_views(connection: duckdb.DuckDBPyConnection, manifest: Manifest, folder: Path) -> None:
     """Temporary views of each object, and ``places``: what findings and ledger say of a record.
 
     ``converted_<object>`` has the conversion's own columns (``view``). ``<object>`` has ``record``, ``customer``, the
@@ -139,19 +139,19 @@ def create_views(connection: duckdb.DuckDBPyConnection, reading: Reading, folder
     for macro in _MACROS:
         connection.execute(macro)
     for table in TABLES:
-        names = [name for name in columns(reading, table) if name not in reading.metadata[table.object]]
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW converted_{table.object} AS {view(reading, folder, table)}")
+        names = [name for name in columns(manifest, table) if name not in manifest.metadata[table.object]]
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW converted_{table.object} AS {view(manifest, folder, table)}")
         connection.execute(
             f"""CREATE OR REPLACE TEMP VIEW {table.object} AS
             SELECT record, customer, {short(table, names)}, {agrees(table)} AS agrees FROM converted_{table.object}"""
         )
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW places AS {_places(reading, folder)}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW places AS {_places(manifest, folder)}")
 
 
-def _places(reading: Reading, folder: Path) -> str:
+def _places(manifest: Manifest, folder: Path) -> str:
     """SQL of ``record, file, line, blank`` for every record of every file."""
     selects = []
-    for file in reading.files:
+    for file in manifest.files:
         converted = f"read_parquet({literal(str(parquet(folder, file)))}, file_row_number = true)"
         if file.lines is None:
             selects.append(

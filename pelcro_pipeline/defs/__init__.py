@@ -1,6 +1,6 @@
 """Dagster and nothing else: one file for each asset group, partitions, checks, resources and jobs.
 
 Assets name each other as dependencies and hand each other Parquet and CSV at the places of
-``workspace.ExtractPaths``: most of them make several files, which the fixed interface names, so no
+``places.ExtractPaths``: most of them make several files, which the fixed interface names, so no
 IO manager stands between.
 """

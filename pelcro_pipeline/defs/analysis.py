@@ -73,7 +73,7 @@ def analysis(config: Judgement, extract: Extracts):
     paths = extract.paths
     with as_failure(), steps.opened(paths) as opened:
         steps.judge(opened, keep_relations=config.keep_relations)
-        connection, reading = opened.connection, opened.reading
+        connection, manifest = opened.connection, opened.manifest
         by_rule = connection.execute(
             "SELECT rule, severity, count(*) AS findings FROM findings GROUP BY ALL ORDER BY findings DESC, rule"
         ).df()
@@ -91,7 +91,7 @@ def analysis(config: Judgement, extract: Extracts):
             yield _bad_rows(connection, severity, name, report)
         for key, schema in ((_FINDINGS, contract.FINDINGS), (_LEDGER, contract.LEDGER)):
             yield _conforms(connection, key, schema)
-        fates = conservation.fates(connection, reading)
+        fates = conservation.fates(connection, manifest)
         yield dg.MaterializeResult(
             asset_key=_LEDGER,
             metadata={
@@ -101,7 +101,7 @@ def analysis(config: Judgement, extract: Extracts):
                 "report": dg.MetadataValue.path(paths.reports / "ledger.csv"),
             },
         )
-        broken = conservation.broken(connection, reading)
+        broken = conservation.broken(connection, manifest)
         yield dg.AssetCheckResult(
             asset_key=_LEDGER,
             check_name="conservation",

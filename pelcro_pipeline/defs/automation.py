@@ -4,11 +4,11 @@ import json
 
 import dagster as dg
 
-from pelcro_pipeline import lock, workspace
 from pelcro_pipeline.defs.jobs import dry_run
 from pelcro_pipeline.defs.partitions import extracts
-from pelcro_pipeline.delivery import reading
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.delivery.manifest import is_current
+from pelcro_pipeline.workspace import lock, places
+from pelcro_pipeline.workspace.places import ExtractPaths
 
 
 @dg.sensor(
@@ -18,9 +18,9 @@ from pelcro_pipeline.workspace import ExtractPaths
     "was corrected.",
 )
 def new_extract(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    home = workspace.home()
+    home = places.home()
     seen = json.loads(context.cursor or "{}")
-    found = {name: workspace.fingerprint(home / "extracts" / name) for name in workspace.extracts(home)}
+    found = {name: places.fingerprint(home / "extracts" / name) for name in places.extracts(home)}
     # A folder that is still being copied looks different from one look to the next.
     settled = [name for name in found if seen.get(name) == found[name]]
     known = set(context.instance.get_dynamic_partitions(extracts.name))
@@ -37,7 +37,7 @@ def new_extract(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
 def _is_due(paths: ExtractPaths) -> bool:
     """Whether no run has read the folder as it is, and none is about to."""
-    return not lock.is_held(paths) and not reading.is_read(paths.reading, paths.delivered)
+    return not lock.is_held(paths) and not is_current(paths.manifest, paths.delivered)
 
 
 @dg.schedule(
@@ -47,10 +47,10 @@ def _is_due(paths: ExtractPaths) -> bool:
     "expired since, and what a new version of the rules finds.",
 )
 def newest_extracts(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
-    home = workspace.home()
+    home = places.home()
     known = set(context.instance.get_dynamic_partitions(extracts.name))
     return [
         dg.RunRequest(run_key=f"{name} {context.scheduled_execution_time:%Y-%m-%d}", partition_key=name)
-        for name in workspace.newest_of_each_publisher(workspace.extracts(home))
+        for name in places.newest_of_each_publisher(places.extracts(home))
         if name in known and not ExtractPaths(home, name).database("production").exists()
     ]

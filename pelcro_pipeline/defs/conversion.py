@@ -50,10 +50,10 @@ _STEPS = {
 def conversion(extract: Extracts):
     with as_failure(), steps.opened(extract.paths) as opened:
         steps.convert(opened)
-        connection, reading, settings = opened.connection, opened.reading, opened.reading.settings
+        connection, manifest, settings = opened.connection, opened.manifest, opened.manifest.settings
         constants = sql.constants(settings.today, settings.currency)
         for name, own in raw.TABLES.items():
-            files = {file.name: file for table in own for file in reading.holding(table.object)}
+            files = {file.name: file for table in own for file in manifest.holding(table.object)}
             yield dg.MaterializeResult(
                 asset_key=["conversion", name],
                 metadata={

@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from pelcro_pipeline.defs.presentation import markdown
-from pelcro_pipeline.delivery.reading import DeliveredFile
+from pelcro_pipeline.delivery.manifest import DeliveredFile
 from pelcro_pipeline.prepared.files import NAMES
 from pelcro_pipeline.spec import ADDRESSES, ATTRIBUTES, TABLE_OF, TABLES, TEMPLATES
 from pelcro_pipeline.spec.model import Attribute, PatternBy, Table

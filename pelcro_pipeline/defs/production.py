@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from pelcro_pipeline import connection as duck
 from pelcro_pipeline.defs import lineage
 from pelcro_pipeline.defs.checks import check
 from pelcro_pipeline.defs.partitions import extracts
@@ -10,6 +9,7 @@ from pelcro_pipeline.defs.presentation import OWNERS
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.defs.review import gate
 from pelcro_pipeline.defs.staging import STATISTICS_COLUMNS, statistics_result
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.prepared.files import NAMES
 from pelcro_pipeline.review import sign_off, statistics

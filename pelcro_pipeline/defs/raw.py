@@ -47,15 +47,15 @@ TABLES: dict[str, tuple[Table, ...]] = {
 def raw(extract: Extracts):
     paths = extract.paths
     with as_failure():
-        reading = steps.read(paths)
+        manifest = steps.read(paths)
     for name, tables in TABLES.items():
-        files = {file.name: file for table in tables for file in reading.holding(table.object)}
+        files = {file.name: file for table in tables for file in manifest.holding(table.object)}
         frame = pd.DataFrame(
             [
                 {
                     "file": file.name,
-                    "records": file.records + file.set_aside_records,
-                    "blank or ragged": file.set_aside_records,
+                    "records": file.records + file.quarantined_records,
+                    "blank or ragged": file.quarantined_records,
                     "columns": len(file.columns),
                     "of no template": len(file.unknown),
                 }
@@ -71,7 +71,7 @@ def raw(extract: Extracts):
                 **lineage.delivered(list(files.values())),
             },
         )
-        aside = sum(file.set_aside_records for file in files.values())
+        aside = sum(file.quarantined_records for file in files.values())
         yield dg.AssetCheckResult(
             asset_key=["raw", name],
             check_name="nothing_set_aside",

@@ -2,11 +2,12 @@
 
 import dagster as dg
 
-from pelcro_pipeline import lock, templates, workspace
+from pelcro_pipeline import templates
 from pelcro_pipeline.defs import lineage
 from pelcro_pipeline.defs.presentation import OWNERS, column_schema
 from pelcro_pipeline.defs.resources import as_failure
 from pelcro_pipeline.spec import TABLES
+from pelcro_pipeline.workspace import lock, places
 
 
 @dg.asset(
@@ -23,7 +24,7 @@ def request_templates() -> dg.MaterializeResult:
     The guide: *By providing the data in our predefined CSV files, our team will be able to process
     the migration much faster.*
     """
-    folder = workspace.home() / "templates"
+    folder = places.home() / "templates"
     with as_failure(), lock.awaited(folder):
         written = templates.write(folder)
     return dg.MaterializeResult(

@@ -8,10 +8,11 @@ from contextlib import ExitStack, contextmanager
 import dagster as dg
 from pydantic import PrivateAttr
 
-from pelcro_pipeline import connection as duck
-from pelcro_pipeline import lock, machine, workspace
+from pelcro_pipeline.engine import connection as duck
+from pelcro_pipeline.engine import machine
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace import lock, places
+from pelcro_pipeline.workspace.places import ExtractPaths
 
 PARTITION_TAG = "dagster/partition"
 
@@ -35,7 +36,7 @@ class Extracts(dg.ConfigurableResource):
         """Where this run's extract stands. The first step that asks takes its lock, so that a refusal is that step's."""
         if self._paths is None:
             with as_failure():
-                paths = ExtractPaths(workspace.home(), self._extract)
+                paths = ExtractPaths(places.home(), self._extract)
                 report_killed(self._instance, self._held.enter_context(lock.held(paths, self._run.run_id)))
                 self._held.enter_context(duck.confined(paths.home, paths.spill))
                 self._paths = paths

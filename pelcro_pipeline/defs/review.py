@@ -7,7 +7,7 @@ from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import OWNERS
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.review import sign_off
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace.places import ExtractPaths
 
 _SIGN_OFF = dg.AssetKey(["review", "sign_off"])
 _SIGNATURE = "signature"

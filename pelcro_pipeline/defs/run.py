@@ -13,12 +13,12 @@ from typing import Protocol
 import dagster as dg
 from sqlalchemy.exc import OperationalError
 
-from pelcro_pipeline import instance, lock, workspace
 from pelcro_pipeline.definitions import defs
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.resources import report_killed
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace import instance, lock, places
+from pelcro_pipeline.workspace.places import ExtractPaths
 
 _STARTED = dg.DagsterEventType.STEP_START
 _ENDED = (dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE)
@@ -36,7 +36,7 @@ class Watcher(Protocol):
 def register(home: Path) -> None:
     """Make every extract of a workspace a partition, to be chosen in the UI, and let no killed run hold up the queue."""
     with _recorded(home) as recorded:
-        names = workspace.extracts(home)
+        names = places.extracts(home)
         recorded.add_dynamic_partitions(extracts.name, names)
         for name in names:
             report_killed(recorded, lock.killed(ExtractPaths(home, name)))

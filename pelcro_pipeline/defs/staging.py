@@ -11,7 +11,7 @@ from pelcro_pipeline.defs.presentation import OWNERS, markdown, picture
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.prepared.files import NAMES
 from pelcro_pipeline.review import charts, statistics
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace.places import ExtractPaths
 
 _PREPARED = [dg.AssetKey(["prepared", name]) for name in NAMES]
 

@@ -3,13 +3,13 @@
 import dagster as dg
 from pydantic import Field
 
-from pelcro_pipeline import purge as purging
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.review import statistics
 from pelcro_pipeline.target import database
+from pelcro_pipeline.workspace import purge as purging
 
 
 @dg.op

@@ -11,12 +11,13 @@ import duckdb
 import numpy as np
 import pyarrow
 
-from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
-from pelcro_pipeline.delivery.reading import DeliveredFile, Reading, delivered, read
+from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest
+from pelcro_pipeline.delivery.reading import delivered, read
 from pelcro_pipeline.delivery.records import cells, file_line
 from pelcro_pipeline.delivery.text import chunks, record_starts
 from pelcro_pipeline.delivery.workbook import is_workbook
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.spec import ADDRESS_IDS, ATTRIBUTES
 from pelcro_pipeline.spec.kinds import ADDRESS_PHONE, CUSTOMER_PHONE, IDENTIFIER
@@ -95,13 +96,13 @@ def refuse_to_store(folder: Path) -> None:
                 refuse_card_numbers(read(folder, Path(kept), settings, connection), connection)
 
 
-def refuse_card_numbers(reading: Reading, connection: duckdb.DuckDBPyConnection) -> None:
+def refuse_card_numbers(manifest: Manifest, connection: duckdb.DuckDBPyConnection) -> None:
     """Raise UnusableInputError where a cell of the delivery holds a payment card number.
 
     The error names file, line and column, never the number.
     """
     _create_macros(connection)
-    for file in reading.files:
+    for file in manifest.files:
         _refuse(file, connection)
 
 
@@ -232,10 +233,10 @@ def _refuse(file: DeliveredFile, connection: duckdb.DuckDBPyConnection) -> None:
     if refused:
         column, place = min(refused)
         _stop(f"{file.name}, line {file_line(connection, file, place)}, {file.columns[column].header}")
-    if file.set_aside:
+    if file.quarantined:
         ((line,),) = connection.execute(
             f"""SELECT min(line) FROM (
-                SELECT line, unnest(card_candidates(text)) AS digits FROM read_parquet({literal(file.set_aside)})
+                SELECT line, unnest(card_candidates(text)) AS digits FROM read_parquet({literal(file.quarantined)})
             ) WHERE is_card_number(digits)"""
         ).fetchall()
         if line is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from pelcro_pipeline.delivery.reading import DeliveredFile
+from pelcro_pipeline.delivery.manifest import DeliveredFile
 from pelcro_pipeline.delivery.text import record_starts
 from pelcro_pipeline.spec.sql import literal
 

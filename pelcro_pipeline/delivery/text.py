@@ -13,10 +13,8 @@ import numpy as np
 from pelcro_pipeline.delivery import package
 from pelcro_pipeline.delivery.header import attribute_of
 from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline.settings import DELIMITERS, ENCODINGS
 
-DELIMITERS = (",", ";", "\t", "|")
-#: The encodings that extract.toml can name, as Python knows them.
-ENCODINGS = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "windows-1252": "cp1252"}
 _CHUNK = 1 << 20
 #: Characters. The templates together take 3,000.
 _HEADER_SIZE, _HEADER_CELL_SIZE = 1 << 20, 1_000

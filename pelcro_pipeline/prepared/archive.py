@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 
 from pelcro_pipeline.conversion import tables
-from pelcro_pipeline.delivery.reading import DeliveredFile, Reading
+from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest
 from pelcro_pipeline.delivery.records import cut
 from pelcro_pipeline.rules.ledger import COLUMNS
 from pelcro_pipeline.spec.sql import literal, quoted
@@ -20,7 +20,7 @@ _LONGEST_NAME = 200
 
 
 def write(
-    connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: Path, ledger: Path, folder: Path
+    connection: duckdb.DuckDBPyConnection, manifest: Manifest, conversion: Path, ledger: Path, folder: Path
 ) -> dict[str, int]:
     """Write the archive into ``folder``; gives the records of each file of it.
 
@@ -34,8 +34,8 @@ def write(
         FROM read_parquet({literal(str(ledger))}) WHERE disposition IN ('rejected', 'excluded')"""
     )
     written = {}
-    names = _names(reading)
-    for file in reading.files:
+    names = _names(manifest)
+    for file in manifest.files:
         for suffix, query in (
             ("records", _records(connection, file, folder)),
             ("columns", _columns(file, conversion)),
@@ -49,10 +49,10 @@ def write(
     return written
 
 
-def _names(reading: Reading) -> dict[int, str]:
+def _names(manifest: Manifest) -> dict[int, str]:
     """What each file is called in the archive: its own name where a file can have it and none has it yet."""
     names: dict[int, str] = {}
-    for file in reading.files:
+    for file in manifest.files:
         name = _NO_NAME.sub("_", file.name.replace("#", "."))
         name = name.encode()[:_LONGEST_NAME].decode(errors="ignore")
         while name.lower() in {each.lower() for each in names.values()}:
@@ -66,7 +66,7 @@ def _records(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, folder:
     places = (
         connection.execute(
             f"""SELECT DISTINCT place_of(record) AS place FROM left_behind
-        WHERE file = {literal(file.name)} AND place IS NOT NULL AND NOT set_aside ORDER BY place"""
+        WHERE file = {literal(file.name)} AND place IS NOT NULL AND NOT quarantined ORDER BY place"""
         )
         .fetchnumpy()["place"]
         .astype(np.int64)
@@ -84,15 +84,15 @@ def _records(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, folder:
     cut_file.unlink()
     cells = ", ".join(f"raw.{column.name} AS {quoted(name)}" for column, name in _named(file))
     aside = (
-        f"(SELECT line, text FROM read_parquet({literal(file.set_aside)}))"
-        if file.set_aside
+        f"(SELECT line, text FROM read_parquet({literal(file.quarantined)}))"
+        if file.quarantined
         else "(SELECT NULL::BIGINT AS line, NULL::VARCHAR AS text WHERE false)"
     )
     return f"""
         SELECT {", ".join(f"gone.{name}" for name in COLUMNS)}, {cells}, aside.text AS raw_text
         FROM left_behind gone
-        LEFT JOIN raw_record raw ON NOT gone.set_aside AND raw.place = place_of(gone.record)
-        LEFT JOIN {aside} aside ON gone.set_aside AND aside.line = gone.line
+        LEFT JOIN raw_record raw ON NOT gone.quarantined AND raw.place = place_of(gone.record)
+        LEFT JOIN {aside} aside ON gone.quarantined AND aside.line = gone.line
         WHERE gone.file = {literal(file.name)}
         ORDER BY gone.line, gone.object_place"""
 

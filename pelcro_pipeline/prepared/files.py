@@ -9,9 +9,9 @@ from pathlib import Path
 
 import duckdb
 
-from pelcro_pipeline import seal
 from pelcro_pipeline.delivery.header import metadata_of
-from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.delivery.manifest import Manifest
+from pelcro_pipeline.engine import checksum
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import ADDRESS_IDS, ADDRESSES, CUSTOMER_ID, CUSTOMERS, PLANS, PRODUCTS, TABLES, TEMPLATES
@@ -26,20 +26,20 @@ _KEYS = {"customers": CUSTOMER_ID, "products": PRODUCTS.key, "plans": PLANS.key}
 READ, FILLED = "prepared_csv_", "prepared_filled_"
 
 
-def header(name: str, reading: Reading) -> list[str]:
+def header(name: str, manifest: Manifest) -> list[str]:
     """A prepared file's columns: the template's in the guide's order, address ids and metadata behind."""
-    metadata = {each for table in TEMPLATES[name] for each in reading.metadata[table.object]}
-    address_ids = list(reading.address_ids) if CUSTOMERS in TEMPLATES[name] else []
+    metadata = {each for table in TEMPLATES[name] for each in manifest.metadata[table.object]}
+    address_ids = list(manifest.address_ids) if CUSTOMERS in TEMPLATES[name] else []
     return template(name) + address_ids + sorted(metadata)
 
 
 @dataclass(frozen=True)
 class PreparedFiles:
-    """The three prepared files of an extract, how they write dates, and where their seals stand."""
+    """The three prepared files of an extract, how they write dates, and where their checksums stand."""
 
     folder: Path
     settings: Settings
-    seals: Path
+    checksums: Path
 
     def read(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Read the files into temporary tables, once for a connection: ``rows`` are theirs."""
@@ -82,10 +82,10 @@ class PreparedFiles:
         name = ADDRESS_IDS[table.object].name
         return f"coalesce({quoted(name)}, '')" if name in self.columns("customers") else "''"
 
-    def seal_up(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Seal the records of each file."""
+    def write_checksums(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Write the checksums of each file's records."""
         for name in NAMES:
-            seal.put(connection, *self._sealed(name), quoted(_KEYS[name]))
+            checksum.write(connection, *self._checksummed(name), quoted(_KEYS[name]))
 
     def verify(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Raise RefusedError, naming the records, where a file does not hold the records that were prepared."""
@@ -94,14 +94,14 @@ class PreparedFiles:
             + " and ".join(dict.fromkeys(key for key in (difference.key, difference.stands_key) if key))
             + ")"
             for name in NAMES
-            for difference in seal.broken(connection, *self._sealed(name))[:1]
+            for difference in checksum.differences(connection, *self._checksummed(name))[:1]
         ]
         if altered:
             raise RefusedError(f"Not as it was prepared: {', '.join(altered)}. Run the extract again.")
 
-    def _sealed(self, name: str) -> tuple[Path, str, Path]:
-        """A file, SQL of its records, and where its seal stands."""
-        return self.path(name), self.relation(name), seal.path(self.seals, name)
+    def _checksummed(self, name: str) -> tuple[Path, str, Path]:
+        """A file, SQL of its records, and where its checksums stand."""
+        return self.path(name), self.relation(name), checksum.path(self.checksums, name)
 
     def path(self, name: str) -> Path:
         return self.folder / f"{name}.csv"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from pelcro_pipeline.conversion import tables
-from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import CUSTOMER_ID, CUSTOMERS, TABLES, sql
 from pelcro_pipeline.spec.model import Table
@@ -14,7 +14,7 @@ from pelcro_pipeline.spec.sql import literal, quoted
 _IMPORT_ONLY = "customer.common_metadata.import_only_the_customer"
 
 
-def create_views(connection: duckdb.DuckDBPyConnection, reading: Reading, settings: Settings) -> None:
+def create_views(connection: duckdb.DuckDBPyConnection, manifest: Manifest, settings: Settings) -> None:
     """A view ``prepared_<object>`` for each object: ``record``, ``customer`` and its columns.
 
     And ``complete_customer``, which says of each whether anything but the customer is imported.
@@ -22,7 +22,7 @@ def create_views(connection: duckdb.DuckDBPyConnection, reading: Reading, settin
     """
     for table in TABLES:
         source = "golden_record" if table is CUSTOMERS else f"converted_{table.object}"
-        selected = ", ".join(f"{value} AS {quoted(name)}" for name, value in _values(reading, table, settings).items())
+        selected = ", ".join(f"{value} AS {quoted(name)}" for name, value in _values(manifest, table, settings).items())
         amended = _amended(table)
         connection.execute(
             f"""CREATE OR REPLACE TEMP VIEW prepared_{table.object} AS
@@ -71,13 +71,13 @@ def _is_amended(name: str) -> str:
     return quoted(f"{name} is amended")
 
 
-def _values(reading: Reading, table: Table, settings: Settings) -> dict[str, str]:
+def _values(manifest: Manifest, table: Table, settings: Settings) -> dict[str, str]:
     """SQL of each column's standing value."""
     known = {attribute.name: attribute for attribute in table.attributes}
     amended = _amended(table)
     constants = sql.constants(settings.today, settings.currency)
     values = {}
-    for name in tables.columns(reading, table):
+    for name in tables.columns(manifest, table):
         if name == CUSTOMER_ID:
             values[name] = "source.customer"
             continue

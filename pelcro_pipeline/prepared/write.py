@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from pelcro_pipeline.conversion import tables
-from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.prepared.files import header
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import (
@@ -27,16 +27,18 @@ from pelcro_pipeline.spec.sql import literal, quoted
 _STRETCH = 250_000
 
 
-def write(connection: duckdb.DuckDBPyConnection, reading: Reading, settings: Settings, folder: Path) -> dict[str, int]:
+def write(
+    connection: duckdb.DuckDBPyConnection, manifest: Manifest, settings: Settings, folder: Path
+) -> dict[str, int]:
     """Write the three files into ``folder``; gives the records of each. Needs ``prepared.tables``."""
     stretches = {
-        "customers": _customers(connection, reading),
+        "customers": _customers(connection, manifest),
         "products": [f"SELECT record AS place, * FROM prepared_{PRODUCTS.object}"],
         "plans": [f"SELECT record AS place, * FROM prepared_{PLANS.object}"],
     }
     records = dict.fromkeys(stretches, 0)
     for name, queries in stretches.items():
-        columns = ", ".join(_written(column, settings) for column in header(name, reading))
+        columns = ", ".join(_written(column, settings) for column in header(name, manifest))
         path = folder / f"{name}.csv"
         for query in queries:
             first = query is queries[0]
@@ -64,22 +66,22 @@ def _written(name: str, settings: Settings) -> str:
     return quoted(name)
 
 
-def _customers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> list[str]:
+def _customers(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> list[str]:
     """SQL of customers.csv, stretch by stretch: one record for each subscription, for each customer without
     one, and for each address that no other record carries; by the customers' first appearance."""
-    _carriers(connection, reading)
+    _carriers(connection, manifest)
     stretches = _stretches(connection)
-    joins, selected = [], [f"customer.{quoted(name)}" for name in tables.columns(reading, CUSTOMERS)]
+    joins, selected = [], [f"customer.{quoted(name)}" for name in tables.columns(manifest, CUSTOMERS)]
     for table in ADDRESSES:
         names = [attribute.name for attribute in table.attributes]
         id_name = ADDRESS_IDS[table.object].name
-        if id_name in reading.address_ids:
+        if id_name in manifest.address_ids:
             names.append(id_name)
         selected += [f"{table.object}.{quoted(name)}" for name in names]
         joins.append(
             f"LEFT JOIN carriable_{table.object} {table.object} ON {table.object}.record = carrier.{table.object}"
         )
-    metadata = reading.metadata[SUBSCRIPTIONS.object]
+    metadata = manifest.metadata[SUBSCRIPTIONS.object]
     selected += [
         f"subscription.{quoted(name)}"
         for name in [*(attribute.name for attribute in SUBSCRIPTIONS.attributes), *metadata]
@@ -129,7 +131,7 @@ def _carriable(name: str, stretch: int, low: int, high: int) -> str:
             UNION ALL SELECT * EXCLUDE stretch FROM far_{name} WHERE stretch = {stretch})"""
 
 
-def _carriers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
+def _carriers(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
     """The temporary table ``carrier``: which customer, addresses and subscription each record carries, by its place.
 
     A subscription carries the addresses that it has (``subscription_address``), a customer without one its first of
@@ -147,7 +149,7 @@ def _carriers(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
         LEFT JOIN customer_address has USING (customer)"""
     )
     for table in ADDRESSES:
-        if ADDRESS_IDS[table.object].name in reading.address_ids:
+        if ADDRESS_IDS[table.object].name in manifest.address_ids:
             own = ", ".join("record" if other is table else "NULL" for other in ADDRESSES)
             connection.execute(
                 f"""INSERT INTO carried SELECT customer, {own}, NULL, record FROM prepared_{table.object}

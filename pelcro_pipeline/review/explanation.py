@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 import duckdb
 import numpy as np
 
-from pelcro_pipeline import connection as duck
 from pelcro_pipeline.conversion import tables
-from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.delivery import records
-from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.delivery.manifest import Manifest
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.prepared.files import PreparedFiles
 from pelcro_pipeline.rules import verdict
@@ -31,7 +30,7 @@ from pelcro_pipeline.spec.sql import literal, quoted
 from pelcro_pipeline.spec.target import ADDRESS_ID, RECORD, TARGET_OF, address_type
 from pelcro_pipeline.target.database import opened
 from pelcro_pipeline.target.rows import text
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace.places import ExtractPaths
 
 ENVIRONMENTS = ("staging", "production")
 
@@ -70,25 +69,25 @@ class Explanation:
 
 def of(paths: ExtractPaths, customer: str) -> Explanation:
     """Explain a customer of an extract. Raises RefusedError before the dry run, UnusableInputError for no such id."""
-    if not paths.reading.is_file() or not (paths.analysis / "ledger.parquet").is_file():
+    if not paths.manifest.is_file() or not (paths.analysis / "ledger.parquet").is_file():
         raise RefusedError(
             f"{paths.extract} has not been read yet: run `pelcro-pipeline dry-run {paths.extract}` first."
         )
     with duck.connect() as connection:
-        reading = delivery.opened(paths.reading)
-        verdict.open_on(connection, reading, paths.conversion, paths.analysis)
-        sources = _sources(connection, paths, reading, customer)
+        manifest = Manifest.load(paths.manifest)
+        verdict.open_on(connection, manifest, paths.conversion, paths.analysis)
+        sources = _sources(connection, paths, manifest, customer)
         if not sources:
             raise UnusableInputError(
                 f"No record of {paths.extract} names the customer {customer}: look for the id in {paths.reports / 'ledger.csv'}."
             )
         environments = tuple(each for each in ENVIRONMENTS if paths.database(each).exists())
-        files = PreparedFiles(paths.prepared, reading.settings, paths.seals)
+        files = PreparedFiles(paths.prepared, manifest.settings, paths.checksums)
         return Explanation(customer, sources, _prepared(connection, paths, files, customer, environments), environments)
 
 
 def _sources(
-    connection: duckdb.DuckDBPyConnection, paths: ExtractPaths, reading: Reading, customer: str
+    connection: duckdb.DuckDBPyConnection, paths: ExtractPaths, manifest: Manifest, customer: str
 ) -> list[SourceRecord]:
     concerned = " UNION ".join(
         f"SELECT record FROM {object_} WHERE customer = {literal(customer)}"
@@ -100,7 +99,7 @@ def _sources(
     for record, file, line, *fate in connection.execute(
         f"""SELECT record, file, line, object, key, disposition, rule, detail
         FROM read_parquet({literal(str(paths.analysis / "ledger.parquet"))}) SEMI JOIN ({concerned}) concerned USING (record)
-        WHERE NOT set_aside ORDER BY record, object_place"""
+        WHERE NOT quarantined ORDER BY record, object_place"""
     ).fetchall():
         if (file, line) not in found:
             found[file, line] = SourceRecord(file, line)
@@ -114,7 +113,7 @@ def _sources(
         if (file, line) in found:
             found[file, line].findings.append(tuple(finding))
     for ordinal, numbers in places.items():
-        file = reading.files[ordinal]
+        file = manifest.files[ordinal]
         delivered = records.cells(file, np.array([number for number, _ in numbers], dtype=np.int64))
         for (_, place), cells in zip(numbers, delivered, strict=True):
             found[place].cells = [

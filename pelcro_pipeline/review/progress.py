@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 
-from pelcro_pipeline import connection as duck
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.review import sign_off, statistics
 from pelcro_pipeline.spec import TABLES
 from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.target import database
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace.places import ExtractPaths
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def of(paths: ExtractPaths) -> Progress:
 
 
 def _loaded(paths: ExtractPaths) -> str:
-    if database.is_altered(paths.database("production"), paths.seals):
+    if database.is_altered(paths.database("production"), paths.checksums):
         return "the production database is not as it was loaded: load it again"
     return "done"
 

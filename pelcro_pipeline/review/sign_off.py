@@ -8,16 +8,17 @@ import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pelcro_pipeline import connection as duck
 from pelcro_pipeline import settings as extract_settings
-from pelcro_pipeline import writing
 from pelcro_pipeline.delivery import reading
+from pelcro_pipeline.delivery.manifest import Manifest, is_current
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.prepared.files import NAMES, PreparedFiles
 from pelcro_pipeline.review import statistics
 from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.target import database
-from pelcro_pipeline.workspace import ExtractPaths, content
+from pelcro_pipeline.workspace import atomic
+from pelcro_pipeline.workspace.places import ExtractPaths, content_digest
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -65,11 +66,11 @@ def state(paths: ExtractPaths) -> State:
     """The state of an extract as it stands now. Raises RefusedError where there is no dry run."""
     prepared = _prepared(paths)
     return State(
-        delivered=reading.content(paths.delivered),
-        prepared=content(paths.prepared, prepared),
+        delivered=reading.delivered_digest(paths.delivered),
+        prepared=content_digest(paths.prepared, prepared),
         statistics=statistics.digest(statistics.read(paths.statistics)),
         settings=hashlib.sha256(extract_settings.load(paths.delivered).model_dump_json().encode()).hexdigest(),
-        code=content(_PACKAGE, sorted(_PACKAGE.rglob("*.py"))),
+        code=content_digest(_PACKAGE, sorted(path for path in _PACKAGE.rglob("*") if path.suffix in (".py", ".sql"))),
     )
 
 
@@ -81,7 +82,7 @@ def staged(paths: ExtractPaths) -> PreparedFiles:
     """
     _prepared(paths)
     statistics.verify(paths)
-    files = PreparedFiles(paths.prepared, extract_settings.load(paths.delivered), paths.seals)
+    files = PreparedFiles(paths.prepared, extract_settings.load(paths.delivered), paths.checksums)
     with duck.connect() as connection:
         files.verify(connection)
         if not database.holds(connection, files, paths.database("staging")):
@@ -98,7 +99,7 @@ def sign(paths: ExtractPaths, signed_by: str, role: str) -> SignOff:
             raise UnusableInputError(f"A sign-off needs a {name}: give the person's {name} as text.")
     staged(paths)
     now = state(paths)
-    if not reading.is_read(paths.reading, paths.delivered) or now.delivered != reading.opened(paths.reading).content:
+    if not is_current(paths.manifest, paths.delivered) or now.delivered != Manifest.load(paths.manifest).content_digest:
         raise RefusedError(f"{paths.extract} has changed since it was read: run it again, and review it.")
     signed_on = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     signed = SignOff(signed_by.strip(), role.strip(), signed_on, _accepted(paths), now)
@@ -107,7 +108,7 @@ def sign(paths: ExtractPaths, signed_by: str, role: str) -> SignOff:
     lines += ["accepted = [", *(f"    {_quoted(each)}," for each in signed.accepted), "]"]
     lines += [f"signature = {_quoted(signed.signature)}"]
     lines += ["", "[state]", *(f"{key} = {_quoted(value)}" for key, value in asdict(signed.state).items()), ""]
-    with writing.whole(paths.sign_off) as unfinished:
+    with atomic.file(paths.sign_off) as unfinished:
         unfinished.write_text("\n".join(lines), encoding="utf-8")
     return signed
 

@@ -10,10 +10,9 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from pelcro_pipeline import connection as duck
-from pelcro_pipeline import writing
 from pelcro_pipeline.conversion.select import breached_attributes
-from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.delivery.manifest import Manifest
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.prepared.files import PreparedFiles
 from pelcro_pipeline.rules import verdict
@@ -31,7 +30,8 @@ from pelcro_pipeline.spec.sql import inferring, literal, quoted
 from pelcro_pipeline.spec.target import TARGET_OF, address_type
 from pelcro_pipeline.target import database
 from pelcro_pipeline.target.rows import filled_rows
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace import atomic
+from pelcro_pipeline.workspace.places import ExtractPaths
 
 DUMP, PREPARED, STAGING, PRODUCTION = "Excel dump", "Pelcro Pre-Processed", "Dry-run (staging)", "Production"
 #: The report's columns, the guide's first, and what each holds.
@@ -110,7 +110,7 @@ def measures() -> list[Measure]:
 
 
 def staging(
-    connection: duckdb.DuckDBPyConnection, reading: Reading, files: PreparedFiles, staging: str
+    connection: duckdb.DuckDBPyConnection, manifest: Manifest, files: PreparedFiles, staging: str
 ) -> pd.DataFrame:
     """The statistics after a dry run, Production empty.
 
@@ -121,7 +121,7 @@ def staging(
     for table, query in filled_rows(files).items():
         connection.execute(f"CREATE OR REPLACE TEMP VIEW prepared_file_{table} AS {query}")
     listed = measures()
-    delivered = _delivered(connection, reading, listed)
+    delivered = _delivered(connection, manifest, listed)
     prepared = _counted(connection, "prepared_file_", listed)
     staged = _counted(connection, f"{quoted(staging)}.", listed)
     frame = pd.DataFrame(
@@ -177,8 +177,8 @@ def with_production(frame: pd.DataFrame, paths: ExtractPaths) -> pd.DataFrame:
     if paths.database("production").exists():
         with duck.connect() as connection:
             # Names of plans and products are all that it takes from there: a delivery changed since does not matter.
-            reading = Reading.model_validate_json(paths.reading.read_text())
-            verdict.open_on(connection, reading, paths.conversion, paths.analysis)
+            manifest = Manifest.model_validate_json(paths.manifest.read_text())
+            verdict.open_on(connection, manifest, paths.conversion, paths.analysis)
             # What can be counted in no more, and is replaced by the next load, must not hold up the run before it.
             with suppress(RefusedError), database.opened(paths.database("production"), "production", connection):
                 frame = production(connection, frame, "production")
@@ -221,12 +221,14 @@ def _count(measure: Measure) -> str:
     return f"count(*) FILTER ({quoted(name)} = {literal(measure.value)})"
 
 
-def _delivered(connection: duckdb.DuckDBPyConnection, reading: Reading, listed: list[Measure]) -> list[dict[str, int]]:
+def _delivered(
+    connection: duckdb.DuckDBPyConnection, manifest: Manifest, listed: list[Measure]
+) -> list[dict[str, int]]:
     """Each measure counted by disposition among the objects received."""
     counts: dict[Measure, dict[str, int]] = {}
     for table in TABLES:
         own = [measure for measure in listed if measure.table is table]
-        conditions = [_received(measure, reading) for measure in own]
+        conditions = [_received(measure, manifest) for measure in own]
         source = f"SELECT record, {', '.join(f'{c} AS m{i}' for i, c in enumerate(conditions))} FROM converted_{table.object}"
         if table is CUSTOMERS:
             source = _of_customers(source, len(own))
@@ -246,14 +248,14 @@ def _delivered(connection: duckdb.DuckDBPyConnection, reading: Reading, listed: 
             }
             if measure.attribute is None:
                 counts[measure]["rejected"] += sum(
-                    _ragged(connection, file.set_aside) for file in reading.holding(table.object) if file.set_aside
+                    _ragged(connection, file.quarantined) for file in manifest.holding(table.object) if file.quarantined
                 )
     return [counts[measure] for measure in listed]
 
 
-def _ragged(connection: duckdb.DuckDBPyConnection, set_aside: str) -> int:
+def _ragged(connection: duckdb.DuckDBPyConnection, quarantined: str) -> int:
     return connection.execute(
-        f"SELECT count(*) FROM read_parquet({literal(set_aside)}) WHERE rule = 'FILE-RAGGED'"
+        f"SELECT count(*) FROM read_parquet({literal(quarantined)}) WHERE rule = 'FILE-RAGGED'"
     ).fetchall()[0][0]
 
 
@@ -270,7 +272,7 @@ def _of_customers(source: str, count: int) -> str:
         SELECT record, {any_filled} FROM received JOIN repeated USING (record) WINDOW same AS (PARTITION BY customer)"""
 
 
-def _received(measure: Measure, reading: Reading) -> str:
+def _received(measure: Measure, manifest: Manifest) -> str:
     """SQL: the received object counts, by its delivered cell."""
     if measure.attribute is None:
         return "true"
@@ -284,7 +286,7 @@ def _received(measure: Measure, reading: Reading) -> str:
         place = breached_attributes(measure.table).index(attribute) + 1
         condition += f" AND (breaches & {bits} = 0 OR filled(delivered[{place}]) IS NOT NULL)"
     lacking = [
-        str(file.ordinal) for file in reading.holding(measure.table.object) if attribute.name not in file.attributes
+        str(file.ordinal) for file in manifest.holding(measure.table.object) if attribute.name not in file.attributes
     ]
     if lacking and bits:
         condition += f" AND file_of(record) NOT IN ({', '.join(lacking)})"
@@ -431,13 +433,13 @@ def digest(statistics: pd.DataFrame) -> str:
 def write(statistics: pd.DataFrame, paths: ExtractPaths) -> None:
     """Write statistics.csv, and its digest among what the steps hand each other."""
     _write(statistics, paths)
-    with writing.whole(paths.statistics_digest) as unfinished:
+    with atomic.file(paths.statistics_digest) as unfinished:
         unfinished.write_text(digest(read(paths.statistics)))
 
 
 def _write(statistics: pd.DataFrame, paths: ExtractPaths) -> None:
     named = statistics["Attribute"].str.replace(_FORMULA, r"'\g<0>", regex=True)
-    with writing.whole(paths.statistics) as unfinished:
+    with atomic.file(paths.statistics) as unfinished:
         statistics.assign(Attribute=named).to_csv(unfinished, index=False)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.conversion.select import agrees, breached_attributes, repeated_of
-from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine.relations import Relation
 from pelcro_pipeline.rules import catalogue
 from pelcro_pipeline.spec import (
@@ -27,19 +27,19 @@ _CANCELS = f"""if({quoted(_CANCEL)} IN ('0', '1'), {quoted(_CANCEL)},
     CASE first_plan.auto_renew WHEN true THEN '0' WHEN false THEN '1' END)"""
 
 
-def relations(reading: Reading) -> dict[str, Relation]:
+def relations(manifest: Manifest) -> dict[str, Relation]:
     """Each by its name."""
     rendered = (
         _rule_rank(),
         _object_rank(),
-        _customer_value(reading),
-        _golden_customer(reading),
+        _customer_value(manifest),
+        _golden_customer(manifest),
         _excluded(),
-        _repeat(reading),
-        _same_subscription(reading),
-        _violation(reading),
+        _repeat(manifest),
+        _same_subscription(manifest),
+        _violation(manifest),
         _address(),
-        _type_with_ids(reading),
+        _type_with_ids(manifest),
     )
     return {relation.name: relation for relation in rendered}
 
@@ -58,11 +58,11 @@ def _object_rank() -> Relation:
     )
 
 
-def _customer_value(reading: Reading) -> Relation:
+def _customer_value(manifest: Manifest) -> Relation:
     known = {attribute.name: attribute for attribute in CUSTOMERS.attributes}
     values = ", ".join(
         f"{sql.standing(CUSTOMERS, known[name], {}) if name in known else quoted(name)} AS {quoted(name)}"
-        for name in tables.columns(reading, CUSTOMERS)
+        for name in tables.columns(manifest, CUSTOMERS)
         if name != CUSTOMER_ID
     )
     return Relation(
@@ -73,8 +73,8 @@ def _customer_value(reading: Reading) -> Relation:
     )
 
 
-def _golden_customer(reading: Reading) -> Relation:
-    names = [name for name in tables.columns(reading, CUSTOMERS) if name != CUSTOMER_ID]
+def _golden_customer(manifest: Manifest) -> Relation:
+    names = [name for name in tables.columns(manifest, CUSTOMERS) if name != CUSTOMER_ID]
     return Relation(
         "golden_customer",
         "Golden records by short names.",
@@ -108,11 +108,11 @@ def _excluded() -> Relation:
 _JUDGED = "(FROM converted_subscription SEMI JOIN judged_subscription USING (record))"
 
 
-def _repeat(reading: Reading) -> Relation:
+def _repeat(manifest: Manifest) -> Relation:
     repeats = (
-        _repeats(reading, PRODUCTS, "converted_product", '"product.id"'),
-        _repeats(reading, PLANS, "converted_plan", '"plan.old_id"'),
-        _repeats(reading, SUBSCRIPTIONS, _JUDGED, '"subscription.common_metadata.old_id"', "customer"),
+        _repeats(manifest, PRODUCTS, "converted_product", '"product.id"'),
+        _repeats(manifest, PLANS, "converted_plan", '"plan.old_id"'),
+        _repeats(manifest, SUBSCRIPTIONS, _JUDGED, '"subscription.common_metadata.old_id"', "customer"),
     )
     return Relation(
         "repeat",
@@ -123,8 +123,8 @@ def _repeat(reading: Reading) -> Relation:
     )
 
 
-def _repeats(reading: Reading, table: Table, source: str, key: str, *beside: str) -> str:
-    names = [*tables.columns(reading, table), *beside]
+def _repeats(manifest: Manifest, table: Table, source: str, key: str, *beside: str) -> str:
+    names = [*tables.columns(manifest, table), *beside]
     equal = " AND ".join(f"later.{quoted(name)} IS NOT DISTINCT FROM first.{quoted(name)}" for name in names)
     return f"""
         SELECT * FROM (
@@ -140,8 +140,8 @@ def _repeats(reading: Reading, table: Table, source: str, key: str, *beside: str
         )"""
 
 
-def _same_subscription(reading: Reading) -> Relation:
-    names = [*(attribute.name for attribute in SUBSCRIPTIONS.attributes), *reading.metadata[SUBSCRIPTIONS.object]]
+def _same_subscription(manifest: Manifest) -> Relation:
+    names = [*(attribute.name for attribute in SUBSCRIPTIONS.attributes), *manifest.metadata[SUBSCRIPTIONS.object]]
     content = ", ".join(_CANCELS if name == _CANCEL else quoted(name) for name in names)
     return Relation(
         "same_subscription",
@@ -163,7 +163,7 @@ def _same_subscription(reading: Reading) -> Relation:
     )
 
 
-def _violation(reading: Reading) -> Relation:
+def _violation(manifest: Manifest) -> Relation:
     none = """SELECT NULL::BIGINT AS record, NULL::BIGINT AS owner, NULL::VARCHAR AS object, NULL::VARCHAR AS attribute,
             NULL::VARCHAR AS rule, NULL::VARCHAR AS severity, NULL::VARCHAR AS value, NULL::VARCHAR AS result,
             NULL::BIGINT AS related
@@ -172,21 +172,21 @@ def _violation(reading: Reading) -> Relation:
         "violation",
         "What breaks a rule: first what each record tells by itself, then what the rules between records find.",
         ("judged_subscription", *(f"converted_{table.object}" for table in TABLES)),
-        "\nUNION ALL BY NAME\n".join([none, *(_of_records(reading, table) for table in TABLES)]),
+        "\nUNION ALL BY NAME\n".join([none, *(_of_records(manifest, table) for table in TABLES)]),
         stored=True,
     )
 
 
-def _of_records(reading: Reading, table: Table) -> str:
+def _of_records(manifest: Manifest, table: Table) -> str:
     source = _JUDGED if table is SUBSCRIPTIONS else f"converted_{table.object}"
     return f"""SELECT record, {literal(table.object)} AS object, attribute, rule, severity,
             delivered[cell] AS value, if(imputes, results[cell], NULL) AS result
         FROM (SELECT record, breaches, delivered, results FROM {source} WHERE breaches <> 0) breached
-        JOIN (VALUES {_bits(reading, table)}) bit(mask, file, cell, attribute, rule, severity, imputes)
+        JOIN (VALUES {_bits(manifest, table)}) bit(mask, file, cell, attribute, rule, severity, imputes)
             ON breaches & mask <> 0 AND coalesce(file = file_of(record), true)"""
 
 
-def _bits(reading: Reading, table: Table) -> str:
+def _bits(manifest: Manifest, table: Table) -> str:
     """SQL rows of a table's breaches: its own for every file, a repeated header's for its file."""
     shown = [attribute.name for attribute in breached_attributes(table)]
     rows = [
@@ -202,7 +202,7 @@ def _bits(reading: Reading, table: Table) -> str:
         for bit, (attribute, breach) in enumerate(table.breaches)
         if breach.severity is not Severity.EXCLUDED
     ]
-    for file in reading.holding(table.object):
+    for file in manifest.holding(table.object):
         rows += [
             (
                 1 << (len(table.breaches) + index),
@@ -241,11 +241,11 @@ def _address() -> Relation:
     )
 
 
-def _type_with_ids(reading: Reading) -> Relation:
+def _type_with_ids(manifest: Manifest) -> Relation:
     types = [
         object_.removesuffix("_address")
         for object_, attribute in ADDRESS_IDS.items()
-        if attribute.name in reading.address_ids
+        if attribute.name in manifest.address_ids
     ]
     return Relation(
         "type_with_ids",

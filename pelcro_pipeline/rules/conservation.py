@@ -5,19 +5,19 @@ from __future__ import annotations
 import duckdb
 import pandas as pd
 
-from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.rules.ledger import DISPOSITIONS
 from pelcro_pipeline.spec import TABLES
 from pelcro_pipeline.spec.sql import literal
 
 
-def fates(connection: duckdb.DuckDBPyConnection, reading: Reading) -> pd.DataFrame:
+def fates(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> pd.DataFrame:
     """For each object: received, and how many of each disposition. Blank records have no object."""
     counted = ", ".join(
         f"count(*) FILTER (disposition = '{disposition}') AS {disposition}" for disposition in DISPOSITIONS
     )
     return connection.execute(
-        f"""WITH received AS ({_received(reading)}), fate_count AS (
+        f"""WITH received AS ({_received(manifest)}), fate_count AS (
             SELECT object, {counted} FROM ledger GROUP BY object
         )
         SELECT if(object = '', 'blank record', replace(object, '_', ' ')) AS object, coalesce(received, 0) AS received,
@@ -27,14 +27,14 @@ def fates(connection: duckdb.DuckDBPyConnection, reading: Reading) -> pd.DataFra
     ).df()
 
 
-def broken(connection: duckdb.DuckDBPyConnection, reading: Reading) -> list[str]:
+def broken(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> list[str]:
     """What breaks conservation, one sentence each; nothing where it holds.
 
     Needs the ledger as it was written (``rules.ledger.open_on``): the fates of one object stand side by side there.
     """
     sentences = [
         f"{row.object}: {row.received} received, {row.prepared + row.merged + row.rejected + row.excluded} in the ledger"
-        for row in fates(connection, reading).itertuples()
+        for row in fates(connection, manifest).itertuples()
         if row.received != row.prepared + row.merged + row.rejected + row.excluded
     ]
     sentences += [
@@ -52,7 +52,7 @@ def broken(connection: duckdb.DuckDBPyConnection, reading: Reading) -> list[str]
     return sentences
 
 
-def _received(reading: Reading) -> str:
+def _received(manifest: Manifest) -> str:
     """SQL of ``object, received`` for every object, and for blank records under the empty object.
 
     Counted where the records were read, and not from the ledger that it is held against.
@@ -62,9 +62,9 @@ def _received(reading: Reading) -> str:
         for table in TABLES
     ]
     counts.append("SELECT '', count(*) FROM places WHERE blank")
-    for file in reading.files:
-        if file.set_aside is not None:
-            aside = f"read_parquet({literal(file.set_aside)})"
+    for file in manifest.files:
+        if file.quarantined is not None:
+            aside = f"read_parquet({literal(file.quarantined)})"
             counts += [
                 f"SELECT {literal(object_)}, count(*) FROM {aside} WHERE rule = 'FILE-RAGGED'"
                 for object_ in file.objects

@@ -10,7 +10,7 @@ import duckdb
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.conversion.passwords import ENOUGH
 from pelcro_pipeline.conversion.select import absent
-from pelcro_pipeline.delivery.reading import DeliveredFile, Reading
+from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest
 from pelcro_pipeline.rules.catalogue import RULES
 from pelcro_pipeline.spec import BY_OBJECT, HIDDEN, TABLES
 from pelcro_pipeline.spec.model import Severity, Table
@@ -35,7 +35,7 @@ def key(table: Table) -> str:
 
 
 def create_findings(
-    connection: duckdb.DuckDBPyConnection, reading: Reading, password_samples: Mapping[str, int]
+    connection: duckdb.DuckDBPyConnection, manifest: Manifest, password_samples: Mapping[str, int]
 ) -> None:
     """The temporary table ``findings``: the columns of findings.csv, and ``record``, by which they are sorted.
 
@@ -49,7 +49,7 @@ def create_findings(
     )
     for statement in (
         f"CREATE OR REPLACE TEMP TABLE wording AS FROM (VALUES {rules}) wordings(rule, message, fix)",
-        f"CREATE OR REPLACE TEMP TABLE absent_column AS {_absent_columns(reading)}",
+        f"CREATE OR REPLACE TEMP TABLE absent_column AS {_absent_columns(manifest)}",
         # A repair that holds for a whole file is one finding with the count of records.
         """CREATE OR REPLACE TEMP TABLE single AS
             SELECT violation.* FROM violation ANTI JOIN absent_column
@@ -73,14 +73,14 @@ def create_findings(
             LEFT JOIN mentioned_key other_key ON other_key.record = single.related AND other_key.object = single.object""",
     ):
         connection.execute(statement)
-    for statement in [*_of_whole_files(reading), _unproven(reading, password_samples)]:
+    for statement in [*_of_whole_files(manifest), _unproven(manifest, password_samples)]:
         connection.execute(f"INSERT INTO findings BY NAME {statement}")
 
 
-def _absent_columns(reading: Reading) -> str:
+def _absent_columns(manifest: Manifest) -> str:
     rows = [
         f"({file.ordinal}::BIGINT, {literal(attribute.name)})"
-        for file in reading.files
+        for file in manifest.files
         for object_ in file.objects
         for attribute in BY_OBJECT[object_].attributes
         if attribute.name not in file.attributes
@@ -88,10 +88,10 @@ def _absent_columns(reading: Reading) -> str:
     return f"FROM (VALUES {', '.join([*rows, '(-1, NULL)'])}) absent(file, attribute)"
 
 
-def _of_whole_files(reading: Reading) -> list[str]:
+def _of_whole_files(manifest: Manifest) -> list[str]:
     """SQL of the findings that name a file and no line."""
     statements = []
-    for file in reading.files:
+    for file in manifest.files:
         at = f"{literal(file.name)} AS file, {tables.first_record(file)} AS record"
         statements += [
             _worded("FILE-HEADER", Severity.QUESTION, f"{at}, {literal(column.header)} AS attribute")
@@ -99,7 +99,7 @@ def _of_whole_files(reading: Reading) -> list[str]:
         ]
         statements += [
             _worded("FILE-DATE-ORDER", Severity.QUESTION, f"{at}, {literal(name)} AS attribute")
-            for name in file.untold_dates
+            for name in file.ambiguous_dates
         ]
         statements += _absent_repairs(file, at)
         statements += _ragged(file)
@@ -118,12 +118,12 @@ def _of_whole_files(reading: Reading) -> list[str]:
 
 def _ragged(file: DeliveredFile) -> list[str]:
     """SQL of the findings of records that were set aside when their file was read."""
-    if file.set_aside is None:
+    if file.quarantined is None:
         return []
     return [
         f"""SELECT {literal(file.name)} AS file, line, {literal(object_)} AS object, rule, 'reject' AS severity, message, fix,
             {tables.first_record(file)} AS record
-        FROM read_parquet({literal(file.set_aside)}) JOIN wording USING (rule) WHERE rule = 'FILE-RAGGED'"""
+        FROM read_parquet({literal(file.quarantined)}) JOIN wording USING (rule) WHERE rule = 'FILE-RAGGED'"""
         for object_ in file.objects
     ]
 
@@ -152,13 +152,13 @@ def _absent_repairs(file: DeliveredFile, at: str) -> list[str]:
     return statements
 
 
-def _unproven(reading: Reading, password_samples: Mapping[str, int]) -> str:
+def _unproven(manifest: Manifest, password_samples: Mapping[str, int]) -> str:
     """SQL of CUS-PASSWORD-UNPROVEN: one question for each scheme that too few samples prove.
 
     WordPress has hashes of three kinds: the question says which were found.
     """
     samples = ", ".join(f"({literal(scheme)}, {count})" for scheme, count in (password_samples or {"": 0}).items())
-    files = reading.holding("customer")
+    files = manifest.holding("customer")
     kind = """regexp_extract("customer.password", '^[$](?:wp[$]2y|[PH])[$]')"""
     at = f"{literal(files[0].name) if len(files) == 1 else 'NULL'} AS file, {tables.first_record(files[0]) if files else 0} AS record"
     return f"""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pelcro_pipeline.delivery.reading import INDISPENSABLE
+from pelcro_pipeline.delivery.recognition import INDISPENSABLE
 from pelcro_pipeline.rules import catalogue
 from pelcro_pipeline.rules.catalogue import SECTIONS, Rule
 from pelcro_pipeline.spec import BY_OBJECT, dictionary

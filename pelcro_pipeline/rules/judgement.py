@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from pelcro_pipeline.conversion import tables
-from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine.relations import Relation, from_folder, make
 from pelcro_pipeline.rules import catalogue, columns
 from pelcro_pipeline.settings import Settings
@@ -73,7 +73,7 @@ GIVEN = ("places", *(name for table in TABLES for name in (f"converted_{table.ob
 
 def judge(
     connection: duckdb.DuckDBPyConnection,
-    reading: Reading,
+    manifest: Manifest,
     conversion: Path,
     settings: Settings,
     keep: Path | None = None,
@@ -83,18 +83,18 @@ def judge(
     ``violation``: one row for each; ``not_migrated``: one for each rejected or excluded object, with its root cause;
     ``merged``: objects that went into another record's. With ``keep`` all are left in that folder too.
     """
-    relations = FILES | columns.relations(reading)
+    relations = FILES | columns.relations(manifest)
 
     def made(*names: str) -> None:
         make(connection, (relations[name] for name in names), keep)
 
-    tables.create_views(connection, reading, conversion)
+    tables.create_views(connection, manifest, conversion)
     made(*RECORDS, *RECORD_RULES)
     for rule in RECORD_RULES:
         _record(connection, rule)
     made(*BETWEEN_RECORDS)
     for rule in RELATION_RULES:
-        if _applies(rule, reading, settings):
+        if _applies(rule, manifest, settings):
             made(rule)
             _reject_by_relation(connection, rule)
     connection.execute(
@@ -107,13 +107,13 @@ def judge(
     _hide_secrets(connection)
 
 
-def _applies(rule: str, reading: Reading, settings: Settings) -> bool:
+def _applies(rule: str, manifest: Manifest, settings: Settings) -> bool:
     """Whether a rule can be broken at all: by what the settings say, and by how the files hang together."""
     if rule == "REL-TAX-ADDRESS":
         return bool(settings.taxes)
     if rule == "REL-CUSTOMER":
         belonging = {SUBSCRIPTIONS.object, *(table.object for table in ADDRESSES)}
-        return any("customer" not in file.objects and belonging & {*file.objects} for file in reading.files)
+        return any("customer" not in file.objects and belonging & {*file.objects} for file in manifest.files)
     return True
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 from pelcro_pipeline.conversion import tables
-from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.rules.findings import key
 from pelcro_pipeline.spec import TABLES
 from pelcro_pipeline.spec.sql import literal
@@ -19,9 +19,9 @@ DISPOSITIONS = ("prepared", "merged", "rejected", "excluded")
 DELIVERED = ("file", "key")
 
 
-def create_ledger(connection: duckdb.DuckDBPyConnection, reading: Reading) -> None:
+def create_ledger(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
     """The temporary table ``fate``, of objects that are not prepared, and the view ``ledger``: the columns of
-    ledger.csv, and ``record``, ``object_place`` and ``set_aside``.
+    ledger.csv, and ``record``, ``object_place`` and ``quarantined``.
 
     The view is worked out whenever it is read, and has no order: see ``write``. Records that were set
     aside when their file was read have no record number; they sort by line.
@@ -43,12 +43,12 @@ def create_ledger(connection: duckdb.DuckDBPyConnection, reading: Reading) -> No
             SELECT record, object, disposition, rule, detail FROM not_migrated LEFT JOIN told USING (record, object)
             UNION ALL
             SELECT record, object, 'merged', NULL, detail FROM merged JOIN told USING (record, object)""",
-        f"CREATE OR REPLACE TEMP VIEW ledger AS {_fates(reading)}",
+        f"CREATE OR REPLACE TEMP VIEW ledger AS {_fates(manifest)}",
     ):
         connection.execute(statement)
 
 
-def _fates(reading: Reading) -> str:
+def _fates(manifest: Manifest) -> str:
     objects = "\nUNION ALL\n".join(
         f"""SELECT record, {literal(table.object)} AS object, {place} AS object_place, {key(table)} AS key,
             coalesce(fate.disposition, 'prepared') AS disposition, fate.rule, fate.detail
@@ -56,14 +56,14 @@ def _fates(reading: Reading) -> str:
         for place, table in enumerate(TABLES)
     )
     fates = [
-        f"""SELECT file, line, object, key, disposition, rule, detail, record, object_place, false AS set_aside
+        f"""SELECT file, line, object, key, disposition, rule, detail, record, object_place, false AS quarantined
         FROM ({objects}) fates JOIN places USING (record)""",
         """SELECT file, line, '' AS object, 'excluded' AS disposition, 'FILE-BLANK' AS rule, record, 0 AS object_place,
-            false AS set_aside
+            false AS quarantined
         FROM places WHERE blank""",
     ]
-    for file in reading.files:
-        if file.set_aside is None:
+    for file in manifest.files:
+        if file.quarantined is None:
             continue
         held = ", ".join(
             f"({literal(table.object)}, {place})" for place, table in enumerate(TABLES) if table.object in file.objects
@@ -71,8 +71,8 @@ def _fates(reading: Reading) -> str:
         fates.append(
             f"""SELECT {literal(file.name)} AS file, line, coalesce(object, '') AS object,
                 if(rule = 'FILE-RAGGED', 'rejected', 'excluded') AS disposition, rule,
-                coalesce(object_place, 0) AS object_place, {tables.first_record(file)} AS record, true AS set_aside
-            FROM read_parquet({literal(file.set_aside)}) aside
+                coalesce(object_place, 0) AS object_place, {tables.first_record(file)} AS record, true AS quarantined
+            FROM read_parquet({literal(file.quarantined)}) aside
             LEFT JOIN (VALUES {held}) held(object, object_place) ON rule = 'FILE-RAGGED'"""
         )
     return "\nUNION ALL BY NAME\n".join(fates)

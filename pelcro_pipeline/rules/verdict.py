@@ -7,10 +7,11 @@ from pathlib import Path
 
 import duckdb
 
-from pelcro_pipeline import seal, spec
+from pelcro_pipeline import spec
 from pelcro_pipeline.conversion import tables
-from pelcro_pipeline.delivery.reading import Reading
+from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.delivery.records import file_line
+from pelcro_pipeline.engine import checksum
 from pelcro_pipeline.engine.relations import make
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.rules import catalogue, columns, judgement
@@ -62,41 +63,41 @@ def save(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Write the verdict's tables into ``folder``."""
     for name, table in TABLES.items():
         connection.execute(f"COPY ({table.query}) TO {literal(str(parquet(folder, name)))} (FORMAT parquet)")
-        seal.put(connection, *_sealed(folder, name), table.record)
+        checksum.write(connection, *_checksummed(folder, name), table.record)
 
 
-def verify(connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: Path, folder: Path) -> None:
+def verify(connection: duckdb.DuckDBPyConnection, manifest: Manifest, conversion: Path, folder: Path) -> None:
     """Raise RefusedError, naming the records, where what was judged or the verdict is not as it was made.
 
     Needs ``open_on``.
     """
-    altered = tables.altered(connection, reading, conversion)
+    altered = tables.altered(connection, manifest, conversion)
     for name in TABLES:
-        for difference in seal.broken(connection, *_sealed(folder, name))[:1]:
+        for difference in checksum.differences(connection, *_checksummed(folder, name))[:1]:
             records = [key for key in (difference.key, difference.stands_key) if key is not None]
-            altered += [f"{name.replace('_', ' ')} of {_named(connection, reading, int(each))}" for each in records]
+            altered += [f"{name.replace('_', ' ')} of {_named(connection, manifest, int(each))}" for each in records]
     if altered:
         raise RefusedError(f"Not as it was made: {', '.join(altered)}. Run the extract again from the start.")
 
 
-def _sealed(folder: Path, name: str) -> tuple[Path, str, Path]:
-    """A table's file, SQL of its rows, and where its seal stands."""
+def _checksummed(folder: Path, name: str) -> tuple[Path, str, Path]:
+    """A table's file, SQL of its rows, and where its checksums stand."""
     stored = parquet(folder, name)
-    return stored, f"read_parquet({literal(str(stored))})", seal.path(folder, name)
+    return stored, f"read_parquet({literal(str(stored))})", checksum.path(folder, name)
 
 
-def _named(connection: duckdb.DuckDBPyConnection, reading: Reading, record: int) -> str:
+def _named(connection: duckdb.DuckDBPyConnection, manifest: Manifest, record: int) -> str:
     ordinal, place = tables.parted(record)
-    file = reading.files[ordinal]
+    file = manifest.files[ordinal]
     return f"{file.name} line {file_line(connection, file, place)}"
 
 
-def open_on(connection: duckdb.DuckDBPyConnection, reading: Reading, conversion: Path, folder: Path) -> None:
+def open_on(connection: duckdb.DuckDBPyConnection, manifest: Manifest, conversion: Path, folder: Path) -> None:
     """Views of the converted objects, of the golden records and of the verdict's tables."""
-    tables.create_views(connection, reading, conversion)
+    tables.create_views(connection, manifest, conversion)
     for name in TABLES:
         connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {name} AS FROM read_parquet({literal(str(parquet(folder, name)))})"
         )
-    relations = judgement.FILES | columns.relations(reading)
+    relations = judgement.FILES | columns.relations(manifest)
     make(connection, (relations[name] for name in ("customer_value", *judgement.GOLDEN)))

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import duckdb
 
-from pelcro_pipeline import connection as duck
-from pelcro_pipeline import machine, seal, writing
+from pelcro_pipeline.engine import checksum, machine
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.prepared.files import PreparedFiles
 from pelcro_pipeline.spec.sql import literal, quoted
 from pelcro_pipeline.spec.target import TARGET_TABLES, create, proofs
 from pelcro_pipeline.target.rows import rows, text
+from pelcro_pipeline.workspace import atomic
 
 _TARGET = "target"
 #: How many rows are named of those that are not as they must be.
@@ -28,7 +29,7 @@ def load(files: PreparedFiles, path: Path) -> dict[str, int]:
     what stood there is kept as ``.previous``. Raises RefusedError, naming rows, where a key does not hold or a cell
     differs.
     """
-    with writing.whole(path) as unfinished:
+    with atomic.file(path) as unfinished:
         # DuckDB takes an empty file for no database, and none for a new one.
         unfinished.unlink()
         with duck.connect() as connection:
@@ -50,7 +51,7 @@ def load(files: PreparedFiles, path: Path) -> dict[str, int]:
                     "run the extract again."
                 )
         loaded = counts(unfinished)
-        seal.mark(unfinished, _mark(files.seals, path))
+        checksum.write_digest(unfinished, _digest(files.checksums, path))
         _keep(path)
     return loaded
 
@@ -107,7 +108,7 @@ def _previous(path: Path) -> Path:
 def _keep(path: Path) -> None:
     """Keep what stands at ``path`` as ``.previous``; an empty one says that nothing stood there."""
     previous = _previous(path)
-    writing.discard(previous)
+    atomic.discard(previous)
     if path.exists():
         previous.hardlink_to(path)
     else:
@@ -142,7 +143,7 @@ def holds(connection: duckdb.DuckDBPyConnection, files: PreparedFiles, path: Pat
     """Whether the database at ``path`` holds the prepared files, column for column and cell by cell."""
     if not path.exists():
         return False
-    if seal.intact(path, _mark(files.seals, path)):
+    if checksum.matches(path, _digest(files.checksums, path)):
         return True
     with duck.connect() as empty:
         for statement in _created(files):
@@ -165,19 +166,19 @@ def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple]:
     ).fetchall()
 
 
-def _mark(seals: Path, path: Path) -> Path:
+def _digest(checksums: Path, path: Path) -> Path:
     """Where the digest stands of the database at ``path``: it goes when the files that it was loaded from do."""
-    return seals / f"{path.parent.name}.sha256"
+    return checksums / f"{path.parent.name}.sha256"
 
 
-def is_altered(path: Path, seals: Path) -> bool:
+def is_altered(path: Path, checksums: Path) -> bool:
     """Whether the database at ``path`` is known to have other bytes than were loaded."""
-    return _mark(seals, path).exists() and not seal.intact(path, _mark(seals, path))
+    return _digest(checksums, path).exists() and not checksum.matches(path, _digest(checksums, path))
 
 
 def verify(connection: duckdb.DuckDBPyConnection, files: PreparedFiles, path: Path, name: str) -> None:
     """Raise RefusedError, naming rows, where the database at ``path``, attached as ``name``, is not as it was loaded."""
-    if seal.intact(path, _mark(files.seals, path)):
+    if checksum.matches(path, _digest(files.checksums, path)):
         return
     if differing := compare(connection, files, f"{quoted(name)}."):
         raise RefusedError(f"{path.name} is not as it was loaded: {', '.join(differing)}. Run the extract again.")

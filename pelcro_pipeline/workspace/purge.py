@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pelcro_pipeline import writing
 from pelcro_pipeline.errors import RefusedError
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace import atomic
+from pelcro_pipeline.workspace.places import ExtractPaths
 
 
 def purge(paths: ExtractPaths) -> list[Path]:
@@ -16,7 +16,7 @@ def purge(paths: ExtractPaths) -> list[Path]:
     """
     places = left(paths)
     for place in places:
-        writing.discard(place)
+        atomic.discard(place)
     return places
 
 
@@ -31,7 +31,7 @@ def left(paths: ExtractPaths) -> list[Path]:
     ]
     folders = [paths.tables, paths.prepared, paths.archive, paths.delivered]
     # A run or a copy that was killed leaves its half beside what it was to become.
-    halves = [half for folder in folders for half in writing.passing(folder)]
+    halves = [half for folder in folders for half in atomic.temporary_names(folder)]
     places = [path for path in (*databases, *reports, *halves, *folders) if path.exists()]
     if not places:
         raise RefusedError(f"Nothing of {paths.extract} is left to purge.")

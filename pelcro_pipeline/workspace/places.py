@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from pelcro_pipeline.errors import UnusableInputError
-from pelcro_pipeline.writing import is_passing
+from pelcro_pipeline.workspace.atomic import is_temporary
 
 #: The extract's name is a folder, a partition key and a file name.
 _EXTRACT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -21,7 +21,7 @@ _DELIVERED_ON = re.compile(r"[._-]?(\d{4})-?(\d{2})-?(\d{2})$")
 
 def home() -> Path:
     """PELCRO_HOME, or the project's ``data`` folder. Raises UnusableInputError where it is a file."""
-    default = Path(__file__).resolve().parent.parent / "data"
+    default = Path(__file__).resolve().parents[2] / "data"
     at = Path(os.environ.get("PELCRO_HOME") or default).expanduser().resolve()
     if at.is_file():
         raise UnusableInputError(f"PELCRO_HOME is {at}, a file: name a folder.")
@@ -30,7 +30,7 @@ def home() -> Path:
 
 def is_extract_name(name: str) -> bool:
     """Whether a name can be an extract's: none that would make its places another extract's."""
-    taken = is_passing(name) or name.endswith((".", ".lock")) or ".duckdb" in name
+    taken = is_temporary(name) or name.endswith((".", ".lock")) or ".duckdb" in name
     return _EXTRACT_NAME.fullmatch(name) is not None and not taken
 
 
@@ -58,8 +58,8 @@ class ExtractPaths:
         return self.home / "tables" / self.extract
 
     @property
-    def reading(self) -> Path:
-        return self.tables / "raw" / "reading.json"
+    def manifest(self) -> Path:
+        return self.tables / "raw" / "manifest.json"
 
     @property
     def conversion(self) -> Path:
@@ -74,8 +74,8 @@ class ExtractPaths:
         return self.home / "prepared" / self.extract
 
     @property
-    def seals(self) -> Path:
-        """The seals of the prepared files: beside them they would look like files to upload."""
+    def checksums(self) -> Path:
+        """The checksums of the prepared files: beside them they would look like files to upload."""
         return self.tables / "prepared"
 
     @property
@@ -85,7 +85,7 @@ class ExtractPaths:
     @property
     def folders(self) -> tuple[Path, ...]:
         """Each folder that a run replaces as a whole."""
-        handed_on = (self.reading.parent, self.conversion, self.analysis, self.seals)
+        handed_on = (self.manifest.parent, self.conversion, self.analysis, self.checksums)
         return (self.delivered, *handed_on, self.prepared, self.archive)
 
     @property
@@ -140,7 +140,7 @@ def newest_of_each_publisher(names: list[str]) -> list[str]:
     return [max(own, key=lambda name: (day(name), name)) for _, own in groupby(sorted(names, key=publisher), publisher)]
 
 
-def content(folder: Path, files: Iterable[Path]) -> str:
+def content_digest(folder: Path, files: Iterable[Path]) -> str:
     """One digest of files of the folder by name and content."""
     digest = hashlib.sha256()
     for path in files:

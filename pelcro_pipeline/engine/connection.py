@@ -12,10 +12,10 @@ from pathlib import Path
 
 import duckdb
 
-from pelcro_pipeline import writing
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.spec import ATTRIBUTES
 from pelcro_pipeline.spec.sql import literal, macros
+from pelcro_pipeline.workspace import atomic
 
 #: How much memory DuckDB may take, as it writes it (``2GB``, ``25%``); it spills what goes beyond.
 MEMORY = "PELCRO_MEMORY"
@@ -45,14 +45,14 @@ def confined(home: Path, spill: Path) -> Iterator[None]:
 
     Here and not with each ``connect``, so that none can forget it. ``spill`` is made, and removed at the end.
     """
-    writing.discard(spill)
-    writing.private_folder(spill)
+    atomic.discard(spill)
+    atomic.private_folder(spill)
     before = _confines.set(_Confines(home, spill))
     try:
         yield
     finally:
         _confines.reset(before)
-        writing.discard(spill)
+        atomic.discard(spill)
 
 
 def connect(database: Path | None = None, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:

@@ -12,13 +12,13 @@ from pathlib import Path
 _UNFINISHED, _REPLACED = ".unfinished", ".replaced"
 
 
-def is_passing(name: str) -> bool:
+def is_temporary(name: str) -> bool:
     """Whether a name is that of something half-written or about to go."""
     return name.endswith((_UNFINISHED, _REPLACED))
 
 
-def passing(path: Path) -> list[Path]:
-    """The places beside ``path`` that ``whole`` and ``whole_folder`` use on the way to it."""
+def temporary_names(path: Path) -> list[Path]:
+    """The places beside ``path`` that ``file`` and ``folder`` use on the way to it."""
     return [path.with_name(path.name + suffix) for suffix in (_UNFINISHED, _REPLACED)]
 
 
@@ -31,7 +31,7 @@ def private_folder(folder: Path) -> Path:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def file(path: Path) -> Iterator[Path]:
     """A place to write that takes ``path``'s when the block ends well."""
     private_folder(path.parent)
     unfinished = path.with_name(path.name + _UNFINISHED)
@@ -48,12 +48,12 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
+def folder(folder: Path) -> Iterator[Path]:
     """A folder to fill that takes ``folder``'s place when the block ends well."""
     private_folder(folder.parent)
     unfinished = folder.with_name(folder.name + _UNFINISHED)
     discard(unfinished)
-    put_back(folder)
+    recover(folder)
     private_folder(unfinished)
     try:
         yield unfinished
@@ -64,11 +64,11 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         unfinished.rename(folder)
     finally:
         discard(unfinished)
-        put_back(folder)
+        recover(folder)
 
 
-def put_back(folder: Path) -> None:
-    """Put back what ``whole_folder`` had moved aside, or remove it where something new stands there.
+def recover(folder: Path) -> None:
+    """Put back what ``folder`` had moved aside, or remove it where something new stands there.
 
     A run that is killed between the two renames leaves nothing at ``folder``, and its only copy aside.
     """

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 
 import duckdb
 
-from pelcro_pipeline import connection, workspace
+from pelcro_pipeline.engine import connection
 from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.workspace import places
 
 _REMEDIES = {
     errno.ENOSPC: "free space on its disk",
@@ -53,7 +54,7 @@ def refusal(said: str) -> RefusedError | None:
             # Python names the path behind the reason, and what is written to last; DuckDB before it.
             paths = re.search(rf"{reason}: '([^']*)'(?: -> '([^']*)')?|\"([^\"\\]*)\\?\"[^\"]*{reason}", said)
             path = next((each for each in reversed(paths.groups()) if each), None) if paths else None
-            return RefusedError(f"{path or workspace.home()}: {reason}: {remedy}, then start this again.")
+            return RefusedError(f"{path or places.home()}: {reason}: {remedy}, then start this again.")
     if _SPILLED in said:
         return refusal(os.strerror(errno.ENOSPC))
     if gone := _GONE.search(said):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pelcro_pipeline import writing
+from pelcro_pipeline.workspace import atomic
 
 _NAME = "dagster.yaml"
 _CONFIGURATION = """\
@@ -26,9 +26,9 @@ def prepare(home: Path) -> Path:
     named = os.environ.get("DAGSTER_HOME")
     if named and (Path(named) / _NAME).is_file():
         return Path(named)
-    folder = writing.private_folder(home / "dagster")
+    folder = atomic.private_folder(home / "dagster")
     configuration = folder / _NAME
     if not configuration.exists():
-        with writing.whole(configuration) as unfinished:
+        with atomic.file(configuration) as unfinished:
             unfinished.write_text(_CONFIGURATION)
     return folder

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from pelcro_pipeline import writing
 from pelcro_pipeline.errors import RefusedError
-from pelcro_pipeline.workspace import ExtractPaths
+from pelcro_pipeline.workspace import atomic
+from pelcro_pipeline.workspace.places import ExtractPaths
 
 #: ``is_held`` and ``killed`` hold the lock for an instant: a run that meets them then asks again.
 _ATTEMPTS = 5
@@ -30,7 +30,7 @@ def held(paths: ExtractPaths, run: str = "") -> Iterator[str]:
             if _taken(lock, fcntl.LOCK_EX):
                 with _named(lock, run) as killed:
                     for folder in paths.folders:
-                        writing.put_back(folder)
+                        atomic.recover(folder)
                     yield killed
                 return
             time.sleep(_EVERY_SECONDS)
@@ -65,7 +65,7 @@ def is_held(paths: ExtractPaths) -> bool:
 
 
 def _opened(path: Path) -> TextIO:
-    writing.private_folder(path.parent)
+    atomic.private_folder(path.parent)
     path.touch(mode=0o600)
     return path.open("r+")
 

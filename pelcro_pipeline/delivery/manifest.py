@@ -1,0 +1,174 @@
+"""What was delivered, as it was read: each file, its columns, and where its records stand."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pelcro_pipeline.delivery.header import metadata_of
+from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline.settings import Settings
+from pelcro_pipeline.spec import ADDRESS_IDS, BY_OBJECT, CUSTOMER_ID, TABLES
+from pelcro_pipeline.spec.sql import literal
+from pelcro_pipeline.workspace import places
+
+
+class Column(BaseModel):
+    """One delivered column: its header as delivered, and the attribute that it names, if any."""
+
+    model_config = ConfigDict(frozen=True)
+
+    position: int
+    header: str
+    attribute: str | None
+
+    @property
+    def name(self) -> str:
+        """Its name in SQL; a delivered header never becomes one."""
+        return f"c{self.position}"
+
+
+class DeliveredFile(BaseModel):
+    """One delivered file or sheet, ready to be read by position."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ordinal: int
+    #: As findings name it: the base name, or ``workbook.xlsx#Sheet``.
+    name: str
+    #: UTF-8 text with one row for each record that has as many cells as the header.
+    path: str
+    delimiter: str
+    columns: tuple[Column, ...]
+    records: int
+    #: Parquet of the physical line of each record, where it is not the record's number + 2.
+    lines: str | None
+    #: Parquet of blank and ragged records (line, rule, text), where there are any.
+    quarantined: str | None
+    quarantined_records: int
+    #: The delivered file, and what it was when it was read: another size or time is another file.
+    delivered: str
+    stamp: tuple[int, int]
+    #: strptime format by date attribute, and the attributes whose order could not be told.
+    date_formats: dict[str, str]
+    ambiguous_dates: tuple[str, ...]
+
+    @cached_property
+    def attributes(self) -> tuple[str, ...]:
+        """The attributes that the header names, each once, in its order."""
+        return tuple(dict.fromkeys(c.attribute for c in self.columns if c.attribute))
+
+    @property
+    def unknown(self) -> tuple[Column, ...]:
+        """The columns of no template: carried into the archive."""
+        return tuple(column for column in self.columns if column.attribute is None)
+
+    @property
+    def repeated(self) -> dict[str, tuple[Column, ...]]:
+        """The attributes that the header names more than once."""
+        return {attribute: columns for attribute in self.attributes if len(columns := self.columns_of(attribute)) > 1}
+
+    def columns_of(self, attribute: str) -> tuple[Column, ...]:
+        """The columns that name an attribute; none where it is absent."""
+        return tuple(column for column in self.columns if column.attribute == attribute)
+
+    @cached_property
+    def objects(self) -> tuple[str, ...]:
+        """The objects that a record of this file can hold, by its header.
+
+        A file whose only customer column is the link to another file's customers holds none.
+        """
+        found = {
+            table.object for table in TABLES if any(attribute.startswith(table.prefix) for attribute in self.attributes)
+        }
+        customers = [each for each in self.attributes if each.startswith("customer.")]
+        if customers == [CUSTOMER_ID] and found != {"customer"}:
+            found.discard("customer")
+        return tuple(name for name in BY_OBJECT if name in found)
+
+    def relation(self) -> str:
+        """SQL of the file's records, all text, in file order."""
+        columns = ", ".join(f"'{column.name}': 'VARCHAR'" for column in self.columns)
+        return (
+            f"read_csv({literal(self.path)}, header = true, auto_detect = false, "
+            f"delim = {literal(self.delimiter)}, quote = '\"', escape = '\"', compression = 'none', "
+            f"columns = {{{columns}}})"
+        )
+
+
+class Manifest(BaseModel):
+    """All delivered files of an extract."""
+
+    model_config = ConfigDict(frozen=True)
+
+    files: tuple[DeliveredFile, ...]
+    #: Of the folder, settings included, as it was when it was read.
+    fingerprint: str
+    #: Of what stands in it: a file can be written to and keep its size and time.
+    content_digest: str
+    #: As they were then, and with a day: every step judges by the same, though midnight may pass between two.
+    settings: Settings
+
+    @classmethod
+    def load(cls, path: Path) -> Manifest:
+        """The manifest that stands at ``path``. Raises UnusableInputError where a delivered file has changed since."""
+        manifest = cls.model_validate_json(path.read_text())
+        manifest.verify()
+        return manifest
+
+    def holding(self, object_: str) -> tuple[DeliveredFile, ...]:
+        """The files whose records can hold an object."""
+        return tuple(file for file in self.files if object_ in file.objects)
+
+    def verify(self) -> None:
+        """Raise UnusableInputError where a delivered file is no longer the one that was read."""
+        for file in self.files:
+            stat = Path(file.delivered).stat() if Path(file.delivered).exists() else None
+            if stat is None or (stat.st_size, stat.st_mtime_ns) != file.stamp:
+                raise UnusableInputError(
+                    f"{file.name} has changed since it was read: run the extract again from the start."
+                )
+
+    def moved(self, folder: Path, to: Path) -> Manifest:
+        """The same manifest, with what was kept in ``folder`` standing in ``to``."""
+
+        def there(path: str | None) -> str | None:
+            return str(to / Path(path).name) if path and Path(path).parent == folder else path
+
+        files = tuple(
+            file.model_copy(update={name: there(getattr(file, name)) for name in ("path", "lines", "quarantined")})
+            for file in self.files
+        )
+        return self.model_copy(update={"files": files})
+
+    @property
+    def metadata(self) -> dict[str, tuple[str, ...]]:
+        """The metadata columns of no template that each object carries, by name."""
+        return {
+            table.object: tuple(
+                sorted({name for file in self.holding(table.object) for name in metadata_of(table, file.attributes)})
+            )
+            for table in TABLES
+        }
+
+    @property
+    def address_ids(self) -> tuple[str, ...]:
+        """The address id columns that the extract has."""
+        return tuple(
+            attribute.name
+            for attribute in ADDRESS_IDS.values()
+            if any(attribute.name in file.attributes for file in self.files)
+        )
+
+
+def is_current(path: Path, folder: Path) -> bool:
+    """Whether the manifest that stands at ``path``, if one does, is of ``folder`` as it is now."""
+    try:
+        return path.exists() and Manifest.model_validate_json(path.read_text()).fingerprint == places.fingerprint(
+            folder
+        )
+    except ValidationError:
+        # It is of an earlier version of this code.
+        return False

@@ -1,0 +1,124 @@
+"""What a delivered file is: the attribute that each header names, the order of its dates, what it lacks."""
+
+from __future__ import annotations
+
+import duckdb
+
+from pelcro_pipeline.delivery.header import attribute_of
+from pelcro_pipeline.delivery.manifest import Column, DeliveredFile, Manifest
+from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline.settings import Settings
+from pelcro_pipeline.spec import ATTRIBUTES
+from pelcro_pipeline.spec.kinds import DATE
+from pelcro_pipeline.spec.sql import literal
+
+#: A repeated header takes one of 64 bits, of which the spec's own breaches need up to 26.
+_MOST_REPEATED = 32
+#: FILE-MISSING: without these columns nothing of their table could stand.
+INDISPENSABLE = {
+    "product": ("product.id", "product.name"),
+    "plan": (
+        "plan.old_id",
+        "plan.nickname",
+        "plan.amount",
+        "plan.currency",
+        "plan.auto_renew",
+        "plan.interval",
+        "plan.interval_count",
+        "plan.temporary_product_id",
+    ),
+    "subscription": (
+        "subscription.current_period_end",
+        "subscription.collection_method",
+        "subscription.common_metadata.temporary_plan_id",
+        "subscription.common_metadata.service_status",
+    ),
+}
+
+
+def columns_of(header: list[str]) -> tuple[Column, ...]:
+    """A header's columns, each with the attribute that it names."""
+    return tuple(
+        Column(position=position, header=cell, attribute=attribute_of(cell)) for position, cell in enumerate(header)
+    )
+
+
+def refuse_unrecognised(file: DeliveredFile) -> None:
+    """Raise UnusableInputError where no header belongs to a template, or too many repeat."""
+    # An address id alone, which no template has, makes no object of a record either.
+    if not file.objects:
+        raise UnusableInputError(
+            f"{file.name}: none of its headers belongs to a Pelcro template: compare them with `pelcro-pipeline new`, "
+            "or name the file under ignore in extract.toml."
+        )
+    if len(file.repeated) > _MOST_REPEATED:
+        raise UnusableInputError(
+            f"{file.name} repeats {len(file.repeated)} headers, among them {next(iter(file.repeated))}: give each column once."
+        )
+
+
+def scanned(file: DeliveredFile, settings: Settings, connection: duckdb.DuckDBPyConnection) -> DeliveredFile:
+    """The file with its count of records, and the order of day and month told for each of its date columns.
+
+    One scan for all of it: a file of a million records takes half a second for each.
+    """
+    dates = [name for name in file.attributes if name in ATTRIBUTES and ATTRIBUTES[name].kind is DATE]
+    columns = {name: file.columns_of(name)[0].name for name in dates} if settings.date_format is None else {}
+    named = "".join(f" WHEN grouping({column}) = 0 THEN {literal(name)}" for name, column in columns.items())
+    sets = ", ".join(["()", *(f"({column})" for column in columns.values())])
+    counted = connection.execute(
+        f"""
+        WITH counted AS (
+            SELECT {f"CASE{named} END" if columns else "NULL"} AS attribute,
+                {f"coalesce({', '.join(columns.values())})" if columns else "NULL"} AS value, count(*) AS records
+            FROM {file.relation()} GROUP BY GROUPING SETS ({sets})
+        ), parsed AS (
+            SELECT attribute, records,
+                ordered_date(filled(value), '%d/%m/%Y') AS day_first,
+                ordered_date(filled(value), '%m/%d/%Y') AS month_first
+            FROM counted WHERE attribute IS NULL OR iso_date(filled(value)) IS NULL
+        )
+        SELECT attribute, sum(records)::BIGINT,
+            coalesce(sum(records) FILTER (day_first IS NOT NULL), 0),
+            coalesce(sum(records) FILTER (month_first IS NOT NULL), 0),
+            count(*) FILTER (day_first IS DISTINCT FROM month_first)
+        FROM parsed GROUP BY attribute"""
+    ).fetchall()
+    formats = dict.fromkeys(dates, settings.date_format.strptime if settings.date_format else "%d/%m/%Y")
+    formats |= {name: "%m/%d/%Y" for name, _, day_first, month_first, _ in counted if name and month_first > day_first}
+    untold = {name for name, _, day_first, month_first, differing in counted if day_first == month_first and differing}
+    return file.model_copy(
+        update={
+            "records": next(records for name, records, *_ in counted if name is None),
+            "date_formats": formats,
+            "ambiguous_dates": tuple(name for name in dates if name in untold),
+        }
+    )
+
+
+def refuse_missing(manifest: Manifest, connection: duckdb.DuckDBPyConnection) -> None:
+    """Raise UnusableInputError where what nothing can stand without was not delivered (FILE-MISSING)."""
+    missing = [
+        f"{file.name} lacks {attribute}"
+        for object_, attributes in INDISPENSABLE.items()
+        for file in manifest.holding(object_)
+        for attribute in attributes
+        if attribute not in file.attributes
+    ]
+    undelivered = [object_ for object_ in ("product", "plan") if not manifest.holding(object_)]
+    if undelivered and any(_has_subscriptions(file, connection) for file in manifest.holding("subscription")):
+        missing += [f"the extract has subscriptions and no {object_}s" for object_ in undelivered]
+    if missing:
+        raise UnusableInputError(f"FILE-MISSING: {'; '.join(missing)}. Deliver what is missing.")
+
+
+def _has_subscriptions(file: DeliveredFile, connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a record holds a subscription: the template names its columns in any case."""
+    cells = ", ".join(
+        f"nullif(filled({column.name}), '0')"
+        for column in file.columns
+        if column.attribute and column.attribute.startswith("subscription.")
+    )
+    return connection.execute(
+        f"SELECT coalesce(bool_or(coalesce({cells}) IS NOT NULL), false) FROM {file.relation()}"
+    ).fetchall()[0][0]
