@@ -32,7 +32,7 @@ def patterns(header: list[str]) -> dict[str, tuple[str | None, bool]]:
                 pattern = _DATE
             case _:
                 pattern = None
-        found[name] = (f"^(?:{pattern})$" if pattern else None, bool(attribute and attribute.mandatory_alone))
+        found[name] = (f"^(?:{pattern})$" if pattern else None, bool(attribute and attribute.required_within_record))
     return found
 
 

@@ -37,10 +37,10 @@ JUDGED = """
 import sys
 from pathlib import Path
 from pelcro_pipeline import steps
-from pelcro_pipeline.engine.connection import confined
+from pelcro_pipeline.engine.connection import sandboxed
 from pelcro_pipeline.workspace.places import ExtractPaths
 paths = ExtractPaths(Path(sys.argv[1]), sys.argv[2])
-with confined(paths.home, paths.spill):
+with sandboxed(paths.home, paths.spill):
     steps.read(paths)
     with steps.opened(paths) as extract:
         steps.convert(extract)

@@ -27,7 +27,7 @@ from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.workspace import atomic, instance, lock, places
 from pelcro_pipeline.workspace.intake import refuse_to_copy
 from pelcro_pipeline.workspace.places import ExtractPaths
-from pelcro_pipeline.workspace.purge import left
+from pelcro_pipeline.workspace.purge import purgeable_paths
 
 app = typer.Typer(
     add_completion=False,
@@ -47,7 +47,7 @@ _Extract = Annotated[str, typer.Argument(help="A delivered folder, or the name o
 def main() -> None:
     """Run the command line; our refusals are one sentence and an exit status."""
     try:
-        with machine.refusals():
+        with machine.translated():
             app()
     except UnusableInputError as error:
         _fail(str(error), 2)
@@ -84,7 +84,7 @@ def dry_run(
     """Read, convert, judge, prepare and stage an extract, and count it."""
     paths = _taken_in(extract)
     _run("dry_run", paths, {"judgement": {"config": {"keep_relations": keep_relations}}})
-    _show_fates(paths)
+    _show_dispositions(paths)
     if keep_relations:
         _out.print(f"\nRelations       {paths.analysis / 'relations'}", soft_wrap=True)
     _out.print(f"\nReports         {paths.reports}", soft_wrap=True)
@@ -135,7 +135,7 @@ def purge(extract: _Extract) -> None:
     """All personal data of an extract, gone; its counts and its sign-off are kept."""
     paths = _named(extract)
     # Before the run, whose extract the UI would show ever after.
-    left(paths)
+    purgeable_paths(paths)
     _run("purge", paths, {"purge_extract": {"config": {"extract": paths.extract}}})
     _out.print(f"Purged {paths.extract}. Kept:", soft_wrap=True)
     for path in (paths.statistics, paths.sign_off):
@@ -153,7 +153,7 @@ def status() -> None:
     for heading in ("Extract", "Dry run", "Signed by", "Production", "What holds it"):
         table.add_column(heading, no_wrap=heading == "Extract", overflow="fold")
     for name in places.extracts(home):
-        stands = progress.of(ExtractPaths(home, name))
+        stands = progress.progress_of(ExtractPaths(home, name))
         table.add_row(name, stands.staged, stands.signed_by, stands.loaded, stands.held_by)
     _out.print(table if table.row_count else f"{home / 'extracts'} holds no extract yet.")
 
@@ -168,8 +168,8 @@ def explain(
     if not customer_id.strip() or not customer_id.isprintable():
         raise UnusableInputError(f"{customer_id!r} is no customer's id: give it as the ledger writes it.")
     paths = _existing(extract)
-    with _confined():
-        explained = explanation.of(paths, customer_id)
+    with _sandboxed():
+        explained = explanation.explain(paths, customer_id)
     for source in explained.sources:
         _out.rule(_shown(f"{source.file} line {source.line}"), align="left", style="bold")
         _out.print(_plain(["object", "key", "fate", "rule", "why"], source.fates))
@@ -266,18 +266,18 @@ def _taken_in(extract: str) -> ExtractPaths:
         reading.delivered(folder, settings.load(folder))
         with lock.held(paths), atomic.folder(paths.delivered) as unfinished:
             shutil.copytree(folder, unfinished, dirs_exist_ok=True, symlinks=True)
-            with _confined():
+            with _sandboxed():
                 cards.refuse_to_store(unfinished)
     return paths
 
 
 @contextmanager
-def _confined() -> Iterator[None]:
+def _sandboxed() -> Iterator[None]:
     """Let DuckDB reach the workspace alone, outside of a run too."""
     beside = atomic.private_folder(places.home() / "spill")
     with (
         tempfile.TemporaryDirectory(dir=beside, ignore_cleanup_errors=True) as spill,
-        duck.confined(places.home(), Path(spill)),
+        duck.sandboxed(places.home(), Path(spill)),
     ):
         yield
 
@@ -306,14 +306,14 @@ class _Bars:
         self._bars.update(self._tasks[step], total=1, completed=1)
 
 
-def _show_fates(paths: ExtractPaths) -> None:
+def _show_dispositions(paths: ExtractPaths) -> None:
     """Per object: received, prepared, merged, rejected, excluded, staged."""
     from pelcro_pipeline.review import progress
 
     table = Table(title=f"\n{paths.extract}", title_justify="left", box=None, padding=(0, 2, 0, 0))
     for heading in ("", "received", "prepared", "merged", "rejected", "excluded", "staged"):
         table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
-    for object_, *counts in progress.fates(paths):
+    for object_, *counts in progress.dispositions(paths):
         table.add_row(object_, *(f"{count:,}" for count in counts))
     _out.print(table)
 

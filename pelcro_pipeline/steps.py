@@ -21,7 +21,7 @@ from pelcro_pipeline.prepared import tables as prepared_tables
 from pelcro_pipeline.prepared import write as prepared_write
 from pelcro_pipeline.prepared.files import PreparedFiles
 from pelcro_pipeline.review import statistics
-from pelcro_pipeline.rules import findings, judgement, ledger, verdict
+from pelcro_pipeline.rules import findings, judgement, ledger, results
 from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import atomic
@@ -56,15 +56,15 @@ class OpenedExtract:
         """The prepared files, whether written yet or not."""
         return PreparedFiles(self.paths.prepared, self.manifest.settings, self.paths.checksums)
 
-    def open_verdict(self) -> None:
+    def attach_results(self) -> None:
         """Make the views of the conversion and the verdict, verified once.
 
         Raises RefusedError, naming records, where either is not as it was made.
         """
         if not self._verdict_opened:
             of = self.connection, self.manifest, self.paths.conversion, self.paths.analysis
-            verdict.open_on(*of)
-            verdict.verify(*of)
+            results.attach(*of)
+            results.verify(*of)
             self._verdict_opened = True
 
 
@@ -86,7 +86,7 @@ def convert(extract: OpenedExtract) -> None:
 
 def judge(extract: OpenedExtract, *, keep_relations: bool = False) -> None:
     """Write the verdict, the findings and the ledger, and both reports as CSV; leaves the relations of the judgement,
-    ``findings`` and ``ledger``.
+    ``finding`` and ``ledger``.
 
     With ``keep_relations`` each relation stays to look at, in the folder ``relations`` beside the verdict. Raises
     RefusedError where the conversion is not as it was made.
@@ -97,15 +97,15 @@ def judge(extract: OpenedExtract, *, keep_relations: bool = False) -> None:
     with atomic.folder(paths.analysis) as folder:
         kept = atomic.private_folder(folder / "relations") if keep_relations else None
         judgement.judge(connection, manifest, paths.conversion, manifest.settings, kept)
-        findings.create_findings(connection, manifest, passwords.proven(paths.delivered))
-        ledger.create_ledger(connection, manifest)
-        verdict.save(connection, folder)
+        findings.create_findings(connection, manifest, passwords.proven(paths.delivered), kept)
+        ledger.create_ledger(connection, manifest, kept)
+        results.save(connection, folder)
         ledger.write(connection, folder / "ledger.parquet")
         findings.write(connection, folder / "findings.parquet")
-    ledger.open_on(connection, paths.analysis / "ledger.parquet")
+    ledger.attach(connection, paths.analysis / "ledger.parquet")
     for name, room in (("findings", findings), ("ledger", ledger)):
         # What a publisher's file says is opened in spreadsheets, and must not run there.
-        columns = [f"inert({each}) AS {each}" if each in room.DELIVERED else each for each in room.COLUMNS]
+        columns = [f"escape_formula({each}) AS {each}" if each in room.DELIVERED else each for each in room.COLUMNS]
         with atomic.file(paths.reports / f"{name}.csv") as unfinished:
             connection.execute(
                 f"COPY (SELECT {', '.join(columns)} FROM read_parquet({literal(str(paths.analysis / name))} || '.parquet')) "
@@ -115,7 +115,7 @@ def judge(extract: OpenedExtract, *, keep_relations: bool = False) -> None:
 
 def prepare(extract: OpenedExtract) -> dict[str, int]:
     """Write the prepared files and their checksums; returns the records of each. Leaves the views of ``prepared.tables``."""
-    extract.open_verdict()
+    extract.attach_results()
     settings = extract.manifest.settings
     prepared_tables.create_views(extract.connection, extract.manifest, settings)
     with atomic.folder(extract.paths.prepared) as folder, atomic.folder(extract.paths.checksums) as checksums:
@@ -144,7 +144,7 @@ def stage(extract: OpenedExtract) -> dict[str, int]:
 def count(extract: OpenedExtract) -> pd.DataFrame:
     """Write the statistics and return them. Raises RefusedError where anything counted is not as it was made."""
     paths, connection, given = extract.paths, extract.connection, extract.files
-    extract.open_verdict()
+    extract.attach_results()
     given.verify(connection)
     with database.opened(paths.database("staging"), "staging", connection):
         database.verify(connection, given, paths.database("staging"), "staging")

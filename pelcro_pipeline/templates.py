@@ -17,7 +17,7 @@ from pelcro_pipeline.workspace import atomic
 def write(folder: Path) -> list[Path]:
     """Write the request into ``folder``, which is made; a file that stands there is left alone.
 
-    Gives the paths of the request's files.
+    Returns the paths of the request's files.
     """
     contents = {f"{name}.csv": _header(name) for name in TEMPLATES}
     contents["data-dictionary.md"] = dictionary.markdown()

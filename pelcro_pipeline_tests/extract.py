@@ -27,7 +27,7 @@ from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.prepared import tables as prepared_tables
 from pelcro_pipeline.prepared.files import PreparedFiles
-from pelcro_pipeline.rules import conservation, verdict
+from pelcro_pipeline.rules import conservation, results
 from pelcro_pipeline.spec import CUSTOMERS, TABLES, TEMPLATES, schema, sql
 from pelcro_pipeline.spec.headers import template
 from pelcro_pipeline.spec.sql import literal
@@ -312,9 +312,9 @@ class Migration:
         constants = sql.constants(settings.today, settings.currency)
         with duck.connect() as connection:
             manifest = Manifest.load(self.paths.manifest)
-            verdict.open_on(connection, manifest, self.paths.conversion, self.paths.analysis)
+            results.attach(connection, manifest, self.paths.conversion, self.paths.analysis)
             prepared_tables.create_views(connection, manifest, settings)
-            judged = [(schema.converted(each), sample.standing_rows(connection, each, constants)) for each in TABLES]
+            judged = [(schema.converted(each), sample.effective_rows(connection, each, constants)) for each in TABLES]
             for each in TABLES:
                 view = "complete_customer" if each is CUSTOMERS else f"prepared_{each.object}"
                 judged.append((schema.prepared(each), sample.prepared_rows(connection, each, view)))
@@ -373,7 +373,7 @@ def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review") ->
         connection, manifest = extract.connection, extract.manifest
         found = _dicts(connection.read_parquet(str(paths.analysis / "findings.parquet")))
         fates = _dicts(connection.sql("FROM ledger"))
-        counted, broken = conservation.fates(connection, manifest), conservation.broken(connection, manifest)
+        counted, broken = conservation.dispositions(connection, manifest), conservation.broken(connection, manifest)
     with steps.opened(paths) as extract:
         steps.prepare(extract)
     with steps.opened(paths) as extract:

@@ -85,14 +85,14 @@ SEEDS = (
 )
 
 HEADERS = (
-    "", " ", "record", "customer", "breaches", "blank", "c0", "line", "file", "raw_text", "place", "delivered", "results",
+    "", " ", "record", "customer", "violations", "blank", "c0", "line", "file", "raw_text", "place", "delivered", "results",
     "customer.common_metadata.", 'customer.common_metadata.x";DROP TABLE customers--', "customer.common_metadata.'; --",
     "customer.common_metadata.password_encryption?", "customer.common_metadata.record", "plan.common_metadata.\x1b[31m",
     "subscription.common_metadata.old_id?", "subscription.common_metadata.😀", "subscription.n.quantity",
     "subscription.99.type", "Product.Name*", "plan.autorenew", "plan.product_id", "billing_address_id",
     "shipping_address_id", "x" * 900, "x" * 2_000, "customer.common_metadata." + "y" * 500, '"', '""', ";", "a\tb", "\x01",
     "customer.email ", "customer.email*", "CUSTOMER.EMAIL", "{today}", "{text}", "%s", "$1", "é", "e\u0301", "\u202e", "\ufeff",
-    "other.0", "customer.held", "customer.breaches", "name (2)", "name", "NAME", "rowid", "file_row_number",
+    "other.0", "customer.held", "customer.violations", "name (2)", "name", "NAME", "rowid", "file_row_number",
 )  # fmt: skip
 CELLS = (
     "", " ", "empty", "'EMPTY'", "\xa0", "\u200b", "9" * 40, "-1", "1e400", "1E5", "0x10", "NaN", "inf", "٣", "½", "²", "00", "+1",
@@ -529,7 +529,7 @@ class Campaign:
         database.load(migration.files, migration.paths.database("staging"))
         held = [each["key"] for each in migration.ledger if each["object"] == "customer" and each["key"]]
         if held:
-            explanation.of(migration.paths, held[-1])
+            explanation.explain(migration.paths, held[-1])
 
 
 def _assert_read_whole(file: DeliveredFile, encoding: str | None, connection) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from pelcro_pipeline.rules import catalogue, handbook, judgement
 from pelcro_pipeline.rules.catalogue import EXCLUSIONS, ORDER, RULES, SECTIONS
+from pelcro_pipeline.rules.files import FILES
 from pelcro_pipeline.spec import ADDRESS_IDS, ADDRESSES, ATTRIBUTES, TABLES
 from pelcro_pipeline.spec.model import Severity
 
@@ -78,7 +79,7 @@ class TestWords:
 
     @each_rule
     def test_a_rule_rests_on_the_guide_or_says_how_it_was_read(self, rule):
-        assert rule.guide or rule.reading
+        assert rule.guide or rule.interpretation
 
     @each_rule
     def test_a_rule_makes_findings_or_says_what_it_does_instead(self, rule):
@@ -92,21 +93,21 @@ class TestDeclarations:
     @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
     def test_every_breach_has_a_severity_of_its_rule(self, table):
         assert [
-            (breach.rule, attribute.name, breach.severity)
-            for attribute, breach in table.breaches
-            if breach.rule not in RULES or breach.severity not in catalogue.severities(breach.rule)
+            (violation.rule, attribute.name, violation.severity)
+            for attribute, violation in table.violations
+            if violation.rule not in RULES or violation.severity not in catalogue.severities(violation.rule)
         ] == []
 
     @pytest.mark.parametrize("rule", judgement.RULES)
     def test_a_query_that_tells_severities_tells_those_of_its_rule(self, rule):
-        told = re.findall(r"'(reject|clear|repair|question)'", judgement.FILES[rule].sql)
+        told = re.findall(r"'(reject|clear|repair|question)'", FILES[rule].sql)
         assert not told or set(told) == set(catalogue.severities(rule))
 
     @each_rule
     def test_severities_and_columns_are_named_by_hand_only_where_the_spec_does_not_say_the_same(self, rule):
-        said = [(attribute.name, breach) for table in TABLES for attribute, breach in table.breaches]
-        own = [(name, breach) for name, breach in said if breach.rule == rule.id]
-        assert not rule.severities or set(rule.severities) != {breach.severity for _, breach in own}
+        said = [(attribute.name, violation) for table in TABLES for attribute, violation in table.violations]
+        own = [(name, violation) for name, violation in said if violation.rule == rule.id]
+        assert not rule.severities or set(rule.severities) != {violation.severity for _, violation in own}
         assert not (rule.attributes and own)
 
     @each_rule

@@ -34,7 +34,7 @@ OUTSIDE = {
 @pytest.mark.parametrize("statement", OUTSIDE.values(), ids=OUTSIDE)
 def test_nothing_outside_the_workspace_is_reached(statement, home, tmp_path):
     with (
-        duck.confined(home, home / "spill"),
+        duck.sandboxed(home, home / "spill"),
         duck.connect() as connection,
         pytest.raises((duckdb.PermissionException, duckdb.InvalidInputException)),
     ):
@@ -43,7 +43,7 @@ def test_nothing_outside_the_workspace_is_reached(statement, home, tmp_path):
 
 
 def test_the_workspace_itself_is(home):
-    with duck.confined(home, home / "spill"), duck.connect() as connection:
+    with duck.sandboxed(home, home / "spill"), duck.connect() as connection:
         connection.execute(f"COPY (SELECT 1 AS a) TO '{home}/a.parquet'")
         connection.execute(f"ATTACH '{home}/b.duckdb' AS b")
         assert connection.execute(f"FROM read_parquet('{home}/a.parquet')").fetchall() == [(1,)]
@@ -51,7 +51,7 @@ def test_the_workspace_itself_is(home):
 
 def test_what_memory_does_not_hold_is_spilled_to_the_workspace_and_removed(home, monkeypatch):
     monkeypatch.setenv(duck.MEMORY, "40MB")
-    with duck.confined(home, home / "spill"), duck.connect() as connection:
+    with duck.sandboxed(home, home / "spill"), duck.connect() as connection:
         connection.execute("SET threads = 1")
         connection.execute(
             "CREATE TABLE wide AS SELECT hash(i)::VARCHAR || repeat('x', 60) AS a FROM range(1000000) t(i)"

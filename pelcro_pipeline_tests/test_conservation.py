@@ -14,7 +14,7 @@ from pelcro_pipeline.delivery.records import file_line
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.prepared.files import PreparedFiles
-from pelcro_pipeline.rules import conservation, judgement, ledger, verdict
+from pelcro_pipeline.rules import conservation, judgement, ledger, results
 from pelcro_pipeline.spec.sql import literal, quoted
 from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace.places import ExtractPaths
@@ -76,14 +76,14 @@ def in_conversion(ran, connection, manifest, fault: str, chance: random.Random) 
 
 
 def in_the_verdict(ran, connection, manifest, fault: str, chance: random.Random) -> tuple[str, str]:
-    path = verdict.parquet(ran.analysis, "fate")
+    path = results.parquet(ran.analysis, "not_prepared")
     relation = f"read_parquet({literal(str(path))})"
     records = [row[0] for row in connection.execute(f"SELECT record FROM {relation}").fetchall()]
     place = chance.randrange(len(records) - 1)
     rewrite(connection, path, faulty(relation, fault, place, "detail"), "FORMAT parquet")
-    said = refusal(lambda: verdict.verify(connection, manifest, ran.conversion, ran.analysis))
-    file = manifest.files[records[place] >> 40]
-    return said, f"{file.name} line {file_line(connection, file, records[place] & ((1 << 40) - 1))}"
+    said = refusal(lambda: results.verify(connection, manifest, ran.conversion, ran.analysis))
+    file = manifest.files[tables.parted(records[place])[0]]
+    return said, f"{file.name} line {file_line(connection, file, tables.parted(records[place])[1])}"
 
 
 def in_a_prepared_file(ran, connection, manifest, fault: str, chance: random.Random) -> tuple[str, str]:
@@ -149,7 +149,7 @@ def test_a_fault_between_two_steps_is_found_and_the_record_named(kept, seed):
     boundary, fault = BOUNDARIES[seed % 4], FAULTS[seed // 4 % 4]
     manifest = Manifest.load(kept.manifest)
     with duck.connect() as connection:
-        verdict.open_on(connection, manifest, kept.conversion, kept.analysis)
+        results.attach(connection, manifest, kept.conversion, kept.analysis)
         said, named = boundary(kept, connection, manifest, fault, chance)
     assert named in said
 
@@ -157,26 +157,26 @@ def test_a_fault_between_two_steps_is_found_and_the_record_named(kept, seed):
 def test_nothing_is_found_where_nothing_was_touched(ran):
     manifest = Manifest.load(ran.manifest)
     with duck.connect() as connection:
-        verdict.open_on(connection, manifest, ran.conversion, ran.analysis)
+        results.attach(connection, manifest, ran.conversion, ran.analysis)
         assert tables.altered(connection, manifest, ran.conversion) == []
-        verdict.verify(connection, manifest, ran.conversion, ran.analysis)
+        results.verify(connection, manifest, ran.conversion, ran.analysis)
         prepared(ran).verify(connection)
         with database.opened(ran.database("staging"), "staging", connection):
             assert database.compare(connection, prepared(ran), "staging.") == []
 
 
-def test_a_fate_too_many_or_too_few_breaks_conservation(kept):
+def test_a_disposition_too_many_or_too_few_breaks_conservation(kept):
     manifest = Manifest.load(kept.manifest)
     path = kept.analysis / "ledger.parquet"
     with duck.connect() as connection:
         judgement.judge(connection, manifest, kept.conversion, manifest.settings)
-        ledger.open_on(connection, path)
+        ledger.attach(connection, path)
         assert conservation.broken(connection, manifest) == []
         ((file, line, object_),) = connection.execute(
             "SELECT file, line, object FROM ledger OFFSET 7 LIMIT 1"
         ).fetchall()
         rewrite(connection, path, faulty("ledger", "doubled", 7, "key"), "FORMAT parquet")
-        assert f"{object_} at {file}:{line} has 2 fates" in conservation.broken(connection, manifest)
+        assert f"{object_} at {file}:{line} has 2 dispositions" in conservation.broken(connection, manifest)
         for _ in range(2):
             rewrite(connection, path, faulty("ledger", "dropped", 7, "key"), "FORMAT parquet")
         (sentence,) = conservation.broken(connection, manifest)

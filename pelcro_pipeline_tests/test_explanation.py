@@ -17,7 +17,7 @@ def staged(given: Delivery, home) -> explanation.Explanation:
     """The first reader of a delivery, once staging is loaded."""
     migration = migrate(given, home)
     database.load(migration.files, migration.paths.database("staging"))
-    return explanation.of(migration.paths, "HR1")
+    return explanation.explain(migration.paths, "HR1")
 
 
 def test_each_record_shows_the_address_that_it_carries(tmp_path):
@@ -60,7 +60,7 @@ def test_a_database_that_holds_something_else_shows_it_beside(tmp_path):
     database.load(migration.files, path)
     with database.duck.connect(path) as connection:
         connection.execute("""UPDATE subscriptions SET "subscription.quantity" = 7""")
-    (record,) = explanation.of(migration.paths, "HR1").prepared
+    (record,) = explanation.explain(migration.paths, "HR1").prepared
     assert ("subscription.quantity", "1", "7") in record.values
 
 

@@ -169,7 +169,7 @@ class TestNames:
         'x"; DROP TABLE customers; --',
         "record",
         "customer",
-        "breaches",
+        "violations",
         "blank",
         "c0",
         "line",
@@ -196,10 +196,10 @@ class TestNames:
             columns = {name for (name,) in loaded.execute("SELECT column_name FROM (DESCRIBE customers)").fetchall()}
             assert {name.lower() for name in self.HOSTILE if name.startswith("customer.common_metadata")} <= columns
             assert loaded.execute("SELECT count(*) FROM customers").fetchall() == [(2,)]
-        explained = explanation.of(migration.paths, "HR1")
+        explained = explanation.explain(migration.paths, "HR1")
         assert set(own.items()) <= {pair for source in explained.sources for pair in source.cells}
         with pytest.raises(UnusableInputError, match="names the customer"):
-            explanation.of(migration.paths, "' OR true --")
+            explanation.explain(migration.paths, "' OR true --")
 
 
 class TestSize:
@@ -279,19 +279,19 @@ class TestRecords:
     def test_what_python_takes_for_a_line_break_is_none(self, space, tmp_path):
         given = Delivery([customer(1, {"customer.title": f'5" {space}door'})])
         migration = migrate(given, tmp_path)
-        (source,) = explanation.of(migration.paths, "HR1").sources
+        (source,) = explanation.explain(migration.paths, "HR1").sources
         assert ("customer.title", f'5" {space}door') in source.cells
 
     def test_a_record_beside_one_with_an_empty_cell_too_many_is_explained(self, tmp_path):
         text = "customer.old_provider_id,customer.title\nHR1,\nHR2,,\n"
         migration = migrate(Delivery((), (), (), texts={"customers.csv": text}), tmp_path)
-        assert explanation.of(migration.paths, "HR1").sources[0].cells[0] == ("customer.old_provider_id", "HR1")
+        assert explanation.explain(migration.paths, "HR1").sources[0].cells[0] == ("customer.old_provider_id", "HR1")
 
     def test_a_blank_line_of_a_single_column_is_a_record_like_the_others(self, tmp_path):
         text = "customer.old_provider_id\nHR1\n\nHR3\n"
         migration = migrate(Delivery((), (), (), texts={"customers.csv": text}), tmp_path)
         assert {each["line"]: each["rule"] for each in migration.ledger} == {2: None, 3: "FILE-BLANK", 4: None}
-        (source,) = explanation.of(migration.paths, "HR3").sources
+        (source,) = explanation.explain(migration.paths, "HR3").sources
         assert source.cells == [("customer.old_provider_id", "HR3")]
 
 

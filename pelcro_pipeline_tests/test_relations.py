@@ -12,8 +12,12 @@ from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.engine import relations
 from pelcro_pipeline.engine.relations import Relation
-from pelcro_pipeline.rules import catalogue, columns, judgement, verdict
+from pelcro_pipeline.rules import catalogue, columns, findings, judgement, ledger, results
+from pelcro_pipeline.rules.files import FILES
 from pelcro_pipeline_tests.extract import Delivery, migrate, reader
+
+#: All of it, in the order in which it is made.
+ORDER = (*judgement.ORDER, *findings.ORDER, *ledger.ORDER)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +29,8 @@ def migration(tmp_path_factory):
 @pytest.fixture(scope="module")
 def made(migration) -> dict[str, Relation]:
     """Every relation as it is made for an extract."""
-    return judgement.FILES | columns.relations(Manifest.load(migration.paths.manifest))
+    given = Manifest.load(migration.paths.manifest)
+    return FILES | columns.relations(given) | findings.relations(given)
 
 
 def parsed(sql: str) -> exp.Expression:
@@ -39,30 +44,30 @@ def read_by(sql: str) -> set[str]:
     return {table.name for table in tree.find_all(exp.Table) if table.name} - own
 
 
-@pytest.mark.parametrize("name", judgement.ORDER)
+@pytest.mark.parametrize("name", ORDER)
 class TestEach:
     def test_it_reads_what_it_says(self, made, name):
         assert read_by(made[name].sql) == set(made[name].reads)
 
     def test_it_reads_only_what_is_made_before_it(self, made, name):
-        before = {*judgement.GIVEN, *judgement.ORDER[: judgement.ORDER.index(name)]}
+        before = {*judgement.GIVEN, *ORDER[: ORDER.index(name)]}
         assert set(made[name].reads) <= before
 
     def test_it_begins_with_a_sentence(self, made, name):
         assert made[name].sentence.endswith(".")
 
     def test_it_is_a_rule_or_another_rests_on_it(self, made, name):
-        handed_on = {table for each in verdict.TABLES.values() for table in read_by(each.query)}
-        # The reports sort by these two.
-        sorts = {"rule_rank", "object_rank"}
-        rested_on = {table for each in made.values() for table in each.reads} | handed_on | sorts
+        handed_on = {table for each in results.TABLES.values() for table in read_by(each.query)}
+        # The reports are written from these, and sorted by the ranks.
+        written = {"finding", "not_prepared", "rule_rank", "object_rank"}
+        rested_on = {table for each in made.values() for table in each.reads} | handed_on | written
         assert name in catalogue.RULES or name in rested_on
 
 
 def test_every_file_has_its_place_in_the_order_and_no_two_share_a_name(made):
-    assert sorted(judgement.ORDER) == sorted(made)
-    assert len(set(judgement.ORDER)) == len(judgement.ORDER)
-    assert not {*judgement.ORDER} & {*judgement.GIVEN}
+    assert sorted(ORDER) == sorted(made)
+    assert len(set(ORDER)) == len(ORDER)
+    assert not {*ORDER} & {*judgement.GIVEN}
 
 
 @pytest.mark.parametrize("rule", judgement.RULES)
@@ -95,7 +100,7 @@ def test_relations_are_left_on_disk_on_request_and_at_no_other_time(migration):
     with steps.opened(migration.paths) as extract:
         steps.judge(extract, keep_relations=True)
     # Rules that this delivery cannot break are not made.
-    expected = {*judgement.ORDER} - {"REL-CUSTOMER", "REL-TAX-ADDRESS"}
+    expected = {*ORDER} - {"REL-CUSTOMER", "REL-TAX-ADDRESS"}
     assert {path.stem for path in kept.glob("*.sql")} == {path.stem for path in kept.glob("*.parquet")} == expected
     rows = duckdb.sql(f"SELECT count(*) FROM '{kept / 'subscription_address.parquet'}'").fetchall()
     assert rows == [(2,)]

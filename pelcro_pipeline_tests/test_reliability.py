@@ -227,7 +227,7 @@ def test_what_the_machine_refuses_is_a_sentence_that_names_the_place(work, tmp_p
     (tmp_path / "from" / "file").write_text("a delivered line\n")
     (tmp_path / "full").symlink_to("/dev/full")
     (tmp_path / "to" / "file").symlink_to("/dev/full")
-    with pytest.raises(RefusedError, match="then start this again") as refused, machine.refusals():
+    with pytest.raises(RefusedError, match="then start this again") as refused, machine.translated():
         work(tmp_path)
     assert str(tmp_path) in str(refused.value) or str(places.home()) in str(refused.value)
 
@@ -247,12 +247,12 @@ def test_too_little_memory_or_space_to_spill_is_a_sentence(given, said, tmp_path
     connection = duckdb.connect()
     for name, value in ({"temp_directory": str(tmp_path), "memory_limit": "100MB"} | given).items():
         connection.execute(f"SET {name} = '{value}'")
-    with pytest.raises(RefusedError, match=said), machine.refusals():
+    with pytest.raises(RefusedError, match=said), machine.translated():
         connection.execute("CREATE TABLE wide AS SELECT range || repeat('x', 100) AS x FROM range(5000000) ORDER BY x")
 
 
 def test_what_the_machine_does_not_refuse_passes_as_it_is():
-    with pytest.raises(duckdb.ParserException), machine.refusals():
+    with pytest.raises(duckdb.ParserException), machine.translated():
         duckdb.sql("no SQL")
 
 

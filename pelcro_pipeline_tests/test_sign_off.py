@@ -245,19 +245,19 @@ def test_the_sign_off_of_another_extract_does_not_serve(paths):
 
 
 def test_progress_says_what_holds_an_extract(paths):
-    assert "not signed off" in progress.of(paths).held_by
+    assert "not signed off" in progress.progress_of(paths).held_by
     sign_off.sign(paths, "Jane Doe", "Publisher")
-    assert progress.of(paths).signed_by == "Jane Doe"
-    assert progress.of(paths).held_by == "nothing: load production"
+    assert progress.progress_of(paths).signed_by == "Jane Doe"
+    assert progress.progress_of(paths).held_by == "nothing: load production"
     changed(paths.prepared / "plans.csv", "9900", "990")
-    assert "the prepared files" in progress.of(paths).held_by
+    assert "the prepared files" in progress.progress_of(paths).held_by
 
 
 def test_progress_tells_of_a_production_database_that_was_altered(paths):
     sign_off.sign(paths, "Jane Doe", "Publisher")
     database.load(sign_off.staged(paths), paths.database("production"))
-    assert progress.of(paths).held_by == "done"
+    assert progress.progress_of(paths).held_by == "done"
     altered(paths.database("production"), "DELETE FROM subscriptions WHERE record = 1")
-    assert "the production database is not as it was loaded" in progress.of(paths).held_by
+    assert "the production database is not as it was loaded" in progress.progress_of(paths).held_by
     database.load_once(sign_off.staged(paths), paths.database("production"))
-    assert progress.of(paths).held_by == "done"
+    assert progress.progress_of(paths).held_by == "done"

@@ -90,7 +90,7 @@ def understood(
     rows = connection.execute(
         f"""
         WITH delivered AS (
-            SELECT filled(text) AS {name}, place{beside} FROM unnest(?) WITH ORDINALITY cells(text, place)
+            SELECT trim_to_null(text) AS {name}, place{beside} FROM unnest(?) WITH ORDINALITY cells(text, place)
         ),
         spelled AS (SELECT * REPLACE ({sql.canonical(attribute, DAY_FIRST)} AS {name}) FROM delivered)
         SELECT {name}, {holds}, {inferred} FROM spelled ORDER BY place""",
@@ -212,8 +212,8 @@ def test_sql_and_pandera_accept_the_same(texts):
             if attribute.conditional or attribute.kind.domain is None:
                 continue
             cells = understood(connection, attribute, texts, None)
-            # Without its breaches nothing but the kind speaks.
-            bare = dataclasses.replace(attribute, breaches=())
+            # Without its violations nothing but the kind speaks.
+            bare = dataclasses.replace(attribute, violations=())
             contract = schema.prepared(Table("one", "one", "One", "One.", "", (bare,), attribute.name))
             frame = pd.DataFrame({attribute.name: [value for value, _ in cells]}, dtype=object)
             assert _refused(contract, frame) == {place for place, (_, told) in enumerate(cells) if told == "invalid"}

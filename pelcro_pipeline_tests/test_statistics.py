@@ -8,7 +8,7 @@ from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.review import statistics
-from pelcro_pipeline.rules import verdict
+from pelcro_pipeline.rules import results
 from pelcro_pipeline.spec import ATTRIBUTES
 from pelcro_pipeline.target import database
 from pelcro_pipeline_tests.extract import (
@@ -142,7 +142,7 @@ def test_targets_are_counted_in_the_target_itself(tmp_path):
         connection.execute("DELETE FROM subscriptions WHERE record = 2")
     with duck.connect() as connection:
         manifest = Manifest.load(migration.paths.manifest)
-        verdict.open_on(connection, manifest, migration.paths.conversion, migration.paths.analysis)
+        results.attach(connection, manifest, migration.paths.conversion, migration.paths.analysis)
         with database.opened(path, "production", connection):
             frame = statistics.production(connection, staged, "production")
     counts = {(row["Section"], row["Attribute"]): row for row in frame.to_dict("records")}

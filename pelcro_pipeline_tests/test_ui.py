@@ -54,7 +54,7 @@ class Server:
         return answer["data"]
 
     def launch(self, job: str, extract: str, ops: dict | None = None, selection: list[str] | None = None) -> str:
-        """Launch a job on an extract; gives the run's id."""
+        """Launch a job on an extract; returns the run's id."""
         selector = {
             "repositoryLocationName": _LOCATION,
             "repositoryName": "__repository__",

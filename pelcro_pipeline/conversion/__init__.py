@@ -1,1 +1,1 @@
-"""Raw text to canonical values: one row out for each record in, every breach marked in the same pass."""
+"""Raw text to canonical values: one row out for each record in, every violation marked in the same pass."""

@@ -11,10 +11,10 @@ from pelcro_pipeline.spec.sql import literal, quoted
 
 _SHOWN = 2
 #: A set of choices this short tells nothing of a person.
-_TELLING = 8
+_MAX_PUBLIC_CHOICES = 8
 
 
-def of(connection: duckdb.DuckDBPyConnection, table: Table) -> pd.DataFrame:
+def masked_preview(connection: duckdb.DuckDBPyConnection, table: Table) -> pd.DataFrame:
     """For each attribute: how many records fill it, and its first few values, letters as x and digits as 9.
 
     Products and plans, which belong to the publisher, are shown as they are. Needs the views of
@@ -37,6 +37,6 @@ def _shown(table: Table, attribute: Attribute) -> str:
     if attribute.secret:
         return f"CASE WHEN {column} IS NOT NULL THEN {literal(HIDDEN)} END"
     masked = rf"regexp_replace(regexp_replace({column}, '\pL', 'x', 'g'), '\pN', '9', 'g')"
-    if isinstance(domain, OneOf) and len(domain.choices) <= _TELLING:
+    if isinstance(domain, OneOf) and len(domain.choices) <= _MAX_PUBLIC_CHOICES:
         return f"CASE WHEN {column} IN ({', '.join(map(literal, domain.choices))}) THEN {column} ELSE {masked} END"
     return masked

@@ -18,7 +18,7 @@ _FIRST = 2_000
 _REPAIRED = 50
 
 
-def standing_rows(
+def effective_rows(
     connection: duckdb.DuckDBPyConnection, table: Table, constants: dict[str, str]
 ) -> tuple[pd.DataFrame, int]:
     """Rows that leave a conversion standing, cleared values empty, and how many there are in all.
@@ -26,37 +26,38 @@ def standing_rows(
     Needs the views of ``conversion.tables``.
     """
     fallen = sql.mask(table, Severity.REJECT, Severity.EXCLUDED)
-    spec_bits = (1 << len(table.breaches)) - 1
+    spec_bits = (1 << len(table.violations)) - 1
     values = ", ".join(
-        f"{sql.standing(table, attribute, constants)} AS {quoted(attribute.name)}" for attribute in table.attributes
+        f"{sql.effective_value(table, attribute, constants)} AS {quoted(attribute.name)}"
+        for attribute in table.attributes
     )
-    rows = f"(SELECT record, breaches, {values} FROM converted_{table.object} WHERE breaches & {fallen} = 0 AND breaches <= {spec_bits})"
+    rows = f"(SELECT record, violations, {values} FROM converted_{table.object} WHERE violations & {fallen} = 0 AND violations <= {spec_bits})"
     ((count,),) = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()
-    return _told(connection, rows, [a.name for a in table.attributes], count, _repairs(table)), count
+    return _sample(connection, rows, [a.name for a in table.attributes], count, _repairs(table)), count
 
 
 def prepared_rows(connection: duckdb.DuckDBPyConnection, table: Table, view: str) -> tuple[pd.DataFrame, int]:
-    """The same for a prepared view, which has no breaches to pick from."""
+    """The same for a prepared view, which has no violations to pick from."""
     ((count,),) = connection.execute(f"SELECT count(*) FROM {view}").fetchall()
-    return _told(connection, f"(FROM {view})", [a.name for a in table.attributes], count, []), count
+    return _sample(connection, f"(FROM {view})", [a.name for a in table.attributes], count, []), count
 
 
 def _repairs(table: Table) -> list[int]:
     return [
         1 << bit
-        for bit, (_, breach) in enumerate(table.breaches)
-        if breach.severity is Severity.REPAIR and not breach.told_by_relations
+        for bit, (_, violation) in enumerate(table.violations)
+        if violation.severity is Severity.REPAIR and not violation.cross_record
     ]
 
 
-def _told(
+def _sample(
     connection: duckdb.DuckDBPyConnection, rows: str, names: list[str], count: int, repairs: list[int]
 ) -> pd.DataFrame:
     columns = ", ".join(map(quoted, names))
     if count <= WHOLE:
         return connection.execute(f"SELECT {columns} FROM {rows}").df()
     picks = [f"(SELECT record FROM {rows} LIMIT {_FIRST})"]
-    picks += [f"(SELECT record FROM {rows} WHERE breaches & {bit} <> 0 LIMIT {_REPAIRED})" for bit in repairs]
+    picks += [f"(SELECT record FROM {rows} WHERE violations & {bit} <> 0 LIMIT {_REPAIRED})" for bit in repairs]
     extremes = ", ".join(
         f"arg_min(record, {quoted(name)}), arg_max(record, {quoted(name)}), arg_max(record, strlen({quoted(name)}))"
         for name in names

@@ -3,12 +3,12 @@
 Its layers stand on each other:
 
     delivered   every attribute of the file's objects as delivered text, empty cells null
-    spelled     each kind's own spelling
-    judged      beside it, how the cell stands to its kind
-    understood  what the kind infers where the cell is outside the accepted forms
+    canonical   each kind's own spelling
+    validated   beside it, how the cell stands to its kind
+    repaired    what the kind infers where the cell is outside the accepted forms
     ...         the last three again, for attributes that a sibling decides on (state and zip, by country)
-    breached    each object's breaches as bits
-    converted   inferred values; delivered cells and results of the breached rows alone
+    violated    each object's violations as bits
+    converted   imputed values; delivered cells and results of the violated rows alone
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pelcro_pipeline.delivery.header import is_metadata, metadata_of
 from pelcro_pipeline.delivery.manifest import DeliveredFile
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import ADDRESS_IDS, ADDRESSES, ATTRIBUTES, BY_OBJECT, CUSTOMER_ID, HIDDEN, SUBSCRIPTIONS, sql
-from pelcro_pipeline.spec.model import Attribute, Breach, Outcome, Severity, Table
+from pelcro_pipeline.spec.model import Attribute, Outcome, Severity, Table, Violation
 from pelcro_pipeline.spec.sql import literal, quoted
 
 
@@ -26,9 +26,9 @@ def tables_of(file: DeliveredFile) -> tuple[Table, ...]:
     return tuple(BY_OBJECT[name] for name in file.objects)
 
 
-def breached_attributes(table: Table) -> tuple[Attribute, ...]:
+def checked_attributes(table: Table) -> tuple[Attribute, ...]:
     """The attributes whose delivered cell a finding may show, in the order of the cells' list."""
-    return tuple(attribute for attribute in table.attributes if attribute.breaches)
+    return tuple(attribute for attribute in table.attributes if attribute.violations)
 
 
 def repeated_of(file: DeliveredFile, table: Table) -> tuple[str, ...]:
@@ -49,14 +49,14 @@ def repeated_of(file: DeliveredFile, table: Table) -> tuple[str, ...]:
 
 def agrees(table: Table) -> str:
     """SQL: none of the record's repeated headers disagrees; their bits follow the spec's (``repeated_of``)."""
-    return f"breaches < {1 << len(table.breaches)}"
+    return f"violations < {1 << len(table.violations)}"
 
 
 def select(file: DeliveredFile, settings: Settings) -> str:
     """SQL of the file's conversion: as many rows as records, in file order.
 
     Columns: the attributes of each object, metadata and address ids; for each object
-    ``<object>.held``, ``.breaches`` (bits), ``.delivered`` and ``.results`` (lists, for breached
+    ``<object>.held``, ``.violations`` (bits), ``.delivered`` and ``.results`` (lists, for violated
     rows); ``blank``, where it holds none of them; and the columns of no template as ``other.<position>``.
     """
     tables = tables_of(file)
@@ -69,27 +69,27 @@ WITH delivered AS (
     SELECT {_listed(_delivered(file, attributes))}
     FROM {file.relation()}
 ), {_by_kind(file, plain, "delivered")}
-, {_by_kind(file, conditional, "understood", "_conditional")}
-, breached AS (
-    SELECT *, {_listed(_breached(file, tables, constants))}
-    FROM understood_conditional
+, {_by_kind(file, conditional, "repaired", "_conditional")}
+, violated AS (
+    SELECT *, {_listed(_violated(file, tables, constants))}
+    FROM repaired_conditional
 )
 SELECT {_listed(_converted(file, tables, constants))}
-FROM breached
+FROM violated
 """
 
 
 def _by_kind(file: DeliveredFile, attributes: list[Attribute], upon: str, suffix: str = "") -> str:
-    """The layers ``spelled``, ``judged`` and ``understood`` of some attributes, which stand upon another."""
-    return f"""spelled{suffix} AS (
-    SELECT {_replaced(_spelled(file, attributes))}
+    """The layers ``canonical``, ``validated`` and ``repaired`` of some attributes, which stand upon another."""
+    return f"""canonical{suffix} AS (
+    SELECT {_replaced(_canonical(file, attributes))}
     FROM {upon}
-), judged{suffix} AS (
+), validated{suffix} AS (
     SELECT {_listed(["*", *_outcomes(attributes)])}
-    FROM spelled{suffix}
-), understood{suffix} AS (
-    SELECT {_replaced(_understood(attributes))}
-    FROM judged{suffix}
+    FROM canonical{suffix}
+), repaired{suffix} AS (
+    SELECT {_replaced(_repaired(attributes))}
+    FROM validated{suffix}
 )"""
 
 
@@ -107,8 +107,8 @@ def _delivered(file: DeliveredFile, attributes: list[Attribute]) -> list[str]:
     cells = []
     for name in names:
         columns = file.columns_of(name)
-        cells.append(f"{f'filled({columns[0].name})' if columns else 'NULL::VARCHAR'} AS {quoted(name)}")
-    filled = ", ".join(f"filled({column.name})" for column in file.columns)
+        cells.append(f"{f'trim_to_null({columns[0].name})' if columns else 'NULL::VARCHAR'} AS {quoted(name)}")
+    filled = ", ".join(f"trim_to_null({column.name})" for column in file.columns)
     raw = [column.name for column in file.columns]
     return [*cells, *raw, f"coalesce({filled}) IS NULL AS blank"]
 
@@ -119,7 +119,7 @@ def _carried(file: DeliveredFile) -> list[str]:
     return [name for name in file.attributes if name == CUSTOMER_ID or name in ids or is_metadata(name)]
 
 
-def _spelled(file: DeliveredFile, attributes: list[Attribute]) -> list[str]:
+def _canonical(file: DeliveredFile, attributes: list[Attribute]) -> list[str]:
     return [
         f"{sql.canonical(attribute, _date_order(file, attribute.name))} AS {quoted(attribute.name)}"
         for attribute in attributes
@@ -133,7 +133,7 @@ def _date_order(file: DeliveredFile, name: str) -> str:
 
 def _repeated_cells(file: DeliveredFile, name: str) -> list[str]:
     """SQL of the cells of a header that is named twice, as the attribute's kind writes them."""
-    cells = [f"filled({column.name})" for column in file.columns_of(name)]
+    cells = [f"trim_to_null({column.name})" for column in file.columns_of(name)]
     if name not in ATTRIBUTES:
         return cells
     return [sql.canonical(ATTRIBUTES[name], _date_order(file, name), cell) for cell in cells]
@@ -143,36 +143,36 @@ def _outcomes(attributes: list[Attribute]) -> list[str]:
     return [
         f"{sql.outcome(attribute)} AS {sql.outcome_column(attribute)}"
         for attribute in attributes
-        if any(breach.outcome for breach in attribute.breaches)
+        if any(violation.outcome for violation in attribute.violations)
     ]
 
 
-def _understood(attributes: list[Attribute]) -> list[str]:
+def _repaired(attributes: list[Attribute]) -> list[str]:
     return [
         f"{value} AS {quoted(attribute.name)}"
         for attribute in attributes
-        if (value := sql.understood(attribute)) is not None
+        if (value := sql.repaired(attribute)) is not None
     ]
 
 
-def _breached(file: DeliveredFile, tables: tuple[Table, ...], constants: dict[str, str]) -> list[str]:
+def _violated(file: DeliveredFile, tables: tuple[Table, ...], constants: dict[str, str]) -> list[str]:
     columns = []
     for table in tables:
         held = _held(file, table)
         bits = [
-            f"CASE WHEN {sql.breached(attribute, breach, constants)} THEN {1 << bit} ELSE 0 END"
-            for bit, (attribute, breach) in enumerate(table.breaches)
-            if not breach.told_by_relations and not absent(file, attribute, breach)
+            f"CASE WHEN {sql.violated(attribute, violation, constants)} THEN {1 << bit} ELSE 0 END"
+            for bit, (attribute, violation) in enumerate(table.violations)
+            if not violation.cross_record and not absent(file, attribute, violation)
         ]
         bits += [
             f"CASE WHEN {first} IS DISTINCT FROM {other} THEN {1 << bit} ELSE 0 END"
-            for bit, name in enumerate(repeated_of(file, table), start=len(table.breaches))
+            for bit, name in enumerate(repeated_of(file, table), start=len(table.violations))
             for first, *others in [_repeated_cells(file, name)]
             for other in others
         ]
         mask = " | ".join(f"({bit})::UBIGINT" for bit in bits) or "0::UBIGINT"
         columns.append(f"{held} AS {quoted(f'{table.object}.held')}")
-        columns.append(f"CASE WHEN {held} THEN {mask} ELSE 0 END AS {quoted(f'{table.object}.breaches')}")
+        columns.append(f"CASE WHEN {held} THEN {mask} ELSE 0 END AS {quoted(f'{table.object}.violations')}")
     if "customer" in file.objects:
         cells = ", ".join(f"coalesce({column.name}, '')" for column in file.columns)
         columns.append(
@@ -181,10 +181,12 @@ def _breached(file: DeliveredFile, tables: tuple[Table, ...], constants: dict[st
     return columns
 
 
-def absent(file: DeliveredFile, attribute: Attribute, breach: Breach) -> bool:
+def absent(file: DeliveredFile, attribute: Attribute, violation: Violation) -> bool:
     """A repair for the whole file: its column is absent, and one finding counts the records."""
     return (
-        breach.severity is Severity.REPAIR and breach.outcome is Outcome.EMPTY and not file.columns_of(attribute.name)
+        violation.severity is Severity.REPAIR
+        and violation.outcome is Outcome.EMPTY
+        and not file.columns_of(attribute.name)
     )
 
 
@@ -208,12 +210,12 @@ def _converted(file: DeliveredFile, tables: tuple[Table, ...], constants: dict[s
     columns: dict[str, str] = {}
     for table in tables:
         for attribute in table.attributes:
-            columns[attribute.name] = sql.inferred(attribute, constants) or quoted(attribute.name)
+            columns[attribute.name] = sql.imputed(attribute, constants) or quoted(attribute.name)
     selected = [f"{expression} AS {quoted(name)}" for name, expression in columns.items()]
     selected += [quoted(name) for name in _carried(file) if name not in columns]
     for table in tables:
-        held, mask = quoted(f"{table.object}.held"), quoted(f"{table.object}.breaches")
-        shown = breached_attributes(table)
+        held, mask = quoted(f"{table.object}.held"), quoted(f"{table.object}.violations")
+        shown = checked_attributes(table)
         delivered = [_shown(file, attribute) for attribute in shown]
         delivered += [
             f"concat_ws(' | ', {', '.join(column.name for column in file.columns_of(name))})"

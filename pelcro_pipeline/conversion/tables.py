@@ -17,10 +17,10 @@ from pelcro_pipeline.spec.model import Table
 from pelcro_pipeline.spec.sql import literal, quoted
 
 #: Bits of a record's number within the extract that hold its place in its file; its file's ordinal stands above.
-_PLACE_BITS = 40
+_ROW_BITS = 40
 _MACROS = (
-    f"CREATE OR REPLACE TEMP MACRO file_of(record) AS record >> {_PLACE_BITS}",
-    f"CREATE OR REPLACE TEMP MACRO place_of(record) AS record & {(1 << _PLACE_BITS) - 1}",
+    f"CREATE OR REPLACE TEMP MACRO file_of(record) AS record >> {_ROW_BITS}",
+    f"CREATE OR REPLACE TEMP MACRO row_of(record) AS record & {(1 << _ROW_BITS) - 1}",
 )
 
 
@@ -31,7 +31,7 @@ def parquet(folder: Path, file: DeliveredFile) -> Path:
 
 def first_record(file: DeliveredFile) -> str:
     """SQL of the number within the extract that a file's first record has."""
-    return f"{file.ordinal << _PLACE_BITS}::BIGINT"
+    return f"{file.ordinal << _ROW_BITS}::BIGINT"
 
 
 def record(file: DeliveredFile) -> str:
@@ -40,8 +40,8 @@ def record(file: DeliveredFile) -> str:
 
 
 def parted(record: int) -> tuple[int, int]:
-    """The ordinal of a record's file, and its place in it: what ``file_of`` and ``place_of`` are in SQL."""
-    return record >> _PLACE_BITS, record & ((1 << _PLACE_BITS) - 1)
+    """The ordinal of a record's file, and its place in it: what ``file_of`` and ``row_of`` are in SQL."""
+    return record >> _ROW_BITS, record & ((1 << _ROW_BITS) - 1)
 
 
 def columns(manifest: Manifest, table: Table) -> list[str]:
@@ -57,7 +57,7 @@ def view(manifest: Manifest, folder: Path, table: Table) -> str:
     """SQL of a table's held objects.
 
     Columns: ``record``, ``customer`` (the id that it belongs to), the table's columns, and
-    ``breaches``, ``delivered``, ``results`` of the conversion.
+    ``violations``, ``delivered``, ``results`` of the conversion.
     """
     names = columns(manifest, table)
     selects = []
@@ -68,14 +68,14 @@ def view(manifest: Manifest, folder: Path, table: Table) -> str:
         selects.append(
             f"""SELECT {record(file)} AS record, {quoted(CUSTOMER_ID) if linked else "NULL::VARCHAR"} AS customer,
                 {", ".join(values)},
-                "{table.object}.breaches" AS breaches, "{table.object}.delivered" AS delivered, "{table.object}.results" AS results
+                "{table.object}.violations" AS violations, "{table.object}.delivered" AS delivered, "{table.object}.results" AS results
             FROM read_parquet({literal(str(parquet(folder, file)))}, file_row_number = true)
             WHERE "{table.object}.held" """
         )
     if not selects:
         empty = ", ".join(f"NULL::VARCHAR AS {quoted(name)}" for name in names)
         return (
-            f"SELECT NULL::BIGINT AS record, NULL::VARCHAR AS customer, {empty}, 0::UBIGINT AS breaches, "
+            f"SELECT NULL::BIGINT AS record, NULL::VARCHAR AS customer, {empty}, 0::UBIGINT AS violations, "
             "NULL::VARCHAR[] AS delivered, NULL::VARCHAR[] AS results WHERE false"
         )
     return "\nUNION ALL\n".join(selects)
@@ -130,11 +130,11 @@ def short(table: Table, names: Iterable[str]) -> str:
 
 
 def create_views(connection: duckdb.DuckDBPyConnection, manifest: Manifest, folder: Path) -> None:
-    """Temporary views of each object, and ``places``: what findings and ledger say of a record.
+    """Temporary views of each object, and ``location``: what findings and ledger say of a record.
 
     ``converted_<object>`` has the conversion's own columns (``view``). ``<object>`` has ``record``, ``customer``, the
     template's columns by short names, and ``agrees``: none of the record's repeated headers disagrees. Beside them
-    the macros ``file_of`` and ``place_of`` of a record's number.
+    the macros ``file_of`` and ``row_of`` of a record's number.
     """
     for macro in _MACROS:
         connection.execute(macro)
@@ -145,10 +145,10 @@ def create_views(connection: duckdb.DuckDBPyConnection, manifest: Manifest, fold
             f"""CREATE OR REPLACE TEMP VIEW {table.object} AS
             SELECT record, customer, {short(table, names)}, {agrees(table)} AS agrees FROM converted_{table.object}"""
         )
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW places AS {_places(manifest, folder)}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW location AS {_locations(manifest, folder)}")
 
 
-def _places(manifest: Manifest, folder: Path) -> str:
+def _locations(manifest: Manifest, folder: Path) -> str:
     """SQL of ``record, file, line, blank`` for every record of every file."""
     selects = []
     for file in manifest.files:

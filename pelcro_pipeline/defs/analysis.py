@@ -1,4 +1,4 @@
-"""Step 4: every violation found, and one fate for each object."""
+"""Step 4: every violation found, and one disposition for each object."""
 
 import dagster as dg
 from pydantic import Field
@@ -62,7 +62,7 @@ class Judgement(dg.Config):
         check(
             _LEDGER,
             "conservation",
-            "Received = prepared + merged + rejected + excluded, for every object, and every object has one fate.",
+            "Received = prepared + merged + rejected + excluded, for every object, and every object has one disposition.",
             blocking=True,
         ),
     ],
@@ -75,7 +75,7 @@ def analysis(config: Judgement, extract: Extracts):
         steps.judge(opened, keep_relations=config.keep_relations)
         connection, manifest = opened.connection, opened.manifest
         by_rule = connection.execute(
-            "SELECT rule, severity, count(*) AS findings FROM findings GROUP BY ALL ORDER BY findings DESC, rule"
+            "SELECT rule, severity, count(*) AS findings FROM finding GROUP BY ALL ORDER BY findings DESC, rule"
         ).df()
         report = dg.MetadataValue.path(paths.reports / "findings.csv")
         yield dg.MaterializeResult(
@@ -89,15 +89,15 @@ def analysis(config: Judgement, extract: Extracts):
         )
         for severity, (name, _) in _BAD_ROWS.items():
             yield _bad_rows(connection, severity, name, report)
-        for key, schema in ((_FINDINGS, contract.FINDINGS), (_LEDGER, contract.LEDGER)):
-            yield _conforms(connection, key, schema)
-        fates = conservation.fates(connection, manifest)
+        for key, schema, relation in ((_FINDINGS, contract.FINDINGS, "finding"), (_LEDGER, contract.LEDGER, "ledger")):
+            yield _conforms(connection, key, schema, relation)
+        dispositions = conservation.dispositions(connection, manifest)
         yield dg.MaterializeResult(
             asset_key=_LEDGER,
             metadata={
-                "dagster/row_count": int(fates["received"].sum()),
-                "chart": picture(charts.fates(fates), "What became of each object"),
-                "fates": markdown(fates),
+                "dagster/row_count": int(dispositions["received"].sum()),
+                "chart": picture(charts.dispositions(dispositions), "What became of each object"),
+                "dispositions": markdown(dispositions),
                 "report": dg.MetadataValue.path(paths.reports / "ledger.csv"),
             },
         )
@@ -114,7 +114,7 @@ def analysis(config: Judgement, extract: Extracts):
 def _bad_rows(connection, severity: Severity, name: str, report: dg.MetadataValue) -> dg.AssetCheckResult:
     """Whether no finding has a severity; how many have, and of which attributes and rules."""
     worst = connection.execute(
-        """SELECT attribute, rule, count(*) AS findings FROM findings WHERE severity = ?
+        """SELECT attribute, rule, count(*) AS findings FROM finding WHERE severity = ?
         GROUP BY ALL ORDER BY findings DESC, attribute, rule""",
         [severity],
     ).df()
@@ -132,8 +132,8 @@ def _bad_rows(connection, severity: Severity, name: str, report: dg.MetadataValu
     )
 
 
-def _conforms(connection, key: dg.AssetKey, schema) -> dg.AssetCheckResult:
+def _conforms(connection, key: dg.AssetKey, schema, relation: str) -> dg.AssetCheckResult:
     """The pandera check of a report: of its first rows where it is long."""
-    ((count,),) = connection.execute(f"SELECT count(*) FROM {schema.name}").fetchall()
-    frame = connection.execute(f"SELECT {', '.join(schema.columns)} FROM {schema.name} LIMIT {sample.WHOLE}").df()
+    ((count,),) = connection.execute(f"SELECT count(*) FROM {relation}").fetchall()
+    frame = connection.execute(f"SELECT {', '.join(schema.columns)} FROM {relation} LIMIT {sample.WHOLE}").df()
     return conforms(key, [(schema, frame, count)])

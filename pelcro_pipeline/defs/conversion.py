@@ -26,7 +26,7 @@ _STEPS = {
         asset_spec(
             "conversion",
             name,
-            f"{_STEPS[name]}: {' '.join(table.doc for table in own)} One row for each record, canonical text, every breach marked. "
+            f"{_STEPS[name]}: {' '.join(table.doc for table in own)} One row for each record, canonical text, every violation marked. "
             "The guide: *During the data conversion process, you will need to populate the Pelcro provided templates with your current data set.*",
             deps=[dg.AssetKey(["raw", name])],
             kinds={"duckdb", "parquet"},
@@ -61,11 +61,11 @@ def conversion(extract: Extracts):
                         connection.execute(f"SELECT count(*) FROM converted_{table.object}").fetchall()[0][0]
                         for table in own
                     ),
-                    "preview": markdown(pd.concat([preview.of(connection, table) for table in own])),
+                    "preview": markdown(pd.concat([preview.masked_preview(connection, table) for table in own])),
                     **lineage.converted(own, list(files.values())),
                 },
             )
-            judged = [(table, *sample.standing_rows(connection, table, constants)) for table in own]
+            judged = [(table, *sample.effective_rows(connection, table, constants)) for table in own]
             yield conforms(
                 dg.AssetKey(["conversion", name]),
                 [(schema.converted(table), frame, count) for table, frame, count in judged],

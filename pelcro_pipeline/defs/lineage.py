@@ -74,7 +74,7 @@ def prepared(name: str) -> dict[str, object]:
         {
             attribute.name: [
                 dg.TableColumnDep(dg.AssetKey(["conversion", asset_of(TABLE_OF[source])]), source)
-                for source in (attribute.name, *attribute.inferred_from)
+                for source in (attribute.name, *attribute.derived_from)
             ]
             for table in TEMPLATES[name]
             for attribute in table.attributes

@@ -24,7 +24,7 @@ def column_schema(*tables: Table) -> dg.TableSchema:
                 constraints=dg.TableColumnConstraints(
                     nullable=not attribute.mandatory,
                     unique=attribute.unique,
-                    other=sorted({b.rule for b in attribute.breaches if b.severity is Severity.REJECT}),
+                    other=sorted({b.rule for b in attribute.violations if b.severity is Severity.REJECT}),
                 ),
             )
             for table in tables

@@ -38,7 +38,7 @@ class Extracts(dg.ConfigurableResource):
             with as_failure():
                 paths = ExtractPaths(places.home(), self._extract)
                 report_killed(self._instance, self._held.enter_context(lock.held(paths, self._run.run_id)))
-                self._held.enter_context(duck.confined(paths.home, paths.spill))
+                self._held.enter_context(duck.sandboxed(paths.home, paths.spill))
                 self._paths = paths
         return self._paths
 
@@ -61,7 +61,7 @@ def report_killed(instance: dg.DagsterInstance, run_id: str) -> None:
 def as_failure() -> Iterator[None]:
     """Our refusals as Dagster failures: the sentence alone, and no retry, which would not help."""
     try:
-        with machine.refusals():
+        with machine.translated():
             yield
     except (UnusableInputError, RefusedError) as error:
         raise dg.Failure(

@@ -12,7 +12,7 @@ from pelcro_pipeline.spec import ATTRIBUTES
 from pelcro_pipeline.spec.kinds import DATE
 from pelcro_pipeline.spec.sql import literal
 
-#: A repeated header takes one of 64 bits, of which the spec's own breaches need up to 26.
+#: A repeated header takes one of 64 bits, of which the spec's own violations need up to 26.
 _MOST_REPEATED = 32
 #: FILE-MISSING: without these columns nothing of their table could stand.
 INDISPENSABLE = {
@@ -74,9 +74,9 @@ def scanned(file: DeliveredFile, settings: Settings, connection: duckdb.DuckDBPy
             FROM {file.relation()} GROUP BY GROUPING SETS ({sets})
         ), parsed AS (
             SELECT attribute, records,
-                ordered_date(filled(value), '%d/%m/%Y') AS day_first,
-                ordered_date(filled(value), '%m/%d/%Y') AS month_first
-            FROM counted WHERE attribute IS NULL OR iso_date(filled(value)) IS NULL
+                ordered_date(trim_to_null(value), '%d/%m/%Y') AS day_first,
+                ordered_date(trim_to_null(value), '%m/%d/%Y') AS month_first
+            FROM counted WHERE attribute IS NULL OR iso_date(trim_to_null(value)) IS NULL
         )
         SELECT attribute, sum(records)::BIGINT,
             coalesce(sum(records) FILTER (day_first IS NOT NULL), 0),
@@ -115,7 +115,7 @@ def refuse_missing(manifest: Manifest, connection: duckdb.DuckDBPyConnection) ->
 def _has_subscriptions(file: DeliveredFile, connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether a record holds a subscription: the template names its columns in any case."""
     cells = ", ".join(
-        f"nullif(filled({column.name}), '0')"
+        f"nullif(trim_to_null({column.name}), '0')"
         for column in file.columns
         if column.attribute and column.attribute.startswith("subscription.")
     )

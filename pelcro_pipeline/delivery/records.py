@@ -15,7 +15,7 @@ from pelcro_pipeline.delivery.text import record_starts
 from pelcro_pipeline.spec.sql import literal
 
 
-def cut(file: DeliveredFile, places: np.ndarray) -> Iterator[bytes]:
+def raw_records(file: DeliveredFile, places: np.ndarray) -> Iterator[bytes]:
     """The bytes of the header and of the records at ``places`` (ascending record numbers), each with a line feed."""
     path = Path(file.path)
     starts, blank = record_starts(path, one_line_each=file.lines is None)
@@ -31,7 +31,7 @@ def cut(file: DeliveredFile, places: np.ndarray) -> Iterator[bytes]:
 
 def cells(file: DeliveredFile, places: np.ndarray) -> list[list[str]]:
     """The cells of the records at ``places``, in the order of the file's columns."""
-    _, *records = cut(file, places)
+    _, *records = raw_records(file, places)
     texts = (io.StringIO(record.decode(), newline="") for record in records)
     return [next(csv.reader(text, delimiter=file.delimiter)) for text in texts]
 

@@ -31,27 +31,27 @@ _MACROS = ";\n".join(
 
 
 @dataclass(frozen=True)
-class _Confines:
+class _Sandbox:
     home: Path
     spill: Path
 
 
-_confines: ContextVar[_Confines | None] = ContextVar("confines", default=None)
+_sandbox: ContextVar[_Sandbox | None] = ContextVar("sandbox", default=None)
 
 
 @contextmanager
-def confined(home: Path, spill: Path) -> Iterator[None]:
+def sandboxed(home: Path, spill: Path) -> Iterator[None]:
     """Let every connection that is opened meanwhile reach files below ``home`` alone, and spill to ``spill``.
 
     Here and not with each ``connect``, so that none can forget it. ``spill`` is made, and removed at the end.
     """
     atomic.discard(spill)
     atomic.private_folder(spill)
-    before = _confines.set(_Confines(home, spill))
+    before = _sandbox.set(_Sandbox(home, spill))
     try:
         yield
     finally:
-        _confines.reset(before)
+        _sandbox.reset(before)
         atomic.discard(spill)
 
 
@@ -77,9 +77,9 @@ def connect(database: Path | None = None, *, read_only: bool = False) -> duckdb.
         ) from error
     if not read_only:
         connection.execute(_MACROS)
-    if confines := _confines.get():
+    if sandbox := _sandbox.get():
         # Two connections that spill to one folder would write over each other's files.
-        connection.execute(f"SET temp_directory = {literal(str(confines.spill / str(next(_number))))}")
-        connection.execute(f"SET allowed_directories = [{literal(str(confines.home))}]")
+        connection.execute(f"SET temp_directory = {literal(str(sandbox.spill / str(next(_number))))}")
+        connection.execute(f"SET allowed_directories = [{literal(str(sandbox.home))}]")
         connection.execute("SET enable_external_access = false")
     return connection

@@ -32,18 +32,18 @@ _GONE = re.compile(r'No files found that match the pattern "([^"]*)"')
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Raise RefusedError for what the machine will not do; other errors pass as they are."""
     try:
         yield
     except (OSError, duckdb.Error) as error:
-        refused = refusal(str(error))
+        refused = translation(str(error))
         if refused is None:
             raise
         raise refused from error
 
 
-def refusal(said: str) -> RefusedError | None:
+def translation(said: str) -> RefusedError | None:
     """The sentence for an error's words, or None where they tell of nothing that the machine refuses.
 
     Words, because DuckDB, PyArrow and shutil keep the number of an error to themselves.
@@ -56,7 +56,7 @@ def refusal(said: str) -> RefusedError | None:
             path = next((each for each in reversed(paths.groups()) if each), None) if paths else None
             return RefusedError(f"{path or places.home()}: {reason}: {remedy}, then start this again.")
     if _SPILLED in said:
-        return refusal(os.strerror(errno.ENOSPC))
+        return translation(os.strerror(errno.ENOSPC))
     if gone := _GONE.search(said):
         return RefusedError(f"{gone[1]} is gone: put it back, or run the extract again from the start.")
     if limit := _LIMIT.search(said):

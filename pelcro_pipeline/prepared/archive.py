@@ -10,7 +10,7 @@ import numpy as np
 
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest
-from pelcro_pipeline.delivery.records import cut
+from pelcro_pipeline.delivery.records import raw_records
 from pelcro_pipeline.rules.ledger import COLUMNS
 from pelcro_pipeline.spec.sql import literal, quoted
 
@@ -22,7 +22,7 @@ _LONGEST_NAME = 200
 def write(
     connection: duckdb.DuckDBPyConnection, manifest: Manifest, conversion: Path, ledger: Path, folder: Path
 ) -> dict[str, int]:
-    """Write the archive into ``folder``; gives the records of each file of it.
+    """Write the archive into ``folder``; returns the records of each file of it.
 
     For each delivered file ``<file>.records.parquet``: one row for each rejected or excluded
     object: its columns of the ledger, then the record's cells as delivered, by delivered header; a
@@ -63,25 +63,25 @@ def _names(manifest: Manifest) -> dict[int, str]:
 
 def _records(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, folder: Path) -> str:
     """SQL of a file's archived records; raw cells are cut from the file by byte offset."""
-    places = (
+    rows = (
         connection.execute(
-            f"""SELECT DISTINCT place_of(record) AS place FROM left_behind
-        WHERE file = {literal(file.name)} AND place IS NOT NULL AND NOT quarantined ORDER BY place"""
+            f"""SELECT DISTINCT row_of(record) AS row FROM left_behind
+        WHERE file = {literal(file.name)} AND row IS NOT NULL AND NOT quarantined ORDER BY row"""
         )
-        .fetchnumpy()["place"]
+        .fetchnumpy()["row"]
         .astype(np.int64)
     )
-    cut_file = folder / f".{file.ordinal}.cut.csv"
-    with cut_file.open("wb") as out:
-        out.writelines(cut(file, places))
-    connection.register("cut_places", {"place": places})
+    archived = folder / f".{file.ordinal}.cut.csv"
+    with archived.open("wb") as out:
+        out.writelines(raw_records(file, rows))
+    connection.register("archived_rows", {"row": rows})
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE raw_record AS
-        SELECT place, cells.* FROM (FROM {file.model_copy(update={"path": str(cut_file)}).relation()}) cells
-        POSITIONAL JOIN (SELECT place FROM cut_places) places"""
+        SELECT row, cells.* FROM (FROM {file.model_copy(update={"path": str(archived)}).relation()}) cells
+        POSITIONAL JOIN (SELECT row FROM archived_rows) rows"""
     )
-    connection.unregister("cut_places")
-    cut_file.unlink()
+    connection.unregister("archived_rows")
+    archived.unlink()
     cells = ", ".join(f"raw.{column.name} AS {quoted(name)}" for column, name in _named(file))
     aside = (
         f"(SELECT line, text FROM read_parquet({literal(file.quarantined)}))"
@@ -91,10 +91,10 @@ def _records(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, folder:
     return f"""
         SELECT {", ".join(f"gone.{name}" for name in COLUMNS)}, {cells}, aside.text AS raw_text
         FROM left_behind gone
-        LEFT JOIN raw_record raw ON NOT gone.quarantined AND raw.place = place_of(gone.record)
+        LEFT JOIN raw_record raw ON NOT gone.quarantined AND raw.row = row_of(gone.record)
         LEFT JOIN {aside} aside ON gone.quarantined AND aside.line = gone.line
         WHERE gone.file = {literal(file.name)}
-        ORDER BY gone.line, gone.object_place"""
+        ORDER BY gone.line, gone.object_rank"""
 
 
 def _named(file: DeliveredFile) -> list[tuple]:
@@ -123,6 +123,6 @@ def _columns(file: DeliveredFile, conversion: Path) -> str | None:
     )
     converted = f"read_parquet({literal(str(tables.parquet(conversion, file)))}, file_row_number = true)"
     return f"""
-        SELECT places.file, places.line, {cells}
-        FROM {converted} JOIN places ON places.record = {tables.record(file)}
-        ORDER BY places.record"""
+        SELECT location.file, location.line, {cells}
+        FROM {converted} JOIN location ON location.record = {tables.record(file)}
+        ORDER BY location.record"""

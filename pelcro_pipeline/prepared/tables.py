@@ -18,7 +18,7 @@ def create_views(connection: duckdb.DuckDBPyConnection, manifest: Manifest, sett
     """A view ``prepared_<object>`` for each object: ``record``, ``customer`` and its columns.
 
     And ``complete_customer``, which says of each whether anything but the customer is imported.
-    Needs ``rules.verdict.open_on``.
+    Needs ``rules.results.attach``.
     """
     for table in TABLES:
         source = "golden_record" if table is CUSTOMERS else f"converted_{table.object}"
@@ -28,7 +28,7 @@ def create_views(connection: duckdb.DuckDBPyConnection, manifest: Manifest, sett
             f"""CREATE OR REPLACE TEMP VIEW prepared_{table.object} AS
             SELECT source.record, source.customer, {selected}
             FROM {source} source
-            ANTI JOIN (SELECT record FROM fate WHERE object = {literal(table.object)}) gone ON gone.record = source.record
+            ANTI JOIN (SELECT record FROM not_prepared WHERE object = {literal(table.object)}) gone ON gone.record = source.record
             {f"LEFT JOIN ({_amendments(table, amended)}) amended ON amended.record = source.record" if amended else ""}"""
         )
     # Derived, and no finding: whether anything but the customer is imported is known only here.
@@ -49,7 +49,8 @@ def _amended(table: Table) -> list[str]:
         for attribute in table.attributes
         if attribute.name not in (CUSTOMER_ID, _IMPORT_ONLY)
         and (
-            any(breach.told_by_relations for breach in attribute.breaches) or (table is CUSTOMERS and attribute.unique)
+            any(violation.cross_record for violation in attribute.violations)
+            or (table is CUSTOMERS and attribute.unique)
         )
     ]
 
@@ -83,7 +84,7 @@ def _values(manifest: Manifest, table: Table, settings: Settings) -> dict[str, s
             continue
         # The values that stand of a customer have been put together from all its records.
         stands = name in known and table is not CUSTOMERS
-        value = sql.standing(table, known[name], constants) if stands else quoted(name)
+        value = sql.effective_value(table, known[name], constants) if stands else quoted(name)
         if name in amended:
             value = f"CASE WHEN {_is_amended(name)} THEN {_amended_value(name)} ELSE {value} END"
         values[name] = value

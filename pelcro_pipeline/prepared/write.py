@@ -24,27 +24,27 @@ from pelcro_pipeline.spec.kinds import DATE
 from pelcro_pipeline.spec.sql import literal, quoted
 
 #: Records of customers.csv that are joined and sorted at once: wide as they are, a million took 3.1 GB, a quarter 1.4.
-_STRETCH = 250_000
+_BATCH = 250_000
 
 
 def write(
     connection: duckdb.DuckDBPyConnection, manifest: Manifest, settings: Settings, folder: Path
 ) -> dict[str, int]:
-    """Write the three files into ``folder``; gives the records of each. Needs ``prepared.tables``."""
-    stretches = {
+    """Write the three files into ``folder``; returns the records of each. Needs ``prepared.tables``."""
+    batches = {
         "customers": _customers(connection, manifest),
-        "products": [f"SELECT record AS place, * FROM prepared_{PRODUCTS.object}"],
-        "plans": [f"SELECT record AS place, * FROM prepared_{PLANS.object}"],
+        "products": [f"SELECT record AS row, * FROM prepared_{PRODUCTS.object}"],
+        "plans": [f"SELECT record AS row, * FROM prepared_{PLANS.object}"],
     }
-    records = dict.fromkeys(stretches, 0)
-    for name, queries in stretches.items():
+    records = dict.fromkeys(batches, 0)
+    for name, queries in batches.items():
         columns = ", ".join(_written(column, settings) for column in header(name, manifest))
         path = folder / f"{name}.csv"
         for query in queries:
             first = query is queries[0]
             written = path if first else path.with_suffix(".more")
             ((count,),) = connection.execute(
-                f"COPY (SELECT {columns} FROM ({query}) prepared ORDER BY place) TO {literal(str(written))} "
+                f"COPY (SELECT {columns} FROM ({query}) prepared ORDER BY row) TO {literal(str(written))} "
                 f"(FORMAT csv, HEADER {first}, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULLSTR '')"
             ).fetchall()
             records[name] += count
@@ -67,10 +67,10 @@ def _written(name: str, settings: Settings) -> str:
 
 
 def _customers(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> list[str]:
-    """SQL of customers.csv, stretch by stretch: one record for each subscription, for each customer without
+    """SQL of customers.csv, batch by batch: one record for each subscription, for each customer without
     one, and for each address that no other record carries; by the customers' first appearance."""
-    _carriers(connection, manifest)
-    stretches = _stretches(connection)
+    _output_rows(connection, manifest)
+    batches = _batches(connection)
     joins, selected = [], [f"customer.{quoted(name)}" for name in tables.columns(manifest, CUSTOMERS)]
     for table in ADDRESSES:
         names = [attribute.name for attribute in table.attributes]
@@ -79,7 +79,7 @@ def _customers(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> lis
             names.append(id_name)
         selected += [f"{table.object}.{quoted(name)}" for name in names]
         joins.append(
-            f"LEFT JOIN carriable_{table.object} {table.object} ON {table.object}.record = carrier.{table.object}"
+            f"LEFT JOIN candidate_{table.object} {table.object} ON {table.object}.record = output_row.{table.object}"
         )
     metadata = manifest.metadata[SUBSCRIPTIONS.object]
     selected += [
@@ -88,51 +88,51 @@ def _customers(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> lis
     ]
     return [
         f"""
-        WITH {", ".join(_carriable(name, stretch, low, high) for name in _CARRIED)}
-        SELECT carrier.place, {", ".join(selected)}
-        FROM (FROM carrier WHERE stretch = {stretch}) carrier
-        JOIN (FROM complete_customer WHERE record BETWEEN {low} AND {high}) customer ON customer.record = carrier.first_record
-        LEFT JOIN carriable_subscription subscription ON subscription.record = carrier.subscription
+        WITH {", ".join(_candidates(name, batch, low, high) for name in _ASSIGNED)}
+        SELECT output_row.row, {", ".join(selected)}
+        FROM (FROM output_row WHERE batch = {batch}) output_row
+        JOIN (FROM complete_customer WHERE record BETWEEN {low} AND {high}) customer ON customer.record = output_row.first_record
+        LEFT JOIN candidate_subscription subscription ON subscription.record = output_row.subscription
         {" ".join(joins)}"""
-        for stretch, low, high in stretches
+        for batch, low, high in batches
     ]
 
 
 #: What a record of customers.csv carries beside its customer.
-_CARRIED = (SUBSCRIPTIONS.object, *(table.object for table in ADDRESSES))
+_ASSIGNED = (SUBSCRIPTIONS.object, *(table.object for table in ADDRESSES))
 
 
-def _stretches(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, int, int]]:
-    """Each stretch of ``carrier`` with the first and last record that its customers first appear in.
+def _batches(connection: duckdb.DuckDBPyConnection) -> list[tuple[int, int, int]]:
+    """Each batch of ``output_row`` with the first and last record that its customers first appear in.
 
-    Most of what a customer carries was delivered beside it, so a stretch reads its own part of the
-    conversion alone; what was delivered elsewhere is put into ``far_<object>`` once for all stretches.
+    Most of what a customer carries was delivered beside it, so a batch reads its own part of the
+    conversion alone; what was delivered elsewhere is put into ``elsewhere_<object>`` once for all batches.
     """
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE stretch AS
-        SELECT stretch, min(first_record) AS low, max(first_record) AS high FROM carrier GROUP BY stretch ORDER BY stretch"""
+        """CREATE OR REPLACE TEMP TABLE batch AS
+        SELECT batch, min(first_record) AS low, max(first_record) AS high FROM output_row GROUP BY batch ORDER BY batch"""
     )
-    for name in _CARRIED:
+    for name in _ASSIGNED:
         connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE far_{name} AS
-            WITH far AS (
-                SELECT DISTINCT stretch, {name} AS record FROM carrier JOIN stretch USING (stretch)
+            f"""CREATE OR REPLACE TEMP TABLE elsewhere_{name} AS
+            WITH elsewhere AS (
+                SELECT DISTINCT batch, {name} AS record FROM output_row JOIN batch USING (batch)
                 WHERE {name} NOT BETWEEN low AND high
             )
-            FROM prepared_{name} JOIN far USING (record)"""
+            FROM prepared_{name} JOIN elsewhere USING (record)"""
         )
-    return connection.execute("FROM stretch").fetchall() or [(0, 0, 0)]
+    return connection.execute("FROM batch").fetchall() or [(0, 0, 0)]
 
 
-def _carriable(name: str, stretch: int, low: int, high: int) -> str:
-    """SQL of what a stretch's records can carry, as a table of its ``WITH``."""
-    return f"""carriable_{name} AS NOT MATERIALIZED (
+def _candidates(name: str, batch: int, low: int, high: int) -> str:
+    """SQL of what a batch's records can carry, as a table of its ``WITH``."""
+    return f"""candidate_{name} AS NOT MATERIALIZED (
             FROM prepared_{name} WHERE record BETWEEN {low} AND {high}
-            UNION ALL SELECT * EXCLUDE stretch FROM far_{name} WHERE stretch = {stretch})"""
+            UNION ALL SELECT * EXCLUDE batch FROM elsewhere_{name} WHERE batch = {batch})"""
 
 
-def _carriers(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
-    """The temporary table ``carrier``: which customer, addresses and subscription each record carries, by its place.
+def _output_rows(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
+    """The temporary table ``output_row``: which customer, addresses and subscription each record carries, by its row.
 
     A subscription carries the addresses that it has (``subscription_address``), a customer without one its first of
     each type. Where ids tell addresses apart, those that nobody carries follow, each in a record of its own.
@@ -140,8 +140,8 @@ def _carriers(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None
     addresses = ", ".join(table.object for table in ADDRESSES)
     has = ", ".join(f"has.{table.object.removesuffix('_address')} AS {table.object}" for table in ADDRESSES)
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE carried AS
-        SELECT customer, {has}, record AS subscription, NULL::BIGINT AS leftover
+        f"""CREATE OR REPLACE TEMP TABLE assignment AS
+        SELECT customer, {has}, record AS subscription, NULL::BIGINT AS left_over
         FROM prepared_subscription LEFT JOIN subscription_address has ON has.subscription = record
         UNION ALL
         SELECT customer, {has}, NULL, NULL
@@ -152,15 +152,15 @@ def _carriers(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None
         if ADDRESS_IDS[table.object].name in manifest.address_ids:
             own = ", ".join("record" if other is table else "NULL" for other in ADDRESSES)
             connection.execute(
-                f"""INSERT INTO carried SELECT customer, {own}, NULL, record FROM prepared_{table.object}
-                WHERE record NOT IN (SELECT {table.object} FROM carried WHERE {table.object} IS NOT NULL)"""
+                f"""INSERT INTO assignment SELECT customer, {own}, NULL, record FROM prepared_{table.object}
+                WHERE record NOT IN (SELECT {table.object} FROM assignment WHERE {table.object} IS NOT NULL)"""
             )
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE carrier AS
+        f"""CREATE OR REPLACE TEMP TABLE output_row AS
         WITH ordered AS (
-            SELECT row_number() OVER (ORDER BY record, subscription, leftover NULLS FIRST, {addresses}) - 1 AS place,
+            SELECT row_number() OVER (ORDER BY record, subscription, left_over NULLS FIRST, {addresses}) - 1 AS row,
                 record AS first_record, subscription, {addresses}
-            FROM carried JOIN prepared_customer USING (customer)
+            FROM assignment JOIN prepared_customer USING (customer)
         )
-        SELECT place // {_STRETCH} AS stretch, * FROM ordered"""
+        SELECT row // {_BATCH} AS batch, * FROM ordered"""
     )

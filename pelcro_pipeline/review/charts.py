@@ -27,7 +27,7 @@ _COLOURS = {
 _WIDTH, _ROW, _MARGIN = 8.0, 0.32, 0.9
 
 
-def fates(counts: pd.DataFrame) -> bytes:
+def dispositions(counts: pd.DataFrame) -> bytes:
     """What became of the objects received, each kind as a bar of 100 per cent.
 
     Takes ``object``, ``received`` and a column for each disposition.

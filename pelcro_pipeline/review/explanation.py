@@ -14,7 +14,7 @@ from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.prepared.files import PreparedFiles
-from pelcro_pipeline.rules import verdict
+from pelcro_pipeline.rules import results
 from pelcro_pipeline.spec import (
     ADDRESS_IDS,
     ADDRESSES,
@@ -67,7 +67,7 @@ class Explanation:
     environments: tuple[str, ...]
 
 
-def of(paths: ExtractPaths, customer: str) -> Explanation:
+def explain(paths: ExtractPaths, customer: str) -> Explanation:
     """Explain a customer of an extract. Raises RefusedError before the dry run, UnusableInputError for no such id."""
     if not paths.manifest.is_file() or not (paths.analysis / "ledger.parquet").is_file():
         raise RefusedError(
@@ -75,7 +75,7 @@ def of(paths: ExtractPaths, customer: str) -> Explanation:
         )
     with duck.connect() as connection:
         manifest = Manifest.load(paths.manifest)
-        verdict.open_on(connection, manifest, paths.conversion, paths.analysis)
+        results.attach(connection, manifest, paths.conversion, paths.analysis)
         sources = _sources(connection, paths, manifest, customer)
         if not sources:
             raise UnusableInputError(
@@ -99,7 +99,7 @@ def _sources(
     for record, file, line, *fate in connection.execute(
         f"""SELECT record, file, line, object, key, disposition, rule, detail
         FROM read_parquet({literal(str(paths.analysis / "ledger.parquet"))}) SEMI JOIN ({concerned}) concerned USING (record)
-        WHERE NOT quarantined ORDER BY record, object_place"""
+        WHERE NOT quarantined ORDER BY record, object_rank"""
     ).fetchall():
         if (file, line) not in found:
             found[file, line] = SourceRecord(file, line)

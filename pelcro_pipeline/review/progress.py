@@ -24,7 +24,7 @@ class Progress:
     held_by: str
 
 
-def of(paths: ExtractPaths) -> Progress:
+def progress_of(paths: ExtractPaths) -> Progress:
     """How far an extract is, and what holds it."""
     staged, loaded = _made(paths, "staging"), _made(paths, "production")
     signed = None
@@ -54,7 +54,7 @@ def _made(paths: ExtractPaths, environment: str) -> str:
     return datetime.datetime.fromtimestamp(made.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
 
 
-def fates(paths: ExtractPaths) -> list[tuple]:
+def dispositions(paths: ExtractPaths) -> list[tuple]:
     """For each object: its title, received, prepared, merged, rejected, excluded and staged."""
     staged = statistics.summary(statistics.read(paths.statistics)).set_index("Attribute")[statistics.STAGING]
     with duck.connect() as connection:

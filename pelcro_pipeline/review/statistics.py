@@ -10,12 +10,12 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from pelcro_pipeline.conversion.select import breached_attributes
+from pelcro_pipeline.conversion.select import checked_attributes
 from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.prepared.files import PreparedFiles
-from pelcro_pipeline.rules import verdict
+from pelcro_pipeline.rules import results
 from pelcro_pipeline.rules.ledger import DISPOSITIONS
 from pelcro_pipeline.spec import (
     ADDRESS_IDS,
@@ -26,7 +26,7 @@ from pelcro_pipeline.spec import (
     TABLES,
 )
 from pelcro_pipeline.spec.model import Table
-from pelcro_pipeline.spec.sql import inferring, literal, quoted
+from pelcro_pipeline.spec.sql import imputation_mask, literal, quoted
 from pelcro_pipeline.spec.target import TARGET_OF, address_type
 from pelcro_pipeline.target import database
 from pelcro_pipeline.target.rows import filled_rows
@@ -114,7 +114,7 @@ def staging(
 ) -> pd.DataFrame:
     """The statistics after a dry run, Production empty.
 
-    ``connection`` has the verdict open (``rules.verdict.open_on``) and the staging database attached
+    ``connection`` has the verdict open (``rules.results.attach``) and the staging database attached
     as ``staging``.
     """
     files.read_filled(connection, _VALUES)
@@ -178,7 +178,7 @@ def with_production(frame: pd.DataFrame, paths: ExtractPaths) -> pd.DataFrame:
         with duck.connect() as connection:
             # Names of plans and products are all that it takes from there: a delivery changed since does not matter.
             manifest = Manifest.model_validate_json(paths.manifest.read_text())
-            verdict.open_on(connection, manifest, paths.conversion, paths.analysis)
+            results.attach(connection, manifest, paths.conversion, paths.analysis)
             # What can be counted in no more, and is replaced by the next load, must not hold up the run before it.
             with suppress(RefusedError), database.opened(paths.database("production"), "production", connection):
                 frame = production(connection, frame, "production")
@@ -236,9 +236,9 @@ def _delivered(
         by_disposition = {
             disposition: values
             for disposition, *values in connection.execute(
-                f"""SELECT coalesce(fate.disposition, 'prepared') AS disposition, {totals}
+                f"""SELECT coalesce(not_prepared.disposition, 'prepared') AS disposition, {totals}
                 FROM ({source}) received
-                LEFT JOIN (FROM fate WHERE object = {literal(table.object)}) fate USING (record)
+                LEFT JOIN (FROM not_prepared WHERE object = {literal(table.object)}) not_prepared USING (record)
                 GROUP BY ALL"""
             ).fetchall()
         }
@@ -281,10 +281,10 @@ def _received(measure: Measure, manifest: Manifest) -> str:
     condition = (
         f"{column} IS NOT NULL" if measure.value is None else f"coalesce({column} = {literal(measure.value)}, false)"
     )
-    bits = inferring(measure.table, attribute)
+    bits = imputation_mask(measure.table, attribute)
     if bits:
-        place = breached_attributes(measure.table).index(attribute) + 1
-        condition += f" AND (breaches & {bits} = 0 OR filled(delivered[{place}]) IS NOT NULL)"
+        place = checked_attributes(measure.table).index(attribute) + 1
+        condition += f" AND (violations & {bits} = 0 OR trim_to_null(delivered[{place}]) IS NOT NULL)"
     lacking = [
         str(file.ordinal) for file in manifest.holding(measure.table.object) if attribute.name not in file.attributes
     ]
@@ -349,10 +349,10 @@ def _by_name_delivered(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[
     """The same among the subscriptions received, by disposition."""
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE received_subscription AS
-        SELECT subscription.customer, coalesce(fate.disposition, 'prepared') AS disposition,
+        SELECT subscription.customer, coalesce(not_prepared.disposition, 'prepared') AS disposition,
             coalesce(plan, temporary_plan_id, '(no plan)') AS plan, coalesce(product, '(no product)') AS product
         FROM subscription
-        LEFT JOIN (FROM fate WHERE object = 'subscription') fate USING (record)
+        LEFT JOIN (FROM not_prepared WHERE object = 'subscription') not_prepared USING (record)
         LEFT JOIN named_plan ON temporary_plan_id = named_plan.id"""
     )
     columns = {DUMP: "disposition <> 'merged'"} | {

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pelcro_pipeline.spec import TABLE_OF, TABLES
-from pelcro_pipeline.spec.model import Attribute, Breach, Severity
+from pelcro_pipeline.spec.model import Attribute, Severity, Violation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Rule:
     #: The guide's own words that it rests on; none where the guide is silent.
     guide: str = ""
     #: Which reading was chosen where the guide is silent or leaves room, and why.
-    reading: str = ""
+    interpretation: str = ""
     #: The columns that it concerns, where the spec does not say.
     attributes: tuple[str, ...] = ()
     #: The object, where it can be any column of it.
@@ -47,7 +47,7 @@ FILES = (
         effect=_STOPS,
         guide="By providing the data in our predefined CSV files, our team will be able to process the migration much "
         "faster",
-        reading="Workbooks, other delimiters and other encodings are read as well; what cannot be told for certain is "
+        interpretation="Workbooks, other delimiters and other encodings are read as well; what cannot be told for certain is "
         "not guessed, as a wrong guess would spoil every name with an accent.",
     ),
     Rule(
@@ -57,7 +57,7 @@ FILES = (
         severities=(Severity.QUESTION,),
         guide="During the data conversion process, you will need to populate the Pelcro Provided templates with your "
         "current data set.",
-        reading="The guide does not say what becomes of other columns: they are kept, and those that are named as "
+        interpretation="The guide does not say what becomes of other columns: they are kept, and those that are named as "
         "common_metadata of customers, subscriptions or plans are migrated as such.",
     ),
     Rule(
@@ -65,7 +65,7 @@ FILES = (
         sentence="The file has this column twice, and on this line the two differ.",
         fix="Take one of the two columns out, or make them agree.",
         severities=(Severity.REJECT,),
-        reading="The guide's own example has a column twice, so equal values are let be; where they differ, nothing "
+        interpretation="The guide's own example has a column twice, so equal values are let be; where they differ, nothing "
         "tells which is meant.",
     ),
     Rule(
@@ -75,7 +75,7 @@ FILES = (
         fix="Deliver the columns and files that the error lists.",
         effect=_STOPS,
         guide="Here's a list of the typical information which is vitally needed for a given subscriptions migration",
-        reading="Only columns that cannot be inferred are insisted on: without one, every record of the file would be "
+        interpretation="Only columns that cannot be inferred are insisted on: without one, every record of the file would be "
         "rejected.",
     ),
     Rule(
@@ -83,7 +83,7 @@ FILES = (
         sentence="This line has more or fewer cells than the header.",
         fix="Put cells that hold the delimiter, a quotation mark or a line break in quotation marks.",
         severities=(Severity.REJECT,),
-        reading="The guide does not speak of it: with a cell too many or too few, nothing tells which cell belongs to "
+        interpretation="The guide does not speak of it: with a cell too many or too few, nothing tells which cell belongs to "
         "which column, so no part of the line is used.",
     ),
     Rule(
@@ -91,7 +91,7 @@ FILES = (
         sentence="The line is blank, or holds no object: a link, an address id or columns of no template alone.",
         fix="Nothing is to be done.",
         severities=(Severity.EXCLUDED,),
-        reading="The guide does not speak of it: such a line holds nothing to migrate, and is listed so that every line "
+        interpretation="The guide does not speak of it: such a line holds nothing to migrate, and is listed so that every line "
         "is accounted for.",
     ),
     Rule(
@@ -99,7 +99,7 @@ FILES = (
         sentence="Day and month cannot be told apart in this column; the day is taken to come first.",
         fix="Set date_format in extract.toml.",
         severities=(Severity.QUESTION,),
-        reading="The guide does not name a date format, and its examples write the day first.",
+        interpretation="The guide does not name a date format, and its examples write the day first.",
     ),
     Rule(
         id="FILE-CARD-NUMBER",
@@ -107,7 +107,7 @@ FILES = (
         fix="Take card numbers out of the delivery; cards move from payment processor to payment processor.",
         effect=_STOPS,
         guide="Coordinate between your new payment processor and the previous one to request the data migration.",
-        reading="Cards move between payment processors alone, so a card number in these files is an accident, and is "
+        interpretation="Cards move between payment processors alone, so a card number in these files is an accident, and is "
         "stored nowhere.",
     ),
 )
@@ -118,7 +118,7 @@ CUSTOMERS = (
         fix="Deliver the old system's id; without it a payment card cannot be matched to this customer.",
         guide="Note: If an old provider id is not available, you must assign a randomly generated unique id for each "
         "individual customer record.",
-        reading="The id is derived from the email, or else from the record, so that every run assigns the same one; "
+        interpretation="The id is derived from the email, or else from the record, so that every run assigns the same one; "
         "lines with one email are one customer.",
     ),
     Rule(
@@ -135,7 +135,7 @@ CUSTOMERS = (
         fix="Write the same on every line of the customer.",
         severities=(Severity.REPAIR,),
         guide="all the customer-related fields (even if they are optional) must be unique per customer",
-        reading="An empty cell contradicts nothing: the first filled one in file order is used, so that no value is "
+        interpretation="An empty cell contradicts nothing: the first filled one in file order is used, so that no value is "
         "lost.",
         object="customer",
     ),
@@ -146,7 +146,7 @@ CUSTOMERS = (
         severities=(Severity.QUESTION,),
         guide="If the same user has multiple subscriptions, all the repeated rows must have exactly the same values "
         "for the following customer related attributes with the same old_provider_id.",
-        reading="The guide uses one row and does not say which: the first filled value in file order is used, and "
+        interpretation="The guide uses one row and does not say which: the first filled value in file order is used, and "
         "every line's subscription is migrated.",
         object="customer",
     ),
@@ -155,7 +155,7 @@ CUSTOMERS = (
         sentence="This is not an email address; the customer is migrated without one.",
         fix="Correct the address; without one the customer cannot log in.",
         guide="Note: If an email address is not available, the user will not be able to login to online services.",
-        reading="The guide does not say what an email address is: it is judged by its form (RFC 5321), and nobody is "
+        interpretation="The guide does not say what an email address is: it is judged by its form (RFC 5321), and nobody is "
         "written to.",
     ),
     Rule(
@@ -164,7 +164,7 @@ CUSTOMERS = (
         fix="Give the two one id if they are one person, or give this one an address of its own.",
         severities=(Severity.CLEAR,),
         guide="Two separate old provider IDs cannot share the same email address.",
-        reading="The first customer in file order keeps it; small and capital letters are the same.",
+        interpretation="The first customer in file order keeps it; small and capital letters are the same.",
         attributes=("customer.email",),
     ),
     Rule(
@@ -172,7 +172,7 @@ CUSTOMERS = (
         sentence="This is not a phone number of at most 20 digits; the customer is migrated without it.",
         fix="Correct the number: digits, with a leading + where there is one.",
         guide="No letters are allowed. Maximum 20 digits.",
-        reading="Spaces and the signs + . - ( ) of the guide's examples are accepted and taken out.",
+        interpretation="Spaces and the signs + . - ( ) of the guide's examples are accepted and taken out.",
     ),
     Rule(
         id="CUS-DISPLAY-NAME-SHARED",
@@ -180,7 +180,7 @@ CUSTOMERS = (
         fix="Give this customer another display name.",
         severities=(Severity.CLEAR,),
         guide="Note: Two customers cannot share the same username.",
-        reading="The first customer in file order keeps it; small and capital letters differ.",
+        interpretation="The first customer in file order keeps it; small and capital letters differ.",
         attributes=("customer.display_name",),
     ),
     Rule(
@@ -189,7 +189,7 @@ CUSTOMERS = (
         "subscription.",
         fix="Write 0 to import the customer's subscriptions too, 1 to import the customer alone.",
         guide="This is a binary value that determines if this migration will only import customer data and metadata.",
-        reading="The guide requires a value: a customer with a subscription is imported with it, any other alone.",
+        interpretation="The guide requires a value: a customer with a subscription is imported with it, any other alone.",
     ),
     Rule(
         id="CUS-IMPORT-ONLY-SUB",
@@ -204,7 +204,7 @@ CUSTOMERS = (
         sentence="The original id is empty; the customer's id is used.",
         fix="Deliver the original id if it is another one.",
         guide="Information corresponds to the old provider customer ID that is used during the migration process.",
-        reading="The guide requires it and does not tell it from customer.old_provider_id, so that one stands in.",
+        interpretation="The guide requires it and does not tell it from customer.old_provider_id, so that one stands in.",
     ),
     Rule(
         id="CUS-PASSWORD-SCHEME",
@@ -212,7 +212,7 @@ CUSTOMERS = (
         fix="Name the encryption; a customer whose password stays behind gets a reset email.",
         guide="Pelcro only supports the following: 1. Drupal_v8.2.x 2. Bcrypt (WordPress) 3. Bcrypt 4. MD5 5. Plain "
         "text",
-        reading="Where the hash itself shows its encryption, that is used; where nothing shows it, the password is "
+        interpretation="Where the hash itself shows its encryption, that is used; where nothing shows it, the password is "
         "not migrated, as nobody could log in with it.",
     ),
     Rule(
@@ -221,7 +221,7 @@ CUSTOMERS = (
         fix="Deliver five hashes with their plain text in password_samples.csv.",
         severities=(Severity.QUESTION,),
         guide="A minimum of 5 password examples (hashes and their equivalent plain text).",
-        reading="It holds up no dry run: the sign-off repeats it, so that who signs accepts the encryption by name.",
+        interpretation="It holds up no dry run: the sign-off repeats it, so that who signs accepts the encryption by name.",
         attributes=("customer.password",),
     ),
 )
@@ -233,7 +233,7 @@ ADDRESSES = (
         severities=(Severity.REPAIR, Severity.REJECT),
         guide="The first name on the billing address corresponds to the first name of the person being billed when an "
         "invoice is generated.",
-        reading="The guide requires a name: the customer's own stands in, and without one the address is not migrated.",
+        interpretation="The guide requires a name: the customer's own stands in, and without one the address is not migrated.",
     ),
     Rule(
         id="ADR-REQUIRED",
@@ -241,7 +241,7 @@ ADDRESSES = (
         fix="Fill in the cell.",
         guide="Addresses will provide all the required contact information related to customers and their "
         "subscriptions. That includes both billing and shipping addresses.",
-        reading="The first line, city, country and zip are marked as required and cannot be inferred; the customer is "
+        interpretation="The first line, city, country and zip are marked as required and cannot be inferred; the customer is "
         "migrated without the address.",
     ),
     Rule(
@@ -249,7 +249,7 @@ ADDRESSES = (
         sentence="This is not a two-letter country code.",
         fix="Write the two-letter ISO 3166-1 code, such as CA or US.",
         guide="Note: Countries should be in the 2-letter ISO standard format found here.",
-        reading="A country's name or three-letter code is understood, and its two-letter code used.",
+        interpretation="A country's name or three-letter code is understood, and its two-letter code used.",
     ),
     Rule(
         id="ADR-STATE",
@@ -257,7 +257,7 @@ ADDRESSES = (
         fix="Write its code, such as NY or QC.",
         guide="Note: For all US and Canadian addresses, the state value must be populated in the 2-letter ISO "
         "standard format found here.",
-        reading="Australian addresses are held to their own ISO codes too; a state's full name is understood, and its "
+        interpretation="Australian addresses are held to their own ISO codes too; a state's full name is understood, and its "
         "code used.",
     ),
     Rule(
@@ -265,7 +265,7 @@ ADDRESSES = (
         sentence="The address has no state or province.",
         fix="Fill it in, or confirm that addresses of this country have none.",
         guide="This value provides the state of the customer's billing address.",
-        reading="The guide marks the state as required, and many countries have none: outside US, CA and AU the "
+        interpretation="The guide marks the state as required, and many countries have none: outside US, CA and AU the "
         "address is migrated and the publisher asked.",
     ),
     Rule(
@@ -273,7 +273,7 @@ ADDRESSES = (
         sentence="The zip or postal code does not look like one of the country.",
         fix="Check the code; spreadsheets drop leading zeros.",
         guide="This value provides the zip/postal code of the customer's billing address.",
-        reading="The guide gives no form: US and Canadian codes alone are looked at, a US code that lacks one digit "
+        interpretation="The guide gives no form: US and Canadian codes alone are looked at, a US code that lacks one digit "
         "gets its leading zero back, and any other is migrated as it is.",
     ),
     Rule(
@@ -281,7 +281,7 @@ ADDRESSES = (
         sentence="This is not a phone number of at most 20 digits; the address is migrated without it.",
         fix="Correct the number: digits alone.",
         guide="It cannot contain any non-numeric characters (eg +,x). Number length should not exceed 20 digits.",
-        reading="The guide's own examples have hyphens and brackets: such signs are taken out, and only letters are "
+        interpretation="The guide's own examples have hyphens and brackets: such signs are taken out, and only letters are "
         "held against a number.",
     ),
     Rule(
@@ -290,7 +290,7 @@ ADDRESSES = (
         fix="Nothing is to be done.",
         effect="None: nothing is ever found.",
         guide="Here are some example of accepted values: 1. Mr. 2. Mrs. 3. Miss. 4. Ms. 5. Dr. 6. Me. 7. 'empty'.",
-        reading="The guide marks both as required and lists 'empty' among their values; the values are believed.",
+        interpretation="The guide marks both as required and lists 'empty' among their values; the values are believed.",
         attributes=("address.shipping_salutation", "address.shipping_title"),
     ),
     Rule(
@@ -300,7 +300,7 @@ ADDRESSES = (
         severities=(Severity.QUESTION,),
         guide="However, if the customer has more than one address, you need to add two additional columns "
         "(shipping_address_id,billing_address_id) and ensure a unique ID for each unique address.",
-        reading="Without ids a customer has one address of each type: the first in file order.",
+        interpretation="Without ids a customer has one address of each type: the first in file order.",
         attributes=("address.billing", "address.shipping"),
     ),
     Rule(
@@ -309,7 +309,7 @@ ADDRESSES = (
         fix="Give each address its own id.",
         severities=(Severity.QUESTION,),
         guide="ensure a unique ID for each unique address",
-        reading="Which of the two is meant is not told: the first in file order is used.",
+        interpretation="Which of the two is meant is not told: the first in file order is used.",
         attributes=("address.billing", "address.shipping"),
     ),
 )
@@ -326,7 +326,7 @@ PRODUCTS = (
         fix="Give each product its own id, or take out the line that is wrong.",
         severities=(Severity.REJECT,),
         guide="This value is a unique identifier tied to every product",
-        reading="The first product in file order keeps the id; a line that repeats it word for word is merged.",
+        interpretation="The first product in file order keeps the id; a line that repeats it word for word is merged.",
         attributes=("product.id",),
     ),
     Rule(
@@ -336,20 +336,20 @@ PRODUCTS = (
         fix="Write 1 if customers need an address for this product, 0 if not.",
         guide="This value is a boolean value that indicates if the customer address is required for this product or "
         "not.",
-        reading="The guide requires a value: a product that is shipped needs an address, any other does not.",
+        interpretation="The guide requires a value: a product that is shipped needs an address, any other does not.",
     ),
     Rule(
         id="PRD-DESCRIPTOR",
         sentence="The statement descriptor is longer than 22 characters.",
         fix="Shorten it, or it may be cut on bank statements.",
         guide="Name that will appear on your customer's bank statement.",
-        reading="The guide gives no length; 22 characters are what card payments allow.",
+        interpretation="The guide gives no length; 22 characters are what card payments allow.",
     ),
     Rule(
         id="PRD-ACTIVE",
         sentence="Whether the product is active is neither 0 nor 1; it is taken as active.",
         fix="Write 1 for a product on offer, 0 for an archived one.",
-        reading="The guide has this column in an example only, and does not describe it: a product is active unless "
+        interpretation="The guide has this column in an example only, and does not describe it: a product is active unless "
         "it says otherwise.",
     ),
 )
@@ -366,7 +366,7 @@ PLANS = (
         fix="Give each plan its own id, or take out the line that is wrong.",
         severities=(Severity.REJECT,),
         guide="The unique identifier previously used to refer to the plan (also known as rate code, promo code).",
-        reading="The first plan in file order keeps the id; a line that repeats it word for word is merged.",
+        interpretation="The first plan in file order keeps the id; a line that repeats it word for word is merged.",
         attributes=("plan.old_id",),
     ),
     Rule(
@@ -384,7 +384,7 @@ PLANS = (
         fix="Write the price in cents, without a decimal point.",
         guide="This value represents the unit amount in cents to be assigned as the plan price. Note: amounts should "
         "be represented as a whole integer if possible.",
-        reading="A price is never guessed: readers are charged by it, and a decimal point may mean that it is not in "
+        interpretation="A price is never guessed: readers are charged by it, and a decimal point may mean that it is not in "
         "cents.",
     ),
     Rule(
@@ -392,14 +392,14 @@ PLANS = (
         sentence="The currency is missing or not a three-letter currency code.",
         fix="Write the ISO 4217 code, such as cad, or set currency in extract.toml for plans that give none.",
         guide="This value determines the plan currency that will be used to charge the client.",
-        reading="The guide names no standard; its examples are ISO 4217 codes.",
+        interpretation="The guide names no standard; its examples are ISO 4217 codes.",
     ),
     Rule(
         id="PLN-BOOLEAN",
         sentence="This is neither 0 nor 1.",
         fix="Write 0 for no or 1 for yes.",
         guide="This boolean value determines whether the plan is on an auto-renewal cycle or not.",
-        reading="Whether a plan renews decides who is charged again and is never guessed; a plan that does not say "
+        interpretation="Whether a plan renews decides who is charged again and is never guessed; a plan that does not say "
         "whether it is available online is taken not to be.",
     ),
     Rule(
@@ -407,7 +407,7 @@ PLANS = (
         sentence="The interval is not 1 (day), 2 (week), 3 (month) or 4 (year).",
         fix="Write its number.",
         guide="The input is an integer which depends on the cycle: Day: 1 Week: 2 Month: 3 Year: 4",
-        reading="The word itself (day, week, month, year) is understood, and its number used.",
+        interpretation="The word itself (day, week, month, year) is understood, and its number used.",
     ),
     Rule(
         id="PLN-INTERVAL-COUNT",
@@ -421,14 +421,14 @@ PLANS = (
         fix="Write how many shipments an interval has, 0 for a digital plan.",
         guide="A digital plan that does not have any shipments associated with it, will typically be 0, whereas a "
         "print product, that has shipments associated with it, will have a value greater than 0.",
-        reading="An empty cell is taken as 0, a digital plan; anything else that is no number leaves the plan behind.",
+        interpretation="An empty cell is taken as 0, a digital plan; anything else that is no number leaves the plan behind.",
     ),
     Rule(
         id="PLN-TYPE",
         sentence="The plan's type is not regular, membership or donation.",
         fix="Write one of the three.",
         guide="Standard subscription plans must take the value regular.",
-        reading="An empty cell is taken as regular, the guide's standard; any other word leaves the plan behind.",
+        interpretation="An empty cell is taken as regular, the guide's standard; any other word leaves the plan behind.",
     ),
     Rule(
         id="PLN-REVENUE",
@@ -437,7 +437,7 @@ PLANS = (
         guide="The revenue recognition field will be used to specify whether the subscription-related revenue is "
         "being recognized on a time basis (seconds elapsed since subscription start) or a shipment basis (shipments "
         "delivered from subscription start).",
-        reading="An empty cell is taken as shipment_based on a plan that ships and time_based on any other; any other "
+        interpretation="An empty cell is taken as shipment_based on a plan that ships and time_based on any other; any other "
         "word leaves the plan behind.",
     ),
 )
@@ -460,14 +460,14 @@ SUBSCRIPTIONS = (
         fix="Write the date until which the subscription is invoiced.",
         guide="End date of the current period that the subscription has been invoiced for. At the end of this period, "
         "a new invoice will be created.",
-        reading="It may be missing where start_now is 1: the plan's interval then gives the end.",
+        interpretation="It may be missing where start_now is 1: the plan's interval then gives the end.",
     ),
     Rule(
         id="SUB-EXPIRED",
         sentence="The subscription's period ended before the migration; it is kept in the archive.",
         fix="Nothing is to be done, unless the date is wrong.",
         guide="You cannot migrate the following data: 1. Expired subscriptions.",
-        reading="An active subscription whose period has ended is an expired one, whatever its status says, unless "
+        interpretation="An active subscription whose period has ended is an expired one, whatever its status says, unless "
         "is_expired or start_now asks for it; an unpaid one is migrated whatever its end.",
     ),
     Rule(
@@ -476,7 +476,7 @@ SUBSCRIPTIONS = (
         fix="Write 1 if it ends with the period, 0 if it renews.",
         guide="This boolean value determines whether an active subscription will be cancelled at the end of the "
         "current period.",
-        reading="The guide requires a value: a subscription renews where its plan does.",
+        interpretation="The guide requires a value: a subscription renews where its plan does.",
     ),
     Rule(
         id="SUB-CANCEL-PLAN",
@@ -484,7 +484,7 @@ SUBSCRIPTIONS = (
         fix="Say which is right: readers of a subscription that renews are charged again.",
         severities=(Severity.QUESTION,),
         guide="0: Plan will not be cancelled at the end of the current period. The plan will auto-renew.",
-        reading="The guide does not say which of the two prevails: the more particular one does.",
+        interpretation="The guide does not say which of the two prevails: the more particular one does.",
         attributes=("subscription.cancel_at_period_end",),
     ),
     Rule(
@@ -492,7 +492,7 @@ SUBSCRIPTIONS = (
         sentence="This is not a date in the column's format; the subscription is migrated without it.",
         fix="Correct the date.",
         guide="Date which sets the subscription on a suspension mode.",
-        reading="Both dates are optional, so one that cannot be read is left out and does not hold up the "
+        interpretation="Both dates are optional, so one that cannot be read is left out and does not hold up the "
         "subscription.",
     ),
     Rule(
@@ -500,28 +500,28 @@ SUBSCRIPTIONS = (
         sentence="This is not a yes or no; the subscription is migrated without it.",
         fix="Write 1 for yes or 0 for no.",
         guide="Boolean value that determines whether a shipment is deliverable.",
-        reading="None of these columns must be filled, so a value that cannot be read is left out and does not hold "
+        interpretation="None of these columns must be filled, so a value that cannot be read is left out and does not hold "
         "up the subscription.",
     ),
     Rule(
         id="SUB-START-AFTER-END",
         sentence="The subscription starts after its current period ends; both dates are kept.",
         fix="Say which date is right.",
-        reading="The guide does not describe the start date: it is migrated as delivered.",
+        interpretation="The guide does not describe the start date: it is migrated as delivered.",
     ),
     Rule(
         id="SUB-SHIPMENTS",
         sentence="The shipments remaining are missing on a plan that ships, or not a whole number of 0 or more.",
         fix="Write how many shipments remain on the day of the migration.",
         guide="Must be an integer. Required (could be skipped in case of digital products subscriptions).",
-        reading="A subscription is digital where its plan does not ship.",
+        interpretation="A subscription is digital where its plan does not ship.",
     ),
     Rule(
         id="SUB-QUANTITY",
         sentence="The quantity is missing or not a whole number of 1 or more.",
         fix="Write how many copies, 1 in most cases.",
         guide="In most cases, this value should be set to 1. Must be an integer.",
-        reading="An empty cell is taken as 1; anything else that is no such number leaves the subscription behind.",
+        interpretation="An empty cell is taken as 1; anything else that is no such number leaves the subscription behind.",
     ),
     Rule(
         id="SUB-COLLECTION",
@@ -534,7 +534,7 @@ SUBSCRIPTIONS = (
         sentence="The service status is neither active nor unpaid.",
         fix="Write one of the two; unpaid means that the reader is invoiced or charged on the day of the migration.",
         guide="This field only takes the following values: 1. Active. 2. Unpaid.",
-        reading="It is never guessed, as it decides who is charged.",
+        interpretation="It is never guessed, as it decides who is charged.",
     ),
     Rule(
         id="SUB-TYPE",
@@ -542,7 +542,7 @@ SUBSCRIPTIONS = (
         fix="Write one of the three.",
         guide="This field indicates the subscription type: 1. A standard subscription plan, if so indicate regular. "
         "2. A membership group admin, if so indicate admin. 3. A membership group member, if so indicate member.",
-        reading="An empty cell is taken as regular, unless the subscription names a membership group: then it may be "
+        interpretation="An empty cell is taken as regular, unless the subscription names a membership group: then it may be "
         "admin or member, and stays behind.",
     ),
     Rule(
@@ -551,7 +551,7 @@ SUBSCRIPTIONS = (
         fix="Give each subscription its own id, or take out the line that is wrong.",
         severities=(Severity.REJECT,),
         guide="Unique subscription identifier.",
-        reading="The first subscription in file order keeps the id; a line that repeats it word for word, for the "
+        interpretation="The first subscription in file order keeps the id; a line that repeats it word for word, for the "
         "same customer, is merged.",
         attributes=("subscription.common_metadata.old_id",),
     ),
@@ -567,7 +567,7 @@ SUBSCRIPTIONS = (
         fix="Take one of the lines out, or give each subscription its id if the reader has both.",
         severities=(Severity.QUESTION, Severity.REJECT),
         guide="One customer, referred to as a subscribed user, with two or more active subscriptions.",
-        reading="A reader may have two alike, so both are migrated; of unpaid ones the later stays behind, or the "
+        interpretation="A reader may have two alike, so both are migrated; of unpaid ones the later stays behind, or the "
         "reader would be charged twice.",
         attributes=("subscription.common_metadata.old_id",),
     ),
@@ -589,7 +589,7 @@ RELATIONS = (
         severities=(Severity.REJECT,),
         guide="If the subscription is tied to a physical product that needs to be shipped, the shipping address will "
         "be required.",
-        reading="Where the product needs an address and nothing is shipped, a billing address serves. Where ids tell a "
+        interpretation="Where the product needs an address and nothing is shipped, a billing address serves. Where ids tell a "
         "customer's addresses apart, a subscription has that of its record or of the id that it names, and no other.",
         attributes=("subscription.common_metadata.temporary_plan_id",),
     ),
@@ -600,7 +600,7 @@ RELATIONS = (
         severities=(Severity.REJECT,),
         guide="In case of taxes inclusion in payments, addresses are required for all eligible customers regardless "
         "of product nature.",
-        reading="It holds where taxes is set in extract.toml, for customers who have a subscription: tax follows the "
+        interpretation="It holds where taxes is set in extract.toml, for customers who have a subscription: tax follows the "
         "billing address, which is found as for REL-SHIPPING.",
         attributes=("subscription.common_metadata.temporary_plan_id",),
     ),
@@ -610,7 +610,7 @@ RELATIONS = (
         fix="Make exactly one subscription of the group its admin.",
         severities=(Severity.REJECT,),
         guide="Note: Every unique membership group must have a single admin user.",
-        reading="Who the admin is cannot be told, so the whole group stays behind.",
+        interpretation="Who the admin is cannot be told, so the whole group stays behind.",
         attributes=("subscription.common_metadata.membership",),
     ),
     Rule(
@@ -627,7 +627,7 @@ RELATIONS = (
         fix="Say which is right: the subscription's type or the plan's.",
         severities=(Severity.QUESTION,),
         guide="Membership/group plan must take the value membership.",
-        reading="The guide does not say that members need such a plan: both are migrated as delivered.",
+        interpretation="The guide does not say that members need such a plan: both are migrated as delivered.",
         attributes=("subscription.common_metadata.temporary_plan_id",),
     ),
     Rule(
@@ -646,7 +646,7 @@ RELATIONS = (
         severities=(Severity.REJECT,),
         guide="This is a one-to-one relation which means that every gift donor subscription should be related to one "
         "(and only one) gift recipient subscription using the gift_donor_subscription_id value.",
-        reading="Which recipient is meant cannot be told, so all of them and the donor stay behind.",
+        interpretation="Which recipient is meant cannot be told, so all of them and the donor stay behind.",
         attributes=(
             "subscription.common_metadata.gift_donor_subscription_id",
             "subscription.common_metadata.old_id",
@@ -666,7 +666,7 @@ RELATIONS = (
         fix="Put both on one plan.",
         severities=(Severity.REJECT,),
         guide="Donor and recipient subscriptions should share the same plan.",
-        reading="The guide says should: a pair on two plans cannot be told from a wrong pair, so both stay behind.",
+        interpretation="The guide says should: a pair on two plans cannot be told from a wrong pair, so both stay behind.",
         attributes=("subscription.common_metadata.temporary_plan_id",),
     ),
     Rule(
@@ -676,7 +676,7 @@ RELATIONS = (
         fix="Say which is right, this cell or the kind of subscription.",
         severities=(Severity.QUESTION,),
         guide="This value is only expected to be filled for gift recipient subscription records.",
-        reading="The guide does not say what becomes of it: it is migrated as delivered.",
+        interpretation="The guide does not say what becomes of it: it is migrated as delivered.",
         attributes=(
             "subscription.common_metadata.membership",
             "subscription.common_metadata.gift_donor_subscription_id",
@@ -688,7 +688,7 @@ RELATIONS = (
         sentence="Donor and recipient of the gift are one customer.",
         fix="Say who receives the gift, or take the gift marks away.",
         severities=(Severity.QUESTION,),
-        reading="The guide does not speak of it: a reader who gives to themselves most probably stands for another one.",
+        interpretation="The guide does not speak of it: a reader who gives to themselves most probably stands for another one.",
         attributes=("subscription.common_metadata.gift_donor_subscription_id",),
     ),
     Rule(
@@ -696,7 +696,7 @@ RELATIONS = (
         sentence="The subscription is marked as donor and as recipient of a gift.",
         fix="Take one of the two marks away.",
         severities=(Severity.REJECT,),
-        reading="The guide has no subscription that is both: a pair has two sides, and which this is cannot be told.",
+        interpretation="The guide has no subscription that is both: a pair has two sides, and which this is cannot be told.",
         attributes=("subscription.common_metadata.is_gift_recipient",),
     ),
     Rule(
@@ -705,7 +705,7 @@ RELATIONS = (
         fix="Correct the cause that the ledger's detail names; this one follows by itself.",
         effect="The object is rejected, in the ledger alone: the cause is the one finding.",
         guide="It also is used to reference the Plan under which this subscription record will be created.",
-        reading="Nothing can be created under a product, plan or customer that is not there, nor half a gift, nor a "
+        interpretation="Nothing can be created under a product, plan or customer that is not there, nor half a gift, nor a "
         "group without its admin.",
     ),
 )
@@ -725,19 +725,19 @@ RULES: dict[str, Rule] = {rule.id: rule for section in SECTIONS.values() for rul
 ORDER: dict[str, int] = {rule: rank for rank, rule in enumerate(RULES)}
 
 
-def _declared(rule: str) -> list[tuple[Attribute, Breach]]:
+def _declared(rule: str) -> list[tuple[Attribute, Violation]]:
     """Where the spec says what one record breaks."""
-    return [each for table in TABLES for each in table.breaches if each[1].rule == rule]
+    return [each for table in TABLES for each in table.violations if each[1].rule == rule]
 
 
 def severities(rule: str) -> tuple[Severity, ...]:
     """What a finding of a rule can be; nothing where it makes none."""
-    return RULES[rule].severities or tuple(dict.fromkeys(breach.severity for _, breach in _declared(rule)))
+    return RULES[rule].severities or tuple(dict.fromkeys(violation.severity for _, violation in _declared(rule)))
 
 
 def attributes(rule: str) -> tuple[str, ...]:
     """The columns that a rule concerns, in the templates' order."""
-    declared = [name for attribute, breach in _declared(rule) for name in (*breach.clears, attribute.name)]
+    declared = [name for attribute, violation in _declared(rule) for name in (*violation.clears, attribute.name)]
     return RULES[rule].attributes or tuple(dict.fromkeys(declared))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pelcro_pipeline.conversion import tables
-from pelcro_pipeline.conversion.select import agrees, breached_attributes, repeated_of
+from pelcro_pipeline.conversion.select import agrees, checked_attributes, repeated_of
 from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine.relations import Relation
 from pelcro_pipeline.rules import catalogue
@@ -61,7 +61,7 @@ def _object_rank() -> Relation:
 def _customer_value(manifest: Manifest) -> Relation:
     known = {attribute.name: attribute for attribute in CUSTOMERS.attributes}
     values = ", ".join(
-        f"{sql.standing(CUSTOMERS, known[name], {}) if name in known else quoted(name)} AS {quoted(name)}"
+        f"{sql.effective_value(CUSTOMERS, known[name], {}) if name in known else quoted(name)} AS {quoted(name)}"
         for name in tables.columns(manifest, CUSTOMERS)
         if name != CUSTOMER_ID
     )
@@ -85,12 +85,12 @@ def _golden_customer(manifest: Manifest) -> Relation:
 
 def _excluded() -> Relation:
     bits = {
-        breach.rule: 1 << bit
-        for bit, (_, breach) in enumerate(SUBSCRIPTIONS.breaches)
-        if breach.severity is Severity.EXCLUDED
+        violation.rule: 1 << bit
+        for bit, (_, violation) in enumerate(SUBSCRIPTIONS.violations)
+        if violation.severity is Severity.EXCLUDED
     }
     by_bit = " ".join(
-        f"WHEN breaches & {bits[rule]} <> 0 THEN {literal(rule)}" for rule in catalogue.EXCLUSIONS if rule in bits
+        f"WHEN violations & {bits[rule]} <> 0 THEN {literal(rule)}" for rule in catalogue.EXCLUSIONS if rule in bits
     )
     return Relation(
         "excluded",
@@ -100,7 +100,7 @@ def _excluded() -> Relation:
         SELECT record, 'CUS-IMPORT-ONLY-SUB' AS rule FROM converted_subscription SEMI JOIN import_only USING (customer)
         UNION ALL
         SELECT record, CASE {by_bit} END FROM converted_subscription ANTI JOIN import_only USING (customer)
-        WHERE breaches & {sql.mask(SUBSCRIPTIONS, Severity.EXCLUDED)} <> 0""",
+        WHERE violations & {sql.mask(SUBSCRIPTIONS, Severity.EXCLUDED)} <> 0""",
         stored=True,
     )
 
@@ -181,31 +181,31 @@ def _of_records(manifest: Manifest, table: Table) -> str:
     source = _JUDGED if table is SUBSCRIPTIONS else f"converted_{table.object}"
     return f"""SELECT record, {literal(table.object)} AS object, attribute, rule, severity,
             delivered[cell] AS value, if(imputes, results[cell], NULL) AS result
-        FROM (SELECT record, breaches, delivered, results FROM {source} WHERE breaches <> 0) breached
+        FROM (SELECT record, violations, delivered, results FROM {source} WHERE violations <> 0) violated
         JOIN (VALUES {_bits(manifest, table)}) bit(mask, file, cell, attribute, rule, severity, imputes)
-            ON breaches & mask <> 0 AND coalesce(file = file_of(record), true)"""
+            ON violations & mask <> 0 AND coalesce(file = file_of(record), true)"""
 
 
 def _bits(manifest: Manifest, table: Table) -> str:
-    """SQL rows of a table's breaches: its own for every file, a repeated header's for its file."""
-    shown = [attribute.name for attribute in breached_attributes(table)]
+    """SQL rows of a table's violations: its own for every file, a repeated header's for its file."""
+    shown = [attribute.name for attribute in checked_attributes(table)]
     rows = [
         (
             1 << bit,
             "NULL",
             shown.index(attribute.name) + 1,
             literal(attribute.name),
-            literal(breach.rule),
-            literal(breach.severity),
-            breach.severity is Severity.REPAIR or breach.value is not None,
+            literal(violation.rule),
+            literal(violation.severity),
+            violation.severity is Severity.REPAIR or violation.value is not None,
         )
-        for bit, (attribute, breach) in enumerate(table.breaches)
-        if breach.severity is not Severity.EXCLUDED
+        for bit, (attribute, violation) in enumerate(table.violations)
+        if violation.severity is not Severity.EXCLUDED
     ]
     for file in manifest.holding(table.object):
         rows += [
             (
-                1 << (len(table.breaches) + index),
+                1 << (len(table.violations) + index),
                 file.ordinal,
                 len(shown) + index + 1,
                 literal(name),
@@ -224,7 +224,7 @@ def _bits(manifest: Manifest, table: Table) -> str:
 def _address() -> Relation:
     def of(table: Table) -> str:
         values = {
-            tables.short_name(table, attribute.name): sql.standing(table, attribute, {})
+            tables.short_name(table, attribute.name): sql.effective_value(table, attribute, {})
             for attribute in table.attributes
         }
         content = ", ".join(f"{quoted(name)}: {value}" for name, value in values.items())

@@ -1,4 +1,4 @@
-"""Conservation: every object received has exactly one fate."""
+"""Conservation: received and ledger are reconciled, and every object received has exactly one disposition."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pelcro_pipeline.spec import TABLES
 from pelcro_pipeline.spec.sql import literal
 
 
-def fates(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> pd.DataFrame:
+def dispositions(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> pd.DataFrame:
     """For each object: received, and how many of each disposition. Blank records have no object."""
     counted = ", ".join(
         f"count(*) FILTER (disposition = '{disposition}') AS {disposition}" for disposition in DISPOSITIONS
     )
     return connection.execute(
-        f"""WITH received AS ({_received(manifest)}), fate_count AS (
+        f"""WITH received AS ({_received(manifest)}), ledger_count AS (
             SELECT object, {counted} FROM ledger GROUP BY object
         )
         SELECT if(object = '', 'blank record', replace(object, '_', ' ')) AS object, coalesce(received, 0) AS received,
             {", ".join(f"coalesce({disposition}, 0) AS {disposition}" for disposition in DISPOSITIONS)}
-        FROM received FULL JOIN fate_count USING (object) LEFT JOIN object_rank USING (object)
+        FROM received FULL JOIN ledger_count USING (object) LEFT JOIN object_rank USING (object)
         ORDER BY rank NULLS LAST"""
     ).df()
 
@@ -30,22 +30,22 @@ def fates(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> pd.DataF
 def broken(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> list[str]:
     """What breaks conservation, one sentence each; nothing where it holds.
 
-    Needs the ledger as it was written (``rules.ledger.open_on``): the fates of one object stand side by side there.
+    Needs the ledger as it was written (``rules.ledger.attach``): the ledger is sorted, so rows of one object are adjacent.
     """
     sentences = [
         f"{row.object}: {row.received} received, {row.prepared + row.merged + row.rejected + row.excluded} in the ledger"
-        for row in fates(connection, manifest).itertuples()
+        for row in dispositions(connection, manifest).itertuples()
         if row.received != row.prepared + row.merged + row.rejected + row.excluded
     ]
     sentences += [
-        f"{object_ or 'record'} at {file}:{line} has {count} fates"
+        f"{object_ or 'record'} at {file}:{line} has {count} dispositions"
         for file, line, object_, count in connection.execute(
-            """WITH fate AS (
-                SELECT file, line, object, line = lag(line) OVER () AND object_place = lag(object_place) OVER ()
+            """WITH compared AS (
+                SELECT file, line, object, line = lag(line) OVER () AND object_rank = lag(object_rank) OVER ()
                     AND file = lag(file) OVER () AS another
                 FROM ledger
             )
-            SELECT file, line, object, count(*) + 1 FROM fate WHERE another
+            SELECT file, line, object, count(*) + 1 FROM compared WHERE another
             GROUP BY file, line, object ORDER BY file, line, object LIMIT 20"""
         ).fetchall()
     ]
@@ -61,7 +61,7 @@ def _received(manifest: Manifest) -> str:
         f"SELECT {literal(table.object)} AS object, count(*) AS received FROM converted_{table.object}"
         for table in TABLES
     ]
-    counts.append("SELECT '', count(*) FROM places WHERE blank")
+    counts.append("SELECT '', count(*) FROM location WHERE blank")
     for file in manifest.files:
         if file.quarantined is not None:
             aside = f"read_parquet({literal(file.quarantined)})"

@@ -11,10 +11,12 @@ from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.conversion.passwords import ENOUGH
 from pelcro_pipeline.conversion.select import absent
 from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest
+from pelcro_pipeline.engine.relations import Relation, make
 from pelcro_pipeline.rules.catalogue import RULES
+from pelcro_pipeline.rules.files import FILES
 from pelcro_pipeline.spec import BY_OBJECT, HIDDEN, TABLES
 from pelcro_pipeline.spec.model import Severity, Table
-from pelcro_pipeline.spec.sql import given, literal, quoted
+from pelcro_pipeline.spec.sql import condition, literal, quoted
 
 COLUMNS = (
     "file", "line", "object", "key", "attribute", "rule",
@@ -34,47 +36,54 @@ def key(table: Table) -> str:
     )
 
 
-def create_findings(
-    connection: duckdb.DuckDBPyConnection, manifest: Manifest, password_samples: Mapping[str, int]
-) -> None:
-    """The temporary table ``findings``: the columns of findings.csv, and ``record``, by which they are sorted.
+#: What a finding is put together from, in the order in which it is made.
+ORDER = ("absent_column", "reported_violation", "mentioned", "mentioned_key", "wording", "finding")
 
-    ``password_samples`` counts the verified sample pairs of each scheme.
-    """
+
+def relations(manifest: Manifest) -> dict[str, Relation]:
+    """Those of them whose content an extract or the catalogue says, by name."""
     rules = ", ".join(f"({literal(rule.id)}, {literal(rule.sentence)}, {literal(rule.fix)})" for rule in RULES.values())
     keys = "\nUNION ALL\n".join(
         f"SELECT record, {literal(table.object)} AS object, {key(table)} AS key FROM converted_{table.object} "
         f"SEMI JOIN mentioned USING (record)"
         for table in TABLES
     )
-    for statement in (
-        f"CREATE OR REPLACE TEMP TABLE wording AS FROM (VALUES {rules}) wordings(rule, message, fix)",
-        f"CREATE OR REPLACE TEMP TABLE absent_column AS {_absent_columns(manifest)}",
-        # A repair that holds for a whole file is one finding with the count of records.
-        """CREATE OR REPLACE TEMP TABLE single AS
-            SELECT violation.* FROM violation ANTI JOIN absent_column
-            ON severity = 'repair' AND absent_column.attribute = violation.attribute AND absent_column.file = file_of(violation.record)""",
-        """CREATE OR REPLACE TEMP TABLE mentioned AS
-            SELECT DISTINCT record FROM (SELECT record FROM single UNION ALL SELECT related FROM single)
-            WHERE record IS NOT NULL""",
-        """CREATE OR REPLACE TEMP TABLE mentioned_place AS
-            SELECT places.* FROM places SEMI JOIN mentioned USING (record)""",
-        f"CREATE OR REPLACE TEMP TABLE mentioned_key AS {keys}",
-        """CREATE OR REPLACE TEMP TABLE findings AS
-            SELECT place.file, place.line, single.object, mentioned_key.key, attribute, rule, severity, value, result,
-                message, fix,
-                other.file || ':' || other.line || coalesce(' (' || other_key.key || ')', '') AS related,
-                single.record
-            FROM single
-            JOIN wording USING (rule)
-            JOIN mentioned_place place ON place.record = single.record
-            LEFT JOIN mentioned_key ON mentioned_key.record = single.record AND mentioned_key.object = single.object
-            LEFT JOIN mentioned_place other ON other.record = single.related
-            LEFT JOIN mentioned_key other_key ON other_key.record = single.related AND other_key.object = single.object""",
-    ):
-        connection.execute(statement)
+    rendered = (
+        Relation(
+            "absent_column", "The template's columns that a file lacks.", (), _absent_columns(manifest), stored=True
+        ),
+        Relation(
+            "mentioned_key",
+            "What names an object of a mentioned record to a person.",
+            ("mentioned", *(f"converted_{table.object}" for table in TABLES)),
+            keys,
+            stored=True,
+        ),
+        Relation(
+            "wording",
+            "The catalogue's words for each rule.",
+            (),
+            f"FROM (VALUES {rules}) AS wordings(rule, message, fix)",
+            stored=True,
+        ),
+    )
+    return {relation.name: relation for relation in rendered}
+
+
+def create_findings(
+    connection: duckdb.DuckDBPyConnection,
+    manifest: Manifest,
+    password_samples: Mapping[str, int],
+    keep: Path | None = None,
+) -> None:
+    """The temporary table ``finding``: the columns of finding.csv, and ``record``, by which they are sorted.
+
+    ``password_samples`` counts the verified sample pairs of each scheme.
+    """
+    known = FILES | relations(manifest)
+    make(connection, (known[name] for name in ORDER), keep)
     for statement in [*_of_whole_files(manifest), _unproven(manifest, password_samples)]:
-        connection.execute(f"INSERT INTO findings BY NAME {statement}")
+        connection.execute(f"INSERT INTO finding BY NAME {statement}")
 
 
 def _absent_columns(manifest: Manifest) -> str:
@@ -85,7 +94,7 @@ def _absent_columns(manifest: Manifest) -> str:
         for attribute in BY_OBJECT[object_].attributes
         if attribute.name not in file.attributes
     ]
-    return f"FROM (VALUES {', '.join([*rows, '(-1, NULL)'])}) absent(file, attribute)"
+    return f"FROM (VALUES {', '.join([*rows, '(-1, NULL)'])}) AS absent(file, attribute)"
 
 
 def _of_whole_files(manifest: Manifest) -> list[str]:
@@ -136,10 +145,10 @@ def _absent_repairs(file: DeliveredFile, at: str) -> list[str]:
         if object_ == "subscription":
             source += " SEMI JOIN judged_subscription USING (record)"
         for attribute in BY_OBJECT[object_].attributes:
-            for breach in attribute.breaches:
-                if absent(file, attribute, breach) and not breach.told_by_relations:
+            for violation in attribute.violations:
+                if absent(file, attribute, violation) and not violation.cross_record:
                     value = quoted(attribute.name)
-                    concerned = given(breach.given) if breach.given else "true"
+                    concerned = condition(violation.when) if violation.when else "true"
                     statements.append(
                         f"""SELECT {at}, {literal(object_)} AS object, {literal(attribute.name)} AS attribute,
                             rule, 'repair' AS severity, result,
@@ -147,7 +156,7 @@ def _absent_repairs(file: DeliveredFile, at: str) -> list[str]:
                         FROM wording, (
                             SELECT count(*) AS records, if(min({value}) = max({value}), min({value}), NULL) AS result
                             FROM {source} WHERE file_of(record) = {file.ordinal} AND {concerned})
-                        WHERE rule = {literal(breach.rule)} AND records > 0"""
+                        WHERE rule = {literal(violation.rule)} AND records > 0"""
                     )
     return statements
 
@@ -191,10 +200,9 @@ def write(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Write the findings as findings.csv has them: in file order, then in the catalogue's; no two in an order of chance."""
     connection.execute(
         f"""COPY (
-        SELECT {", ".join(f"findings.{name}" for name in COLUMNS)}
-        FROM findings LEFT JOIN object_rank ON object_rank.object = findings.object
-        LEFT JOIN rule_rank ON rule_rank.rule = findings.rule
-        ORDER BY file_of(findings.record), findings.line NULLS FIRST, object_rank.rank, rule_rank.rank,
-            findings.attribute, findings.value, findings.related, findings.result, findings.message
+        SELECT {", ".join(COLUMNS)}
+        FROM finding LEFT JOIN object_rank USING (object) LEFT JOIN rule_rank USING (rule)
+        ORDER BY file_of(finding.record), finding.line NULLS FIRST, object_rank.rank, rule_rank.rank,
+            finding.attribute, finding.value, finding.related, finding.result, finding.message
         ) TO {literal(str(path))} (FORMAT parquet)"""
     )

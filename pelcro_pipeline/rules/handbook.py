@@ -66,7 +66,7 @@ def _entry(rule: Rule) -> Iterator[str]:
         "What to do": rule.fix,
         "Columns": _columns(rule),
         "The guide": f"“{rule.guide}”" if rule.guide else "",
-        "How it is read": rule.reading,
+        "How it is read": rule.interpretation,
     }
     yield "\n".join(f"- **{title}:** {text}" for title, text in lines.items() if text)
 

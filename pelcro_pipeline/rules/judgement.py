@@ -13,14 +13,12 @@ import duckdb
 
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.delivery.manifest import Manifest
-from pelcro_pipeline.engine.relations import Relation, from_folder, make
+from pelcro_pipeline.engine.relations import make
 from pelcro_pipeline.rules import catalogue, columns
+from pelcro_pipeline.rules.files import FILES
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import ADDRESSES, HIDDEN, SECRETS, SUBSCRIPTIONS, TABLES
 from pelcro_pipeline.spec.sql import literal, quoted
-
-#: The relations and rules that stand in files, by name.
-FILES: dict[str, Relation] = from_folder(Path(__file__).parent / "sql")
 
 #: One row for each customer, whatever records repeat it.
 GOLDEN = ("golden_record", "golden_customer")
@@ -68,7 +66,7 @@ RECORD_RULES = tuple(rule for rule in RULES if rule not in (*RELATION_RULES, *_O
 #: All of it, in the order in which it is made.
 ORDER = (*RECORDS, *RECORD_RULES, *BETWEEN_RECORDS, *RELATION_RULES, *MERGED, *_OF_MIGRATED)
 #: What ``conversion.tables`` has made before.
-GIVEN = ("places", *(name for table in TABLES for name in (f"converted_{table.object}", table.object)))
+GIVEN = ("location", *(name for table in TABLES for name in (f"converted_{table.object}", table.object)))
 
 
 def judge(
@@ -78,7 +76,7 @@ def judge(
     settings: Settings,
     keep: Path | None = None,
 ) -> None:
-    """Judge every object of an extract; leaves the relations, of which ``rules.verdict`` hands some on.
+    """Judge every object of an extract; leaves the relations, of which ``rules.results`` hands some on.
 
     ``violation``: one row for each; ``not_migrated``: one for each rejected or excluded object, with its root cause;
     ``merged``: objects that went into another record's. With ``keep`` all are left in that folder too.

@@ -12,7 +12,7 @@ from pelcro_pipeline.spec.kinds import (
 )
 from pelcro_pipeline.spec.model import (
     Attribute,
-    Given,
+    Condition,
     Need,
     Severity,
     Table,
@@ -28,8 +28,8 @@ _NAME = (empty("ADR-NAME", Severity.REPAIR),)
 def _addresses(type_: str, *, salutation: Need) -> Table:
     prefix = f"address.{type_}_"
     country = prefix + "country"
-    with_states = Given(country, COUNTRIES_WITH_STATES)
-    elsewhere = Given(country, COUNTRIES_WITH_STATES, negated=True)
+    with_states = Condition(country, COUNTRIES_WITH_STATES)
+    elsewhere = Condition(country, COUNTRIES_WITH_STATES, negated=True)
     return Table(
         name=f"{type_}_addresses",
         object=f"{type_}_address",
@@ -45,8 +45,8 @@ def _addresses(type_: str, *, salutation: Need) -> Table:
                 Need.REQUIRED,
                 "The first name on the address.",
                 examples=("Genaro",),
-                breaches=_NAME,
-                inferred_from=("customer.first_name",),
+                violations=_NAME,
+                derived_from=("customer.first_name",),
             ),
             Attribute(
                 prefix + "last_name",
@@ -54,8 +54,8 @@ def _addresses(type_: str, *, salutation: Need) -> Table:
                 Need.REQUIRED,
                 "The last name on the address.",
                 examples=("Cassano",),
-                breaches=_NAME,
-                inferred_from=("customer.last_name",),
+                violations=_NAME,
+                derived_from=("customer.last_name",),
             ),
             # Required for shipping, says the guide, and lists 'empty' among the values: ADR-SALUTATION.
             Attribute(prefix + "salutation", SALUTATION, salutation, "How to address the person.", ("Mr.", "Ms.")),
@@ -68,21 +68,21 @@ def _addresses(type_: str, *, salutation: Need) -> Table:
                 Need.REQUIRED,
                 "The first line of the address.",
                 ("1010 Sainte Catherine ouest",),
-                breaches=_REQUIRED,
+                violations=_REQUIRED,
             ),
             Attribute(prefix + "line2", TEXT, Need.OPTIONAL, "The second line: suite or apartment.", ("#02-111",)),
-            Attribute(prefix + "city", TEXT, Need.REQUIRED, "The city.", ("Montreal",), breaches=_REQUIRED),
+            Attribute(prefix + "city", TEXT, Need.REQUIRED, "The city.", ("Montreal",), violations=_REQUIRED),
             Attribute(
                 prefix + "state",
                 state(country),
                 Need.REQUIRED,
                 "The state or province; for US, CA and AU its ISO 3166-2 code.",
                 examples=("QC", "NY"),
-                breaches=(
+                violations=(
                     repaired("ADR-STATE"),
                     invalid("ADR-STATE", Severity.REJECT),
-                    empty("ADR-STATE", Severity.REJECT, given=with_states),
-                    empty("ADR-STATE-EMPTY", Severity.QUESTION, given=elsewhere),
+                    empty("ADR-STATE", Severity.REJECT, when=with_states),
+                    empty("ADR-STATE-EMPTY", Severity.QUESTION, when=elsewhere),
                 ),
             ),
             Attribute(
@@ -91,7 +91,7 @@ def _addresses(type_: str, *, salutation: Need) -> Table:
                 Need.REQUIRED,
                 "The country's ISO 3166-1 alpha-2 code.",
                 examples=("CA", "US"),
-                breaches=(
+                violations=(
                     *_REQUIRED,
                     repaired("ADR-COUNTRY"),
                     invalid("ADR-COUNTRY", Severity.REJECT),
@@ -103,7 +103,7 @@ def _addresses(type_: str, *, salutation: Need) -> Table:
                 Need.REQUIRED,
                 "The zip or postal code.",
                 examples=("H3H1H1", "11756"),
-                breaches=(
+                violations=(
                     *_REQUIRED,
                     repaired("ADR-ZIP"),
                     invalid("ADR-ZIP", Severity.QUESTION),
@@ -115,7 +115,7 @@ def _addresses(type_: str, *, salutation: Need) -> Table:
                 Need.OPTIONAL,
                 "Digits alone, at most 20.",
                 examples=("514112-2233", "(514)-112-2233", "(613)1233322"),
-                breaches=(invalid("ADR-PHONE", Severity.CLEAR),),
+                violations=(invalid("ADR-PHONE", Severity.CLEAR),),
             ),
         ),
     )

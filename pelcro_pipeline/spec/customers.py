@@ -13,7 +13,7 @@ from pelcro_pipeline.spec.model import Attribute, Need, Severity, Table, empty, 
 
 _PASSWORD = '"customer.password"'
 _SCHEME = '"customer.common_metadata.password_encryption"'
-_TOLD_SCHEME = f"told_scheme({_PASSWORD})"
+_TOLD_SCHEME = f"detect_hash_scheme({_PASSWORD})"
 #: md5 may carry a salt before or behind it, and plain text has no shape: neither is told by the hash alone.
 _UNTOLD_BUT_POSSIBLE = (
     f"coalesce({_SCHEME} = 'plain text' "
@@ -40,7 +40,7 @@ CUSTOMERS = Table(
             "The unique identifier of the customer in the old system. Where there is none, one is assigned; "
             "it must also be in the card dump.",
             examples=("143278", "abc1234", "1234abc"),
-            breaches=(empty("CUS-ID-MISSING", Severity.REPAIR, value=_ASSIGNED_ID),),
+            violations=(empty("CUS-ID-MISSING", Severity.REPAIR, value=_ASSIGNED_ID),),
         ),
         Attribute(
             "customer.email",
@@ -48,7 +48,7 @@ CUSTOMERS = Table(
             Need.RECOMMENDED,
             "Unique to each old provider id. Without it the customer cannot log in.",
             examples=("gerard.cassano@example.com",),
-            breaches=(invalid("CUS-EMAIL-INVALID", Severity.CLEAR),),
+            violations=(invalid("CUS-EMAIL-INVALID", Severity.CLEAR),),
             unique=True,
         ),
         Attribute("customer.first_name", TEXT, Need.RECOMMENDED, "The first name of the subscriber.", ("Gerard",)),
@@ -59,7 +59,7 @@ CUSTOMERS = Table(
             Need.OPTIONAL,
             "The default phone number. No letters, at most 20 digits.",
             examples=("0015141234567", "+15141234567", "+1.514.123.4567", "+1-514-123-4567", "(514)1234567"),
-            breaches=(invalid("CUS-PHONE-INVALID", Severity.CLEAR),),
+            violations=(invalid("CUS-PHONE-INVALID", Severity.CLEAR),),
         ),
         Attribute("customer.title", TEXT, Need.OPTIONAL, "The customer's job title.", ("CEO", "Manager", "Doctor")),
         Attribute(
@@ -91,8 +91,8 @@ CUSTOMERS = Table(
             "0: import all data. 1: import the customer and leave its subscriptions. What is prepared says 0 where a "
             "subscription of the customer is prepared, and 1 where none is.",
             examples=("0", "1"),
-            breaches=(empty("CUS-IMPORT-ONLY", Severity.REPAIR), invalid("CUS-IMPORT-ONLY", Severity.REPAIR)),
-            inferred_from=("subscription.common_metadata.temporary_plan_id",),
+            violations=(empty("CUS-IMPORT-ONLY", Severity.REPAIR), invalid("CUS-IMPORT-ONLY", Severity.REPAIR)),
+            derived_from=("subscription.common_metadata.temporary_plan_id",),
         ),
         Attribute(
             "customer.common_metadata.password_encryption",
@@ -100,7 +100,7 @@ CUSTOMERS = Table(
             Need.DEPENDENT,
             "How the password is encrypted; required where passwords are migrated.",
             examples=("MD5", "Plain text", "Drupal", "Bcrypt", "Drupal_v8.2.x", "Bcrypt (WordPress)"),
-            breaches=(
+            violations=(
                 whenever(
                     "CUS-PASSWORD-SCHEME",
                     Severity.REPAIR,
@@ -121,8 +121,8 @@ CUSTOMERS = Table(
             Need.REQUIRED,
             "The customer's id in the old system, as used during the migration.",
             examples=("143278",),
-            breaches=(empty("CUS-ORIGINAL-ID", Severity.REPAIR),),
-            inferred_from=("customer.old_provider_id",),
+            violations=(empty("CUS-ORIGINAL-ID", Severity.REPAIR),),
+            derived_from=("customer.old_provider_id",),
         ),
     ),
 )

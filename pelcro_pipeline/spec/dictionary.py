@@ -24,9 +24,9 @@ def _table(attributes: tuple[Attribute, ...]) -> list[str]:
     rows = ["| column | need | kind | what it says | examples | rules |", "|---|---|---|---|---|---|"]
     for attribute in attributes:
         rules = dict.fromkeys(
-            f"{breach.rule} ({breach.severity})"
-            for breach in attribute.breaches
-            if breach.severity is not Severity.EXCLUDED
+            f"{violation.rule} ({violation.severity})"
+            for violation in attribute.violations
+            if violation.severity is not Severity.EXCLUDED
         )
         cells = (
             f"`{attribute.name}`",

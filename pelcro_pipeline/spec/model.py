@@ -1,4 +1,4 @@
-"""The words that a table is described in: kind, domain, breach, attribute, table."""
+"""The words that a table is described in: kind, domain, violation, attribute, table."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class Given:
+class Condition:
     """A condition on a sibling: it is (or, negated, is not) one of ``values``; no values: empty."""
 
     sibling: str
@@ -116,7 +116,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Breach:
+class Violation:
     """One way for an attribute of one record to be wrong, told from that record alone.
 
     ``outcome`` says which way, or, where it is None, ``sql`` does, over canonical siblings.
@@ -129,11 +129,11 @@ class Breach:
     outcome: Outcome | None = None
     sql: str | None = None
     value: str | None = None
-    given: Given | None = None
+    when: Condition | None = None
     clears: tuple[str, ...] = ()
 
     @property
-    def told_by_relations(self) -> bool:
+    def cross_record(self) -> bool:
         """Whether the value to infer lies in other records: a query of ``rules`` finds it."""
         return (
             self.severity is Severity.REPAIR and self.value is None and self.outcome in (Outcome.EMPTY, Outcome.INVALID)
@@ -150,12 +150,12 @@ class Attribute:
     doc: str
     examples: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
-    breaches: tuple[Breach, ...] = ()
+    violations: tuple[Violation, ...] = ()
     #: What an empty cell becomes without a finding.
     default: str | None = None
     unique: bool = False
     #: Attributes of other objects that a missing or wrong value is inferred from.
-    inferred_from: tuple[str, ...] = ()
+    derived_from: tuple[str, ...] = ()
     #: Never shown in a finding, a report or a log.
     secret: bool = False
 
@@ -167,19 +167,19 @@ class Attribute:
     @property
     def mandatory(self) -> bool:
         """Whether no prepared object lacks it, whatever its siblings hold."""
-        return any(_fills(breach) for breach in self.breaches)
+        return any(_fills(violation) for violation in self.violations)
 
     @property
-    def mandatory_alone(self) -> bool:
+    def required_within_record(self) -> bool:
         """Whether its own record fills it: true of no attribute that other records must fill."""
-        return any(_fills(breach) and not breach.told_by_relations for breach in self.breaches)
+        return any(_fills(violation) and not violation.cross_record for violation in self.violations)
 
 
-def _fills(breach: Breach) -> bool:
+def _fills(violation: Violation) -> bool:
     return (
-        breach.outcome is Outcome.EMPTY
-        and breach.given is None
-        and breach.severity in (Severity.REJECT, Severity.REPAIR)
+        violation.outcome is Outcome.EMPTY
+        and violation.when is None
+        and violation.severity in (Severity.REJECT, Severity.REPAIR)
     )
 
 
@@ -198,9 +198,9 @@ class Table:
     metadata_prefix: str | None = None
 
     @property
-    def breaches(self) -> tuple[tuple[Attribute, Breach], ...]:
-        """Every breach with its attribute; a breach's place here is its bit."""
-        return tuple((attribute, breach) for attribute in self.attributes for breach in attribute.breaches)
+    def violations(self) -> tuple[tuple[Attribute, Violation], ...]:
+        """Every violation with its attribute; a violation's place here is its bit."""
+        return tuple((attribute, violation) for attribute in self.attributes for violation in attribute.violations)
 
     @property
     def digest(self) -> str:
@@ -208,19 +208,19 @@ class Table:
         return hashlib.sha256(repr(self).encode()).hexdigest()[:12]
 
 
-def empty(rule: str, severity: Severity, value: str | None = None, given: Given | None = None) -> Breach:
+def empty(rule: str, severity: Severity, value: str | None = None, when: Condition | None = None) -> Violation:
     """The cell is empty."""
-    return Breach(rule, severity, Outcome.EMPTY, value=value, given=given)
+    return Violation(rule, severity, Outcome.EMPTY, value=value, when=when)
 
 
-def repaired(rule: str) -> Breach:
+def repaired(rule: str) -> Violation:
     """The cell is outside the accepted forms, and the kind infers what was meant."""
-    return Breach(rule, Severity.REPAIR, Outcome.REPAIRED)
+    return Violation(rule, Severity.REPAIR, Outcome.REPAIRED)
 
 
-def invalid(rule: str, severity: Severity, value: str | None = None, given: Given | None = None) -> Breach:
+def invalid(rule: str, severity: Severity, value: str | None = None, when: Condition | None = None) -> Violation:
     """The cell is outside the kind's domain, and nothing can be inferred."""
-    return Breach(rule, severity, Outcome.INVALID, value=value, given=given)
+    return Violation(rule, severity, Outcome.INVALID, value=value, when=when)
 
 
 def whenever(
@@ -229,6 +229,6 @@ def whenever(
     sql: str,
     value: str | None = None,
     clears: tuple[str, ...] = (),
-) -> Breach:
+) -> Violation:
     """``sql`` holds over the record's canonical attributes."""
-    return Breach(rule, severity, sql=sql, value=value, clears=clears)
+    return Violation(rule, severity, sql=sql, value=value, clears=clears)

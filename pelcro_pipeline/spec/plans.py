@@ -15,11 +15,11 @@ from pelcro_pipeline.spec.kinds import (
 )
 from pelcro_pipeline.spec.model import (
     Attribute,
-    Breach,
     Need,
     Outcome,
     Severity,
     Table,
+    Violation,
     empty,
     invalid,
     repaired,
@@ -42,7 +42,7 @@ PLANS = Table(
             Need.REQUIRED,
             "The plan's price in cents, as a whole number.",
             examples=("19900", "1900"),
-            breaches=(empty("PLN-AMOUNT", Severity.REJECT), invalid("PLN-AMOUNT", Severity.REJECT)),
+            violations=(empty("PLN-AMOUNT", Severity.REJECT), invalid("PLN-AMOUNT", Severity.REJECT)),
         ),
         Attribute(
             "plan.auto_renew",
@@ -51,7 +51,7 @@ PLANS = Table(
             "1: the plan renews. 0: it is a one time plan.",
             examples=("1", "0"),
             aliases=("plan.autorenew",),
-            breaches=(
+            violations=(
                 empty("PLN-BOOLEAN", Severity.REJECT),
                 invalid("PLN-BOOLEAN", Severity.REJECT),
             ),
@@ -62,9 +62,9 @@ PLANS = Table(
             Need.REQUIRED,
             "The currency that the customer is charged in.",
             examples=("eur", "cad"),
-            breaches=(
+            violations=(
                 # The setting is the publisher's own word for plans that give none: no finding.
-                Breach("PLN-CURRENCY", Severity.REJECT, Outcome.EMPTY, sql="{currency} IS NULL"),
+                Violation("PLN-CURRENCY", Severity.REJECT, Outcome.EMPTY, sql="{currency} IS NULL"),
                 invalid("PLN-CURRENCY", Severity.REJECT),
             ),
             default="{currency}",
@@ -75,7 +75,7 @@ PLANS = Table(
             Need.REQUIRED,
             "1: the plan is offered on the site. 0: it is not.",
             examples=("1", "0"),
-            breaches=(
+            violations=(
                 empty("PLN-BOOLEAN", Severity.REPAIR, value="'0'"),
                 invalid("PLN-BOOLEAN", Severity.REPAIR, value="'0'"),
             ),
@@ -86,7 +86,7 @@ PLANS = Table(
             Need.REQUIRED,
             "The unit of the billing cycle: 1 day, 2 week, 3 month, 4 year.",
             examples=("4", "3"),
-            breaches=(
+            violations=(
                 repaired("PLN-INTERVAL"),
                 empty("PLN-INTERVAL", Severity.REJECT),
                 invalid("PLN-INTERVAL", Severity.REJECT),
@@ -98,7 +98,7 @@ PLANS = Table(
             Need.REQUIRED,
             "How many intervals a billing cycle lasts.",
             examples=("1", "2"),
-            breaches=(
+            violations=(
                 empty("PLN-INTERVAL-COUNT", Severity.REJECT),
                 invalid("PLN-INTERVAL-COUNT", Severity.REJECT),
             ),
@@ -109,7 +109,7 @@ PLANS = Table(
             Need.REQUIRED,
             "The plan's name.",
             examples=("Europe Yearly Membership - Gold",),
-            breaches=_REQUIRED,
+            violations=_REQUIRED,
         ),
         Attribute(
             "plan.shipments_per_interval",
@@ -117,7 +117,7 @@ PLANS = Table(
             Need.REQUIRED,
             "How many shipments an interval holds; 0 for a digital plan.",
             examples=("12", "1", "0"),
-            breaches=(
+            violations=(
                 empty("PLN-SHIPMENTS", Severity.REPAIR, value="'0'"),
                 invalid("PLN-SHIPMENTS", Severity.REJECT),
             ),
@@ -134,7 +134,7 @@ PLANS = Table(
             "The product.id of the plan's product.",
             examples=("PR1234",),
             aliases=("plan.product_id",),
-            breaches=_REQUIRED,
+            violations=_REQUIRED,
         ),
         Attribute(
             "plan.old_id",
@@ -142,7 +142,7 @@ PLANS = Table(
             Need.REQUIRED,
             "The plan's unique identifier in the old system (rate code, promo code).",
             examples=("1234",),
-            breaches=_REQUIRED,
+            violations=_REQUIRED,
             unique=True,
         ),
         Attribute("plan.is_donated", TEXT, Need.OPTIONAL, "1 on a donated plan.", ("1", "0")),
@@ -152,7 +152,7 @@ PLANS = Table(
             Need.REQUIRED,
             "regular, membership (a group) or donation.",
             examples=("regular", "membership", "donation"),
-            breaches=(
+            violations=(
                 empty("PLN-TYPE", Severity.REPAIR, value="'regular'"),
                 invalid("PLN-TYPE", Severity.REJECT),
             ),
@@ -163,7 +163,7 @@ PLANS = Table(
             Need.REQUIRED,
             "Whether revenue is recognised by time or by shipments.",
             examples=("shipment_based", "time_based"),
-            breaches=(
+            violations=(
                 empty(
                     "PLN-REVENUE",
                     Severity.REPAIR,

@@ -17,7 +17,7 @@ PRODUCTS = Table(
             Need.REQUIRED,
             "The unique identifier that plans name as their product.",
             examples=("PR1234",),
-            breaches=(empty("PRD-REQUIRED", Severity.REJECT),),
+            violations=(empty("PRD-REQUIRED", Severity.REJECT),),
             unique=True,
         ),
         Attribute(
@@ -26,11 +26,11 @@ PRODUCTS = Table(
             Need.REQUIRED,
             "1: a customer needs an address for this product. 0: not.",
             examples=("0", "1"),
-            breaches=(
+            violations=(
                 empty("PRD-ADDRESS-REQUIRED", Severity.REPAIR),
                 invalid("PRD-ADDRESS-REQUIRED", Severity.REPAIR),
             ),
-            inferred_from=("plan.shipments_per_interval",),
+            derived_from=("plan.shipments_per_interval",),
         ),
         # product.active and product.image stand in the guide's example rows alone.
         Attribute(
@@ -39,7 +39,7 @@ PRODUCTS = Table(
             Need.OPTIONAL,
             "1: the product is on offer. 0: it is archived.",
             examples=("0", "1"),
-            breaches=(invalid("PRD-ACTIVE", Severity.QUESTION, value="'1'"),),
+            violations=(invalid("PRD-ACTIVE", Severity.QUESTION, value="'1'"),),
             default="'1'",
         ),
         Attribute(
@@ -48,7 +48,7 @@ PRODUCTS = Table(
             Need.REQUIRED,
             "The name that represents the product.",
             examples=("Digital membership",),
-            breaches=(empty("PRD-REQUIRED", Severity.REJECT),),
+            violations=(empty("PRD-REQUIRED", Severity.REJECT),),
         ),
         Attribute(
             "product.description", TEXT, Need.OPTIONAL, "A description for the platform.", ("Print and Digital",)
@@ -59,7 +59,7 @@ PRODUCTS = Table(
             Need.OPTIONAL,
             "The name on the customer's bank statement, at most 22 characters.",
             examples=("HARBOUR REVIEW",),
-            breaches=(whenever("PRD-DESCRIPTOR", Severity.QUESTION, 'length("product.statement_descriptor") > 22'),),
+            violations=(whenever("PRD-DESCRIPTOR", Severity.QUESTION, 'length("product.statement_descriptor") > 22'),),
         ),
         Attribute(
             "product.image", TEXT, Need.OPTIONAL, "The address of a picture.", ("https://abcd.com/images/1.jpg",)

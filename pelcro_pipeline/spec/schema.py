@@ -14,22 +14,22 @@ import pandera.pandas as pandera
 
 from pelcro_pipeline.spec.model import (
     Attribute,
-    Breach,
     CalendarDate,
+    Condition,
     Domain,
-    Given,
     OneOf,
     Outcome,
     Pattern,
     PatternBy,
     Severity,
     Table,
+    Violation,
 )
 
 
 def converted(table: Table) -> pandera.DataFrameSchema:
     """The form of a table's standing rows after conversion."""
-    return _schema(table, {attribute.name for attribute in table.attributes if attribute.mandatory_alone})
+    return _schema(table, {attribute.name for attribute in table.attributes if attribute.required_within_record})
 
 
 def prepared(table: Table) -> pandera.DataFrameSchema:
@@ -77,9 +77,9 @@ def _sibling_checks(attribute: Attribute) -> list[pandera.Check]:
     if isinstance(domain, PatternBy) and _enforced(attribute):
         checks.append(pandera.Check(partial(_matches_by, attribute.name, domain), name=attribute.kind.name))
     checks += [
-        pandera.Check(partial(_filled_if, attribute.name, breach.given), name=f"{attribute.name} required")
-        for breach in attribute.breaches
-        if breach.given is not None and _requires(breach)
+        pandera.Check(partial(_filled_if, attribute.name, violation.when), name=f"{attribute.name} required")
+        for violation in attribute.violations
+        if violation.when is not None and _requires(violation)
     ]
     return checks
 
@@ -87,13 +87,13 @@ def _sibling_checks(attribute: Attribute) -> list[pandera.Check]:
 def _enforced(attribute: Attribute) -> bool:
     """Whether a value outside the domain never stands; a question lets it."""
     return any(
-        breach.outcome is Outcome.INVALID and breach.severity in (Severity.REJECT, Severity.CLEAR)
-        for breach in attribute.breaches
+        violation.outcome is Outcome.INVALID and violation.severity in (Severity.REJECT, Severity.CLEAR)
+        for violation in attribute.violations
     )
 
 
-def _requires(breach: Breach) -> bool:
-    return breach.outcome is Outcome.EMPTY and breach.severity is Severity.REJECT
+def _requires(violation: Violation) -> bool:
+    return violation.outcome is Outcome.EMPTY and violation.severity is Severity.REJECT
 
 
 def _matches(regex: str, values: pd.Series) -> pd.Series:
@@ -122,7 +122,7 @@ def _matches_by(name: str, domain: PatternBy, frame: pd.DataFrame) -> pd.Series:
     return accepted
 
 
-def _filled_if(name: str, condition: Given, frame: pd.DataFrame) -> pd.Series:
+def _filled_if(name: str, condition: Condition, frame: pd.DataFrame) -> pd.Series:
     sibling = frame[condition.sibling]
     holds = sibling.isin(condition.values) if condition.values else sibling.isna()
     return ~(holds ^ condition.negated) | frame[name].notna()

@@ -1,4 +1,4 @@
-"""The spec as DuckDB SQL: macros, canonical values, outcomes and breaches.
+"""The spec as DuckDB SQL: macros, canonical values, outcomes and violations.
 
 Everything is text in SQL's sense until a target is loaded: a wrong value survives to be reported.
 """
@@ -11,10 +11,9 @@ from collections.abc import Iterable, Iterator
 from pelcro_pipeline.spec.kinds import BOOLEAN, YES_OR_TWO
 from pelcro_pipeline.spec.model import (
     Attribute,
-    Breach,
     CalendarDate,
+    Condition,
     Domain,
-    Given,
     Kind,
     OneOf,
     Outcome,
@@ -22,6 +21,7 @@ from pelcro_pipeline.spec.model import (
     PatternBy,
     Severity,
     Table,
+    Violation,
 )
 
 #: Above this, a regular expression finds a member faster than a chain of comparisons.
@@ -29,12 +29,12 @@ _LONGEST_IN_LIST = 8
 
 _SHARED_MACROS = (
     """CREATE OR REPLACE MACRO ships(shipments) AS coalesce(try_cast(shipments AS BIGINT) > 0, false)""",
-    """CREATE OR REPLACE MACRO said(trimmed) AS
+    """CREATE OR REPLACE MACRO null_if_placeholder(trimmed) AS
         CASE WHEN lower(trimmed) IN ('', 'empty', '''empty''') THEN NULL ELSE trimmed END""",
     # Most cells are tidy: one test spares them the trimming, at a third of its cost over 61 columns.
-    r"""CREATE OR REPLACE MACRO filled(text) AS
+    r"""CREATE OR REPLACE MACRO trim_to_null(text) AS
         CASE WHEN regexp_matches(text, '^[\s\x{a0}]|[\s\x{a0}]$|^''?(?i:empty)''?$|^$')
-        THEN said(regexp_replace(text, '^[\s\x{a0}]+|[\s\x{a0}]+$', '', 'g')) ELSE text END""",
+        THEN null_if_placeholder(regexp_replace(text, '^[\s\x{a0}]+|[\s\x{a0}]+$', '', 'g')) ELSE text END""",
     r"""CREATE OR REPLACE MACRO iso_date(text) AS
         CASE WHEN regexp_matches(text, '^\d{4}-\d{2}-\d{2}(?:$|[T ]\d{1,2}:)') OR regexp_matches(text, '^\d{8}$')
         THEN strftime(coalesce(try_strptime(left(text, 10), '%Y-%m-%d'), try_strptime(text, '%Y%m%d')), '%Y-%m-%d') END""",
@@ -46,12 +46,12 @@ _SHARED_MACROS = (
         CASE WHEN regexp_matches(text, '^\d{1,2}([/.-])\d{1,2}([/.-])\d{4}(?:$|[T ,]+\d{1,2}:)')
         THEN strftime(try_strptime(regexp_replace(regexp_extract(text, '^[0-9/.-]+'), '[.-]', '/', 'g'), format), '%Y-%m-%d') END""",
     # All that spreadsheets run as formulas sorts before A: one comparison spares most cells the rest.
-    r"""CREATE OR REPLACE MACRO inert(text) AS
+    r"""CREATE OR REPLACE MACRO escape_formula(text) AS
         CASE WHEN text < 'A' AND regexp_matches(text, '^[=+@\t\r-]') THEN '''' || text ELSE text END""",
     # A cast alone reads 31/01/27 as a day of the year 31.
-    r"""CREATE OR REPLACE MACRO known_date(text) AS
+    r"""CREATE OR REPLACE MACRO try_iso_date(text) AS
         CASE WHEN regexp_full_match(text, '\d{4}-\d\d-\d\d') THEN try_cast(text AS DATE) END""",
-    r"""CREATE OR REPLACE MACRO told_scheme(hash) AS CASE
+    r"""CREATE OR REPLACE MACRO detect_hash_scheme(hash) AS CASE
         WHEN starts_with(hash, '$S$') THEN 'drupal'
         WHEN regexp_matches(hash, '^\$P\$|^\$H\$|^\$wp\$2y\$') THEN 'wordpress'
         WHEN regexp_matches(hash, '^\$2[aby]\$') THEN 'bcrypt'
@@ -120,7 +120,7 @@ def _accepts(domain: Domain) -> str:
         case OneOf(choices):
             return f"regexp_full_match(text, {literal('|'.join(choices))})"
         case CalendarDate():
-            return "known_date(text) IS NOT NULL"
+            return "try_iso_date(text) IS NOT NULL"
         case PatternBy(_, patterns, ignoring):
             judged = f"translate(text, {literal(ignoring)}, '')" if ignoring else "text"
             whens = " ".join(
@@ -158,7 +158,7 @@ def outcome(attribute: Attribute) -> str:
     return f"CASE {' '.join(whens)} ELSE '{rest}' END"
 
 
-def understood(attribute: Attribute) -> str | None:
+def repaired(attribute: Attribute) -> str | None:
     """SQL of the value once the kind has inferred what it can, by the outcome; None where it infers nothing."""
     inferred = repair(attribute)
     if inferred is None:
@@ -167,13 +167,13 @@ def understood(attribute: Attribute) -> str | None:
     return f"CASE WHEN {outcome_column(attribute)} = '{Outcome.REPAIRED}' THEN {inferred} ELSE {column} END"
 
 
-def given(condition: Given) -> str:
+def condition(when: Condition) -> str:
     """SQL of a condition on a sibling; never null."""
-    column = quoted(condition.sibling)
-    if not condition.values:
-        return f"{column} IS {'NOT ' if condition.negated else ''}NULL"
-    values = ", ".join(map(literal, condition.values))
-    return f"coalesce({column} IN ({values}), false) = {'false' if condition.negated else 'true'}"
+    column = quoted(when.sibling)
+    if not when.values:
+        return f"{column} IS {'NOT ' if when.negated else ''}NULL"
+    values = ", ".join(map(literal, when.values))
+    return f"coalesce({column} IN ({values}), false) = {'false' if when.negated else 'true'}"
 
 
 def constants(today: datetime.date, currency: str | None) -> dict[str, str]:
@@ -190,24 +190,24 @@ def _set(text: str, constants: dict[str, str]) -> str:
     return text
 
 
-def breached(attribute: Attribute, breach: Breach, constants: dict[str, str]) -> str:
+def violated(attribute: Attribute, violation: Violation, constants: dict[str, str]) -> str:
     """SQL predicate: the record breaks the attribute in this way. May be null for no."""
     conditions = []
-    if breach.outcome is not None:
-        conditions.append(f"{outcome_column(attribute)} = '{breach.outcome}'")
-    if breach.sql is not None:
-        conditions.append(f"({_set(breach.sql, constants)})")
-    if breach.given is not None:
-        conditions.append(given(breach.given))
+    if violation.outcome is not None:
+        conditions.append(f"{outcome_column(attribute)} = '{violation.outcome}'")
+    if violation.sql is not None:
+        conditions.append(f"({_set(violation.sql, constants)})")
+    if violation.when is not None:
+        conditions.append(condition(violation.when))
     return " AND ".join(conditions)
 
 
-def inferred(attribute: Attribute, constants: dict[str, str]) -> str | None:
+def imputed(attribute: Attribute, constants: dict[str, str]) -> str | None:
     """SQL of the value after the spec's own inferences, or None where it has none."""
     whens = [
-        f"WHEN {breached(attribute, breach, constants)} THEN {breach.value}"
-        for breach in attribute.breaches
-        if breach.value is not None
+        f"WHEN {violated(attribute, violation, constants)} THEN {violation.value}"
+        for violation in attribute.violations
+        if violation.value is not None
     ]
     if not whens:
         return None
@@ -215,21 +215,21 @@ def inferred(attribute: Attribute, constants: dict[str, str]) -> str | None:
 
 
 def mask(table: Table, *severities: Severity) -> int:
-    """The bits of a table's breaches that have one of these severities."""
-    return sum(1 << bit for bit, (_, breach) in enumerate(table.breaches) if breach.severity in severities)
+    """The bits of a table's violations that have one of these severities."""
+    return sum(1 << bit for bit, (_, violation) in enumerate(table.violations) if violation.severity in severities)
 
 
-def standing(table: Table, attribute: Attribute, constants: dict[str, str]) -> str:
-    """SQL of the value that stands: the one understood, unless a breach takes it away, or the default."""
+def effective_value(table: Table, attribute: Attribute, constants: dict[str, str]) -> str:
+    """SQL of the value that stands: the one understood, unless a violation takes it away, or the default."""
     clearing = sum(
         1 << bit
-        for bit, (owner, breach) in enumerate(table.breaches)
-        if breach.severity is Severity.CLEAR and attribute.name in (breach.clears or (owner.name,))
+        for bit, (owner, violation) in enumerate(table.violations)
+        if violation.severity is Severity.CLEAR and attribute.name in (violation.clears or (owner.name,))
     )
-    conditions = [f"breaches & {clearing} = 0"] if clearing else []
+    conditions = [f"violations & {clearing} = 0"] if clearing else []
     if any(
-        breach.outcome is Outcome.INVALID and (breach.told_by_relations or breach.given)
-        for breach in attribute.breaches
+        violation.outcome is Outcome.INVALID and (violation.cross_record or violation.when)
+        for violation in attribute.violations
     ):
         conditions.append(accepts(attribute))
     column = quoted(attribute.name)
@@ -237,12 +237,12 @@ def standing(table: Table, attribute: Attribute, constants: dict[str, str]) -> s
     return f"coalesce({value}, {_set(attribute.default, constants)})" if attribute.default else value
 
 
-def inferring(table: Table, attribute: Attribute) -> int:
-    """The bits that say that a value was inferred, for an empty cell or in place of another."""
+def imputation_mask(table: Table, attribute: Attribute) -> int:
+    """Mask of the violations of this attribute that impute a value."""
     return sum(
         1 << bit
-        for bit, (owner, breach) in enumerate(table.breaches)
-        if owner is attribute and breach.value is not None
+        for bit, (owner, violation) in enumerate(table.violations)
+        if owner is attribute and violation.value is not None
     )
 
 

@@ -14,7 +14,7 @@ from pelcro_pipeline.spec.kinds import (
 )
 from pelcro_pipeline.spec.model import (
     Attribute,
-    Given,
+    Condition,
     Need,
     Severity,
     Table,
@@ -25,7 +25,7 @@ from pelcro_pipeline.spec.model import (
 
 _START_NOW = "subscription.common_metadata.start_now"
 _MEMBERSHIP = "subscription.common_metadata.membership"
-_NOT_STARTING_NOW = Given(_START_NOW, ("1",), negated=True)
+_NOT_STARTING_NOW = Condition(_START_NOW, ("1",), negated=True)
 _BOOLEAN = (invalid("SUB-BOOLEAN", Severity.CLEAR),)
 _DATE = (invalid("SUB-DATE", Severity.CLEAR),)
 
@@ -44,17 +44,17 @@ SUBSCRIPTIONS = Table(
             Need.REQUIRED,
             "The end of the period that has been invoiced; the next invoice is created then.",
             examples=("31/01/2021",),
-            breaches=(
+            violations=(
                 whenever(
                     "SUB-EXPIRED",
                     Severity.EXCLUDED,
-                    """known_date("subscription.current_period_end") < {today}
+                    """try_iso_date("subscription.current_period_end") < {today}
                     AND "subscription.common_metadata.service_status" = 'active'
                     AND "subscription.common_metadata.is_expired" IS DISTINCT FROM '1'
                     AND "subscription.common_metadata.start_now" IS DISTINCT FROM '1'""",
                 ),
-                empty("SUB-PERIOD-END", Severity.REJECT, given=_NOT_STARTING_NOW),
-                invalid("SUB-PERIOD-END", Severity.REJECT, given=_NOT_STARTING_NOW),
+                empty("SUB-PERIOD-END", Severity.REJECT, when=_NOT_STARTING_NOW),
+                invalid("SUB-PERIOD-END", Severity.REJECT, when=_NOT_STARTING_NOW),
             ),
         ),
         Attribute(
@@ -63,11 +63,11 @@ SUBSCRIPTIONS = Table(
             Need.REQUIRED,
             "1: ends with the current period. 0: renews.",
             examples=("0", "1"),
-            breaches=(
+            violations=(
                 empty("SUB-CANCEL", Severity.REPAIR),
                 invalid("SUB-CANCEL", Severity.REPAIR),
             ),
-            inferred_from=("plan.auto_renew",),
+            derived_from=("plan.auto_renew",),
         ),
         # subscription.start_date stands in the guide's example rows alone.
         Attribute(
@@ -76,12 +76,12 @@ SUBSCRIPTIONS = Table(
             Need.OPTIONAL,
             "When the subscription began.",
             examples=("31/01/2020",),
-            breaches=(
+            violations=(
                 *_DATE,
                 whenever(
                     "SUB-START-AFTER-END",
                     Severity.QUESTION,
-                    """known_date("subscription.start_date") > known_date("subscription.current_period_end")""",
+                    """try_iso_date("subscription.start_date") > try_iso_date("subscription.current_period_end")""",
                 ),
             ),
         ),
@@ -91,7 +91,7 @@ SUBSCRIPTIONS = Table(
             Need.OPTIONAL,
             "1: shipments do not reach the customer, and are not to be lost.",
             examples=("0", "1"),
-            breaches=_BOOLEAN,
+            violations=_BOOLEAN,
         ),
         Attribute(
             "subscription.shipments_suspended_until",
@@ -99,7 +99,7 @@ SUBSCRIPTIONS = Table(
             Need.OPTIONAL,
             "Suspended until this date.",
             examples=("16/01/2022",),
-            breaches=_DATE,
+            violations=_DATE,
         ),
         Attribute(
             "subscription.common_metadata.is_expired",
@@ -107,7 +107,7 @@ SUBSCRIPTIONS = Table(
             Need.OPTIONAL,
             "1: set to expired once migrated.",
             examples=("1", "2", "0"),
-            breaches=_BOOLEAN,
+            violations=_BOOLEAN,
         ),
         Attribute(
             _START_NOW,
@@ -115,7 +115,7 @@ SUBSCRIPTIONS = Table(
             Need.OPTIONAL,
             "1: starts with the migration, for one interval of its plan.",
             examples=("1", "0"),
-            breaches=_BOOLEAN,
+            violations=_BOOLEAN,
         ),
         Attribute(
             "subscription.shipments_remaining",
@@ -123,7 +123,7 @@ SUBSCRIPTIONS = Table(
             Need.DEPENDENT,
             "The shipments that remain on the day of the migration; may be left out for digital plans.",
             examples=("1", "11"),
-            breaches=(invalid("SUB-SHIPMENTS", Severity.REJECT),),
+            violations=(invalid("SUB-SHIPMENTS", Severity.REJECT),),
         ),
         Attribute(
             "subscription.quantity",
@@ -131,7 +131,7 @@ SUBSCRIPTIONS = Table(
             Need.REQUIRED,
             "How many copies; 1 in most cases.",
             examples=("1",),
-            breaches=(
+            violations=(
                 empty("SUB-QUANTITY", Severity.REPAIR, value="'1'"),
                 invalid("SUB-QUANTITY", Severity.REJECT),
             ),
@@ -142,7 +142,7 @@ SUBSCRIPTIONS = Table(
             Need.REQUIRED,
             "charge_automatically (by card) or send_invoice (cheque, cash, wire).",
             examples=("charge_automatically", "send_invoice"),
-            breaches=(
+            violations=(
                 empty("SUB-COLLECTION", Severity.REJECT),
                 invalid("SUB-COLLECTION", Severity.REJECT),
             ),
@@ -153,7 +153,7 @@ SUBSCRIPTIONS = Table(
             Need.REQUIRED,
             "The plan.old_id of the subscription's plan.",
             examples=("1234",),
-            breaches=(empty("SUB-PLAN", Severity.REJECT),),
+            violations=(empty("SUB-PLAN", Severity.REJECT),),
         ),
         Attribute(
             "subscription.common_metadata.old_id",
@@ -162,7 +162,7 @@ SUBSCRIPTIONS = Table(
             "The subscription's unique identifier; required for gifts.",
             examples=("1012131",),
             unique=True,
-            breaches=(
+            violations=(
                 whenever(
                     "SUB-OLD-ID-MISSING",
                     Severity.REJECT,
@@ -177,7 +177,7 @@ SUBSCRIPTIONS = Table(
             Need.REQUIRED,
             "active, or unpaid: an open invoice is made and charged on the day of the migration.",
             examples=("Active", "unpaid"),
-            breaches=(
+            violations=(
                 whenever(
                     "SUB-NOT-MIGRATED",
                     Severity.EXCLUDED,
@@ -198,9 +198,9 @@ SUBSCRIPTIONS = Table(
             Need.REQUIRED,
             "regular, or admin or member of a membership group.",
             examples=("regular", "admin", "member"),
-            breaches=(
-                empty("SUB-TYPE", Severity.REPAIR, value="'regular'", given=Given(_MEMBERSHIP)),
-                empty("SUB-TYPE", Severity.REJECT, given=Given(_MEMBERSHIP, negated=True)),
+            violations=(
+                empty("SUB-TYPE", Severity.REPAIR, value="'regular'", when=Condition(_MEMBERSHIP)),
+                empty("SUB-TYPE", Severity.REJECT, when=Condition(_MEMBERSHIP, negated=True)),
                 invalid("SUB-TYPE", Severity.REJECT),
             ),
         ),
@@ -217,7 +217,7 @@ SUBSCRIPTIONS = Table(
             Need.DEPENDENT,
             "1: the giving side of a gift.",
             examples=("1", "2"),
-            breaches=_BOOLEAN,
+            violations=_BOOLEAN,
         ),
         Attribute(
             "subscription.common_metadata.is_gift_recipient",
@@ -225,7 +225,7 @@ SUBSCRIPTIONS = Table(
             Need.DEPENDENT,
             "1: the receiving side of a gift.",
             examples=("1", "2"),
-            breaches=_BOOLEAN,
+            violations=_BOOLEAN,
         ),
         Attribute(
             "subscription.common_metadata.gift_donor_subscription_id",

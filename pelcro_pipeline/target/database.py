@@ -124,7 +124,7 @@ def _is_replaced(path: Path) -> bool:
 
 
 def revert(path: Path) -> bool:
-    """Put back what stood at ``path`` before the last load; gives whether anything did.
+    """Put back what stood at ``path`` before the last load; returns whether anything did.
 
     Raises RefusedError where there was no load since the last time.
     """
@@ -191,7 +191,7 @@ def opened(path: Path, name: str, connection: duckdb.DuckDBPyConnection) -> Iter
         connection.execute(f"ATTACH {literal(str(path))} AS {quoted(name)} (READ_ONLY)")
     except duckdb.Error as error:
         raise (
-            machine.refusal(str(error)) or RefusedError(f"{path} is no database any more: load it again.")
+            machine.translation(str(error)) or RefusedError(f"{path} is no database any more: load it again.")
         ) from error
     try:
         yield name

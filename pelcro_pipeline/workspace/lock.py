@@ -20,7 +20,7 @@ _EVERY_SECONDS = 0.1
 
 @contextmanager
 def held(paths: ExtractPaths, run: str = "") -> Iterator[str]:
-    """Hold the extract's lock for ``run``, its folders put back where a run was killed; gives that one's id, or "".
+    """Hold the extract's lock for ``run``, its folders put back where a run was killed; returns that one's id, or "".
     Raises RefusedError where another run holds it.
 
     A Dagster pool would not do: a run killed with -9 keeps its slot and blocks the next (measured).
@@ -72,7 +72,7 @@ def _opened(path: Path) -> TextIO:
 
 @contextmanager
 def _named(lock: TextIO, run: str) -> Iterator[str]:
-    """Have the id of the run that holds it in the lock; gives what a killed one left there."""
+    """Have the id of the run that holds it in the lock; returns what a killed one left there."""
     killed = lock.read()
     if not run:
         yield killed

@@ -12,15 +12,15 @@ from pelcro_pipeline.workspace.places import ExtractPaths
 def purge(paths: ExtractPaths) -> list[Path]:
     """Delete the extract's delivered, handed on, prepared, reported, archived and loaded records.
 
-    Gives what was deleted, in its order. Raises RefusedError where nothing is left.
+    Returns what was deleted, in its order. Raises RefusedError where nothing is left.
     """
-    places = left(paths)
-    for place in places:
-        atomic.discard(place)
-    return places
+    purgeable = purgeable_paths(paths)
+    for path in purgeable:
+        atomic.discard(path)
+    return purgeable
 
 
-def left(paths: ExtractPaths) -> list[Path]:
+def purgeable_paths(paths: ExtractPaths) -> list[Path]:
     """What a purge would delete: what was made of the delivery before the delivery, so that a purge that was
     cut short can be started again. Raises RefusedError where nothing is left."""
     reports = [path for path in sorted(paths.reports.glob("*")) if path != paths.statistics]
@@ -32,7 +32,7 @@ def left(paths: ExtractPaths) -> list[Path]:
     folders = [paths.tables, paths.prepared, paths.archive, paths.delivered]
     # A run or a copy that was killed leaves its half beside what it was to become.
     halves = [half for folder in folders for half in atomic.temporary_names(folder)]
-    places = [path for path in (*databases, *reports, *halves, *folders) if path.exists()]
-    if not places:
+    purgeable = [path for path in (*databases, *reports, *halves, *folders) if path.exists()]
+    if not purgeable:
         raise RefusedError(f"Nothing of {paths.extract} is left to purge.")
-    return places
+    return purgeable

@@ -15,13 +15,14 @@ from pelcro_pipeline.engine import checksum
 from pelcro_pipeline.engine.relations import make
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.rules import catalogue, columns, judgement
+from pelcro_pipeline.rules.files import FILES
 from pelcro_pipeline.spec.model import Severity
 from pelcro_pipeline.spec.sql import literal
 
 #: The rules by which other records impute or clear a value. Whether a customer is imported alone (CUS-IMPORT-ONLY)
 #: is known only when all else is prepared.
 _AMENDING = (
-    {breach.rule for table in spec.TABLES for _, breach in table.breaches if breach.told_by_relations}
+    {violation.rule for table in spec.TABLES for _, violation in table.violations if violation.cross_record}
     | {rule for rule in judgement.RECORD_RULES if catalogue.severities(rule) == (Severity.CLEAR,)}
 ) - {"CUS-IMPORT-ONLY"}
 
@@ -37,7 +38,7 @@ class Table:
 #: What is handed on, once ``judgement`` and ``ledger`` have run.
 TABLES = {
     # Objects that are not prepared: rejected, excluded or merged.
-    "fate": Table("FROM fate"),
+    "not_prepared": Table("FROM not_prepared"),
     # Which record's object a merged one went into.
     "merged": Table("FROM merged"),
     # Values that other records imputed or cleared; a filled customer is in ``repeated_golden_record``.
@@ -92,12 +93,12 @@ def _named(connection: duckdb.DuckDBPyConnection, manifest: Manifest, record: in
     return f"{file.name} line {file_line(connection, file, place)}"
 
 
-def open_on(connection: duckdb.DuckDBPyConnection, manifest: Manifest, conversion: Path, folder: Path) -> None:
+def attach(connection: duckdb.DuckDBPyConnection, manifest: Manifest, conversion: Path, folder: Path) -> None:
     """Views of the converted objects, of the golden records and of the verdict's tables."""
     tables.create_views(connection, manifest, conversion)
     for name in TABLES:
         connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {name} AS FROM read_parquet({literal(str(parquet(folder, name)))})"
         )
-    relations = judgement.FILES | columns.relations(manifest)
+    relations = FILES | columns.relations(manifest)
     make(connection, (relations[name] for name in ("customer_value", *judgement.GOLDEN)))
