@@ -2,7 +2,7 @@
 
 Each peer reads customers.csv as text and checks every column by what a schema can say of a delivered
 cell: filled, one of, in a pattern. That is less than the pipeline does up to its ledger (no repair, no
-relation between rows, no physical line, no fate), so the ratios flatter the peers.
+relation between rows, no physical line, no disposition), so the ratios flatter the peers.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ def status() -> None:
 def explain(
     extract: _Extract, customer_id: Annotated[str, typer.Argument(help="The customer's old provider id.")]
 ) -> None:
-    """One customer: every source line, finding, fate, prepared and loaded value."""
+    """One customer: every source line, finding, disposition, prepared and loaded value."""
     from pelcro_pipeline.review import explanation
 
     if not customer_id.strip() or not customer_id.isprintable():
@@ -172,7 +172,7 @@ def explain(
         explained = explanation.explain(paths, customer_id)
     for source in explained.sources:
         _out.rule(_shown(f"{source.file} line {source.line}"), align="left", style="bold")
-        _out.print(_plain(["object", "key", "fate", "rule", "why"], source.fates))
+        _out.print(_plain(["object", "key", "disposition", "rule", "why"], source.dispositions))
         for _, attribute, rule, severity, value, result, message in source.findings:
             stands = f", {result} stands instead" if result is not None else ""
             delivered = f"{value} was delivered" if value is not None else "nothing was delivered"

@@ -15,6 +15,7 @@ from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.delivery.cards import refuse_card_numbers
 from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine import connection as duck
+from pelcro_pipeline.engine import relations
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.prepared import archive as archiving
 from pelcro_pipeline.prepared import tables as prepared_tables
@@ -49,7 +50,7 @@ class OpenedExtract:
     paths: ExtractPaths
     manifest: Manifest
     connection: duckdb.DuckDBPyConnection
-    _verdict_opened: bool = False
+    _results_attached: bool = False
 
     @property
     def files(self) -> PreparedFiles:
@@ -57,15 +58,15 @@ class OpenedExtract:
         return PreparedFiles(self.paths.prepared, self.manifest.settings, self.paths.checksums)
 
     def attach_results(self) -> None:
-        """Make the views of the conversion and the verdict, verified once.
+        """Make the views of the conversion and of the judgement's results, verified once.
 
         Raises RefusedError, naming records, where either is not as it was made.
         """
-        if not self._verdict_opened:
+        if not self._results_attached:
             of = self.connection, self.manifest, self.paths.conversion, self.paths.analysis
             results.attach(*of)
             results.verify(*of)
-            self._verdict_opened = True
+            self._results_attached = True
 
 
 @contextmanager
@@ -85,20 +86,21 @@ def convert(extract: OpenedExtract) -> None:
 
 
 def judge(extract: OpenedExtract, *, keep_relations: bool = False) -> None:
-    """Write the verdict, the findings and the ledger, and both reports as CSV; leaves the relations of the judgement,
+    """Write the judgement's results, the findings and the ledger, and both reports as CSV; leaves the relations of the judgement,
     ``finding`` and ``ledger``.
 
-    With ``keep_relations`` each relation stays to look at, in the folder ``relations`` beside the verdict. Raises
+    With ``keep_relations`` each relation stays to look at, in the folder ``relations`` beside its results. Raises
     RefusedError where the conversion is not as it was made.
     """
     paths, manifest, connection = extract.paths, extract.manifest, extract.connection
     if altered := tables.altered(connection, manifest, paths.conversion):
         raise RefusedError(f"Not as it was converted: {', '.join(altered[:5])}. Run the extract again from the start.")
     with atomic.folder(paths.analysis) as folder:
-        kept = atomic.private_folder(folder / "relations") if keep_relations else None
-        judgement.judge(connection, manifest, paths.conversion, manifest.settings, kept)
-        findings.create_findings(connection, manifest, passwords.proven(paths.delivered), kept)
-        ledger.create_ledger(connection, manifest, kept)
+        made = judgement.judge(connection, manifest, paths.conversion, manifest.settings)
+        made += findings.create_findings(connection, manifest, passwords.proven(paths.delivered))
+        made += ledger.create_ledger(connection)
+        if keep_relations:
+            relations.leave(connection, made, atomic.private_folder(folder / "relations"))
         results.save(connection, folder)
         ledger.write(connection, folder / "ledger.parquet")
         findings.write(connection, folder / "findings.parquet")

@@ -17,7 +17,7 @@ class Case:
     """What breaks a rule, what does not, and everything that is to be found and to fall.
 
     ``breaking`` and ``clean`` are records of ``file``, in this order, so the first breaking one stands
-    on line 2. Findings and fates are written as ``Migration.told`` and ``Migration.fallen`` write them,
+    on line 2. Findings and dispositions are written as ``Migration.told`` and ``Migration.fallen`` write them,
     and are all that there are.
     """
 
@@ -38,13 +38,13 @@ class Case:
         return Delivery(**{self.file: (*self.breaking, *self.clean), **self.beside})
 
     @property
-    def shows_breach(self) -> bool:
+    def shows_violation(self) -> bool:
         """Whether the rule is named by what is expected."""
         return any(f" {self.rule} " in f"{each} " for each in (*self.findings, *self.fallen))
 
 
 def assert_holds(case: Case, home: Path) -> None:
-    """Findings and fates are exactly the case's, conservation holds, and what stands is in form."""
+    """Findings and dispositions are exactly the case's, conservation holds, and what stands is in form."""
     migration = migrate(case.delivery, home)
     assert migration.told == sorted(case.findings)
     assert migration.fallen == sorted(case.fallen)
@@ -67,7 +67,7 @@ class Pair:
         return self.rule
 
     @property
-    def shows_breach(self) -> bool:
+    def shows_violation(self) -> bool:
         """Whether the rule is named by what is expected, or stops the run."""
         return bool(self.refusal) or any(f" {self.rule} " in f"{each} " for each in (*self.findings, *self.fallen))
 

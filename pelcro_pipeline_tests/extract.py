@@ -267,7 +267,7 @@ class Migration:
     paths: ExtractPaths
     findings: list[dict]
     ledger: list[dict]
-    fates: pd.DataFrame
+    dispositions: pd.DataFrame
     broken: list[str]
 
     @property
@@ -370,15 +370,15 @@ def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review") ->
         steps.convert(extract)
     with steps.opened(paths) as extract:
         steps.judge(extract)
-        connection, manifest = extract.connection, extract.manifest
+        connection = extract.connection
         found = _dicts(connection.read_parquet(str(paths.analysis / "findings.parquet")))
-        fates = _dicts(connection.sql("FROM ledger"))
-        counted, broken = conservation.dispositions(connection, manifest), conservation.broken(connection, manifest)
+        dispositions = _dicts(connection.sql("FROM ledger"))
+        counted, broken = conservation.dispositions(connection), conservation.broken(connection)
     with steps.opened(paths) as extract:
         steps.prepare(extract)
     with steps.opened(paths) as extract:
         steps.archive(extract)
-    return Migration(paths, found, fates, counted, broken)
+    return Migration(paths, found, dispositions, counted, broken)
 
 
 def read(given: Delivery, home: Path) -> delivery.Manifest:

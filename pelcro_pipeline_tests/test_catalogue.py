@@ -91,7 +91,7 @@ class TestDeclarations:
     """What the spec and the rules' queries do is what the catalogue says, and is said once."""
 
     @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-    def test_every_breach_has_a_severity_of_its_rule(self, table):
+    def test_every_violation_has_a_severity_of_its_rule(self, table):
         assert [
             (violation.rule, attribute.name, violation.severity)
             for attribute, violation in table.violations
@@ -124,7 +124,7 @@ class TestPages:
         written = (DOCS / name).read_text(encoding="utf-8") if (DOCS / name).is_file() else ""
         assert written == rendered, f"docs/{name} is out of date: {handbook.COMMAND}"
 
-    def test_both_pages_are_written_by_one_command(self, tmp_path):
+    def test_all_pages_are_written_by_one_command(self, tmp_path):
         handbook.main(tmp_path)
         assert {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == {
             name: render() for name, render in handbook.PAGES.items()

@@ -75,7 +75,7 @@ def in_conversion(ran, connection, manifest, fault: str, chance: random.Random) 
     return said, f"{file.name} line {file_line(connection, file, place)}"
 
 
-def in_the_verdict(ran, connection, manifest, fault: str, chance: random.Random) -> tuple[str, str]:
+def in_the_results(ran, connection, manifest, fault: str, chance: random.Random) -> tuple[str, str]:
     path = results.parquet(ran.analysis, "not_prepared")
     relation = f"read_parquet({literal(str(path))})"
     records = [row[0] for row in connection.execute(f"SELECT record FROM {relation}").fetchall()]
@@ -118,7 +118,7 @@ def in_the_database(ran, connection, manifest, fault: str, chance: random.Random
 
 
 ID = quoted("customer.old_provider_id")
-BOUNDARIES = (in_conversion, in_the_verdict, in_a_prepared_file, in_the_database)
+BOUNDARIES = (in_conversion, in_the_results, in_a_prepared_file, in_the_database)
 
 
 def prepared(ran) -> PreparedFiles:
@@ -171,13 +171,13 @@ def test_a_disposition_too_many_or_too_few_breaks_conservation(kept):
     with duck.connect() as connection:
         judgement.judge(connection, manifest, kept.conversion, manifest.settings)
         ledger.attach(connection, path)
-        assert conservation.broken(connection, manifest) == []
+        assert conservation.broken(connection) == []
         ((file, line, object_),) = connection.execute(
             "SELECT file, line, object FROM ledger OFFSET 7 LIMIT 1"
         ).fetchall()
         rewrite(connection, path, faulty("ledger", "doubled", 7, "key"), "FORMAT parquet")
-        assert f"{object_} at {file}:{line} has 2 dispositions" in conservation.broken(connection, manifest)
+        assert f"{object_} at {file}:{line} has 2 dispositions" in conservation.broken(connection)
         for _ in range(2):
             rewrite(connection, path, faulty("ledger", "dropped", 7, "key"), "FORMAT parquet")
-        (sentence,) = conservation.broken(connection, manifest)
+        (sentence,) = conservation.broken(connection)
         assert sentence.startswith(object_.replace("_", " "))

@@ -55,15 +55,15 @@ def delivered(migration: Migration, file: str) -> list[dict]:
         return list(csv.DictReader(text))
 
 
-def test_every_object_received_has_one_fate(migration):
+def test_every_object_received_has_one_disposition(migration):
     assert migration.broken == []
-    fates = migration.fates.set_index("object")
-    accounted = fates[["prepared", "merged", "rejected", "excluded"]].sum(axis=1)
-    assert (fates["received"] == accounted).all()
+    dispositions = migration.dispositions.set_index("object")
+    accounted = dispositions[["prepared", "merged", "rejected", "excluded"]].sum(axis=1)
+    assert (dispositions["received"] == accounted).all()
 
 
 def test_what_was_received_is_what_was_delivered(of_three_files):
-    received = of_three_files.fates.set_index("object")["received"]
+    received = of_three_files.dispositions.set_index("object")["received"]
     people = delivered(of_three_files, "customers.csv")
     assert received["customer"] == len(people)
     assert received["product"] == len(delivered(of_three_files, "products.csv"))
@@ -120,7 +120,7 @@ def test_prepared_files_fed_back_in_come_out_byte_for_byte(migration, tmp_path):
 
 def test_staging_holds_what_is_prepared(migration):
     objects = migration.staged().query("Section == 'Objects'").set_index("Attribute")
-    prepared = migration.fates.set_index("object")["prepared"]
+    prepared = migration.dispositions.set_index("object")["prepared"]
     for title, object_ in {
         "Customers": "customer",
         "Billing addresses": "billing address",

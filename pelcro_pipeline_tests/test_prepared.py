@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pelcro_pipeline.prepared import files
+from pelcro_pipeline.prepared import write
 from pelcro_pipeline.spec.headers import template
 from pelcro_pipeline_tests.extract import (
     DONOR,
@@ -104,13 +104,13 @@ def test_every_record_of_a_customer_repeats_its_customer_and_addresses(tmp_path)
             assert first[name] == second[name]
 
 
-def test_a_file_that_is_written_stretch_by_stretch_is_the_same(tmp_path, monkeypatch):
+def test_a_file_that_is_written_batch_by_batch_is_the_same(tmp_path, monkeypatch):
     rows = [reader(2), customer(1), reader(3), reader(2, {OLD_ID: "S9"}), reader(4), reader(1, {OLD_ID: "S8"})]
     whole = written(migrate(Delivery(rows), tmp_path / "whole"))
-    monkeypatch.setattr(files, "_STRETCH", 2)
-    stretched = migrate(Delivery(rows), tmp_path / "stretched")
-    assert written(stretched) == whole
-    assert sorted(each.name for each in stretched.paths.prepared.iterdir()) == sorted(FILES)
+    monkeypatch.setattr(write, "_BATCH", 2)
+    batched = migrate(Delivery(rows), tmp_path / "batched")
+    assert written(batched) == whole
+    assert sorted(each.name for each in batched.paths.prepared.iterdir()) == sorted(FILES)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_every_run_makes_the_same_however_many_threads(extract, threads, tmp_pat
         assert made(migrate(extract, tmp_path / name)) == once
 
 
-def test_the_order_of_the_records_decides_no_fate(tmp_path):
+def test_the_order_of_the_records_decides_no_disposition(tmp_path):
     given = [
         *gift(1, 2),
         *crew("admin", "member", first=3),
@@ -100,12 +100,12 @@ def test_the_order_of_the_records_decides_no_fate(tmp_path):
     for seed in range(3):
         shuffled = random.Random(seed).sample(given, len(given))
         migration = migrate(Delivery(shuffled, PRODUCTS[::-1], PLANS[::-1]), tmp_path / str(seed))
-        assert fates(migration) == fates(delivered)
+        assert dispositions(migration) == dispositions(delivered)
         for name in NAMES:
             assert contents(migration.prepared(name)) == contents(delivered.prepared(name))
 
 
-def fates(migration: Migration) -> Counter[tuple]:
+def dispositions(migration: Migration) -> Counter[tuple]:
     """What became of each object, whatever its line."""
     return Counter((each["object"], each["key"], each["disposition"], each["rule"]) for each in migration.ledger)
 

@@ -32,4 +32,4 @@ def test_every_rule_has_a_case_that_breaks_it_and_one_that_does_not():
 
 
 def test_every_case_expects_its_own_rule():
-    assert {case.rule for case in CASES if not case.shows_breach} == NEVER_NAMED
+    assert {case.rule for case in CASES if not case.shows_violation} == NEVER_NAMED

@@ -69,7 +69,7 @@ def counted(row: dict) -> tuple[int, ...]:
         ("Plans", (3, 3, 3, 0, 0, 0)),
     ],
 )
-def test_objects_are_counted_by_their_fate(object_, counts, measured):
+def test_objects_are_counted_by_their_disposition(object_, counts, measured):
     assert counted(measured["Objects", object_]) == counts
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import bcrypt
 
 from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline.spec.kinds import HASH_SHAPES
 from pelcro_pipeline.workspace.intake import PASSWORD_SAMPLES, own_file
 
 #: "A minimum of 5 password examples (hashes and their equivalent plain text)."
@@ -66,8 +67,12 @@ def verified(hash_: str, plain: str) -> str | None:
     return None
 
 
+def _has_shape(scheme: str, hash_: str) -> bool:
+    return re.match(HASH_SHAPES[scheme], hash_) is not None
+
+
 def _drupal(hash_: str, plain: str) -> bool:
-    return hash_.startswith("$S$") and _phpass(hash_, plain, "sha512")[:55] == hash_[:55]
+    return _has_shape("drupal", hash_) and _phpass(hash_, plain, "sha512")[:55] == hash_[:55]
 
 
 def _wordpress(hash_: str, plain: str) -> bool:
@@ -75,11 +80,11 @@ def _wordpress(hash_: str, plain: str) -> bool:
         # WordPress 6.8: bcrypt over the HMAC, so that no password is cut.
         digest = hmac.new(b"wp-sha384", plain.strip().encode(), hashlib.sha384).digest()
         return _checked(base64.b64encode(digest), hash_.removeprefix("$wp"))
-    return hash_.startswith(("$P$", "$H$")) and _phpass(hash_, plain, "md5") == hash_
+    return _has_shape("wordpress", hash_) and _phpass(hash_, plain, "md5") == hash_
 
 
 def _bcrypt(hash_: str, plain: str) -> bool:
-    return re.match(r"\$2[aby]\$", hash_) is not None and _checked(plain.encode()[:_BCRYPT_BYTES], hash_)
+    return _has_shape("bcrypt", hash_) and _checked(plain.encode()[:_BCRYPT_BYTES], hash_)
 
 
 def _checked(plain: bytes, hash_: str) -> bool:

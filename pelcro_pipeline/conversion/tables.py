@@ -76,7 +76,7 @@ def view(manifest: Manifest, folder: Path, table: Table) -> str:
         empty = ", ".join(f"NULL::VARCHAR AS {quoted(name)}" for name in names)
         return (
             f"SELECT NULL::BIGINT AS record, NULL::VARCHAR AS customer, {empty}, 0::UBIGINT AS violations, "
-            "NULL::VARCHAR[] AS delivered, NULL::VARCHAR[] AS results WHERE false"
+            "NULL::MAP(VARCHAR, VARCHAR) AS delivered, NULL::MAP(VARCHAR, VARCHAR) AS results WHERE false"
         )
     return "\nUNION ALL\n".join(selects)
 
@@ -130,7 +130,8 @@ def short(table: Table, names: Iterable[str]) -> str:
 
 
 def create_views(connection: duckdb.DuckDBPyConnection, manifest: Manifest, folder: Path) -> None:
-    """Temporary views of each object, and ``location``: what findings and ledger say of a record.
+    """Temporary views of each object, ``location``: what findings and ledger say of a record, and ``quarantined``: the
+    records that could not be read as such.
 
     ``converted_<object>`` has the conversion's own columns (``view``). ``<object>`` has ``record``, ``customer``, the
     template's columns by short names, and ``agrees``: none of the record's repeated headers disagrees. Beside them
@@ -146,6 +147,7 @@ def create_views(connection: duckdb.DuckDBPyConnection, manifest: Manifest, fold
             SELECT record, customer, {short(table, names)}, {agrees(table)} AS agrees FROM converted_{table.object}"""
         )
     connection.execute(f"CREATE OR REPLACE TEMP VIEW location AS {_locations(manifest, folder)}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW quarantined AS {_quarantined(manifest)}")
 
 
 def _locations(manifest: Manifest, folder: Path) -> str:
@@ -161,5 +163,25 @@ def _locations(manifest: Manifest, folder: Path) -> str:
             selects.append(
                 f"""SELECT {record(file)} AS record, {literal(file.name)} AS file, line, blank
                 FROM {converted} POSITIONAL JOIN (SELECT line FROM read_parquet({literal(file.lines)}))"""
+            )
+    return "\nUNION ALL\n".join(selects)
+
+
+def _quarantined(manifest: Manifest) -> str:
+    """SQL of ``record, file, line, object, disposition, rule``: a ragged record is rejected with each object that its
+    file holds, a blank one is excluded and holds none. ``record`` is the first of the file.
+    """
+    selects = [
+        """SELECT NULL::BIGINT AS record, NULL AS file, NULL::BIGINT AS line, NULL AS object, NULL AS disposition,
+            NULL AS rule WHERE false"""
+    ]
+    for file in manifest.files:
+        if file.quarantined is not None:
+            held = ", ".join(f"({literal(object_)})" for object_ in file.objects)
+            selects.append(
+                f"""SELECT {first_record(file)} AS record, {literal(file.name)} AS file, line, coalesce(object, '') AS object,
+                    if(rule = 'FILE-RAGGED', 'rejected', 'excluded') AS disposition, rule
+                FROM read_parquet({literal(file.quarantined)})
+                LEFT JOIN (VALUES {held}) held(object) ON rule = 'FILE-RAGGED'"""
             )
     return "\nUNION ALL\n".join(selects)

@@ -73,7 +73,7 @@ def analysis(config: Judgement, extract: Extracts):
     paths = extract.paths
     with as_failure(), steps.opened(paths) as opened:
         steps.judge(opened, keep_relations=config.keep_relations)
-        connection, manifest = opened.connection, opened.manifest
+        connection = opened.connection
         by_rule = connection.execute(
             "SELECT rule, severity, count(*) AS findings FROM finding GROUP BY ALL ORDER BY findings DESC, rule"
         ).df()
@@ -91,7 +91,7 @@ def analysis(config: Judgement, extract: Extracts):
             yield _bad_rows(connection, severity, name, report)
         for key, schema, relation in ((_FINDINGS, contract.FINDINGS, "finding"), (_LEDGER, contract.LEDGER, "ledger")):
             yield _conforms(connection, key, schema, relation)
-        dispositions = conservation.dispositions(connection, manifest)
+        dispositions = conservation.dispositions(connection)
         yield dg.MaterializeResult(
             asset_key=_LEDGER,
             metadata={
@@ -101,7 +101,7 @@ def analysis(config: Judgement, extract: Extracts):
                 "report": dg.MetadataValue.path(paths.reports / "ledger.csv"),
             },
         )
-        broken = conservation.broken(connection, manifest)
+        broken = conservation.broken(connection)
         yield dg.AssetCheckResult(
             asset_key=_LEDGER,
             check_name="conservation",

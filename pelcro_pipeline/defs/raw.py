@@ -37,7 +37,7 @@ TABLES: dict[str, tuple[Table, ...]] = {
         check(
             dg.AssetKey(["raw", name]),
             "nothing_set_aside",
-            "Every record has as many cells as its header, and none is blank. What is set aside stays in the archive.",
+            "Every record has as many cells as its header, and none is blank. What is quarantined stays in the archive.",
         )
         for name in TABLES
     ],
@@ -77,5 +77,5 @@ def raw(extract: Extracts):
             check_name="nothing_set_aside",
             passed=not aside,
             severity=dg.AssetCheckSeverity.WARN,
-            metadata={"records set aside": aside, "report": dg.MetadataValue.path(paths.reports / "ledger.csv")},
+            metadata={"records quarantined": aside, "report": dg.MetadataValue.path(paths.reports / "ledger.csv")},
         )

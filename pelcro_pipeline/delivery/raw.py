@@ -58,7 +58,7 @@ def _next(into: Path) -> Path:
 
 
 def numbered(file: DeliveredFile, sheet: Sheet, into: Path) -> DeliveredFile | None:
-    """The file with the lines of its records and what had to be set aside; None where DuckDB does not
+    """The file with the lines of its records and what had to be quarantined; None where DuckDB does not
     split its text as RFC 4180 does."""
     if sheet.numbers is not None:
         return _with_lines(file, sheet.numbers[1:], into) if file.records == len(sheet.numbers) - 1 else None

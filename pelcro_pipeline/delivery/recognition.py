@@ -8,12 +8,12 @@ from pelcro_pipeline.delivery.header import attribute_of
 from pelcro_pipeline.delivery.manifest import Column, DeliveredFile, Manifest
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import Settings
-from pelcro_pipeline.spec import ATTRIBUTES
+from pelcro_pipeline.spec import ATTRIBUTES, sql
 from pelcro_pipeline.spec.kinds import DATE
 from pelcro_pipeline.spec.sql import literal
 
-#: A repeated header takes one of 64 bits, of which the spec's own violations need up to 26.
-_MOST_REPEATED = 32
+#: A repeated header takes a bit of the mask of violations (``conversion.select``).
+MOST_REPEATED = 32
 #: FILE-MISSING: without these columns nothing of their table could stand.
 INDISPENSABLE = {
     "product": ("product.id", "product.name"),
@@ -51,7 +51,7 @@ def refuse_unrecognised(file: DeliveredFile) -> None:
             f"{file.name}: none of its headers belongs to a Pelcro template: compare them with `pelcro-pipeline new`, "
             "or name the file under ignore in extract.toml."
         )
-    if len(file.repeated) > _MOST_REPEATED:
+    if len(file.repeated) > MOST_REPEATED:
         raise UnusableInputError(
             f"{file.name} repeats {len(file.repeated)} headers, among them {next(iter(file.repeated))}: give each column once."
         )
@@ -114,11 +114,19 @@ def refuse_missing(manifest: Manifest, connection: duckdb.DuckDBPyConnection) ->
 
 def _has_subscriptions(file: DeliveredFile, connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether a record holds a subscription: the template names its columns in any case."""
-    cells = ", ".join(
-        f"nullif(trim_to_null({column.name}), '0')"
+    cells = [
+        _presence(file, column)
         for column in file.columns
         if column.attribute and column.attribute.startswith("subscription.")
-    )
-    return connection.execute(
-        f"SELECT coalesce(bool_or(coalesce({cells}) IS NOT NULL), false) FROM {file.relation()}"
-    ).fetchall()[0][0]
+    ]
+    return connection.execute(f"SELECT coalesce(bool_or({sql.held(cells)}), false) FROM {file.relation()}").fetchall()[
+        0
+    ][0]
+
+
+def _presence(file: DeliveredFile, column: Column) -> str:
+    cell = f"trim_to_null({column.name})"
+    if column.attribute not in ATTRIBUTES:
+        return cell
+    attribute = ATTRIBUTES[column.attribute]
+    return sql.presence(attribute, sql.canonical(attribute, literal(file.date_formats.get(attribute.name, "")), cell))

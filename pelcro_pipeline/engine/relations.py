@@ -47,21 +47,23 @@ def from_folder(folder: Path) -> dict[str, Relation]:
     return relations
 
 
-def make(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation], keep: Path | None = None) -> None:
+def make(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation]) -> None:
     """Make the relations in their order, as temporary tables and views.
 
-    With ``keep`` each is also left in that folder, as ``<name>.sql`` and its rows as ``<name>.parquet``. Where
-    DuckDB refuses one, the error names it and shows its SQL.
+    Where DuckDB refuses one, the error names it and shows its SQL.
     """
     for relation in relations:
+        form = "TABLE" if relation.stored else "VIEW"
         try:
-            connection.execute(
-                f"CREATE OR REPLACE TEMP {'TABLE' if relation.stored else 'VIEW'} {quoted(relation.name)} AS {relation.sql}"
-            )
-            if keep is not None:
-                (keep / f"{relation.name}.sql").write_text(relation.sql, encoding="utf-8")
-                rows = literal(str(keep / f"{relation.name}.parquet"))
-                connection.execute(f"COPY (FROM {quoted(relation.name)}) TO {rows} (FORMAT parquet)")
+            connection.execute(f"CREATE OR REPLACE TEMP {form} {quoted(relation.name)} AS {relation.sql}")
         except duckdb.Error as error:
             error.add_note(f"The relation {relation.name}, of {', '.join(relation.reads)}:\n{relation.sql}")
             raise
+
+
+def leave(connection: duckdb.DuckDBPyConnection, relations: Iterable[Relation], folder: Path) -> None:
+    """Leave relations that have been made in ``folder`` to look at: ``<name>.sql``, and its rows as ``<name>.parquet``."""
+    for relation in relations:
+        (folder / f"{relation.name}.sql").write_text(relation.sql, encoding="utf-8")
+        rows = literal(str(folder / f"{relation.name}.parquet"))
+        connection.execute(f"COPY (FROM {quoted(relation.name)}) TO {rows} (FORMAT parquet)")

@@ -42,7 +42,7 @@ class SourceRecord:
     file: str
     line: int
     #: object, key, disposition, rule, detail
-    fates: list[tuple] = field(default_factory=list)
+    dispositions: list[tuple] = field(default_factory=list)
     #: object, attribute, rule, severity, value, result, message
     findings: list[tuple] = field(default_factory=list)
     #: header, delivered cell: the filled ones
@@ -96,7 +96,7 @@ def _sources(
     )
     found: dict[tuple, SourceRecord] = {}
     places: dict[int, list[tuple]] = defaultdict(list)
-    for record, file, line, *fate in connection.execute(
+    for record, file, line, *disposition in connection.execute(
         f"""SELECT record, file, line, object, key, disposition, rule, detail
         FROM read_parquet({literal(str(paths.analysis / "ledger.parquet"))}) SEMI JOIN ({concerned}) concerned USING (record)
         WHERE NOT quarantined ORDER BY record, object_rank"""
@@ -105,7 +105,7 @@ def _sources(
             found[file, line] = SourceRecord(file, line)
             ordinal, place = tables.parted(record)
             places[ordinal].append((place, (file, line)))
-        found[file, line].fates.append(tuple(fate))
+        found[file, line].dispositions.append(tuple(disposition))
     for file, line, *finding in connection.execute(
         f"""SELECT file, line, object, attribute, rule, severity, value, result, message
         FROM read_parquet({literal(str(paths.analysis / "findings.parquet"))}) WHERE line IS NOT NULL"""

@@ -10,7 +10,6 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from pelcro_pipeline.conversion.select import checked_attributes
 from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
@@ -26,7 +25,7 @@ from pelcro_pipeline.spec import (
     TABLES,
 )
 from pelcro_pipeline.spec.model import Table
-from pelcro_pipeline.spec.sql import imputation_mask, literal, quoted
+from pelcro_pipeline.spec.sql import FORMULA, imputation_mask, literal, quoted
 from pelcro_pipeline.spec.target import TARGET_OF, address_type
 from pelcro_pipeline.target import database
 from pelcro_pipeline.target.rows import filled_rows
@@ -114,7 +113,7 @@ def staging(
 ) -> pd.DataFrame:
     """The statistics after a dry run, Production empty.
 
-    ``connection`` has the verdict open (``rules.results.attach``) and the staging database attached
+    ``connection`` has the results of the judgement attached (``rules.results.attach``) and the staging database attached
     as ``staging``.
     """
     files.read_filled(connection, _VALUES)
@@ -147,7 +146,7 @@ def staging(
 def production(connection: duckdb.DuckDBPyConnection, staged: pd.DataFrame, production: str) -> pd.DataFrame:
     """The same statistics with Production counted in the database attached as ``production``.
 
-    ``connection`` has the verdict open as for ``staging``.
+    ``connection`` has them attached as for ``staging``.
     """
     listed = measures()
     counts = dict(
@@ -247,16 +246,14 @@ def _delivered(
                 disposition: by_disposition.get(disposition, [0] * len(own))[index] for disposition in DISPOSITIONS
             }
             if measure.attribute is None:
-                counts[measure]["rejected"] += sum(
-                    _ragged(connection, file.quarantined) for file in manifest.holding(table.object) if file.quarantined
-                )
+                counts[measure]["rejected"] += _ragged(connection, table)
     return [counts[measure] for measure in listed]
 
 
-def _ragged(connection: duckdb.DuckDBPyConnection, quarantined: str) -> int:
-    return connection.execute(
-        f"SELECT count(*) FROM read_parquet({literal(quarantined)}) WHERE rule = 'FILE-RAGGED'"
-    ).fetchall()[0][0]
+def _ragged(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
+    return connection.execute(f"SELECT count(*) FROM quarantined WHERE object = {literal(table.object)}").fetchall()[0][
+        0
+    ]
 
 
 def _of_customers(source: str, count: int) -> str:
@@ -283,8 +280,7 @@ def _received(measure: Measure, manifest: Manifest) -> str:
     )
     bits = imputation_mask(measure.table, attribute)
     if bits:
-        place = checked_attributes(measure.table).index(attribute) + 1
-        condition += f" AND (violations & {bits} = 0 OR trim_to_null(delivered[{place}]) IS NOT NULL)"
+        condition += f" AND (violations & {bits} = 0 OR trim_to_null(delivered[{literal(attribute.name)}]) IS NOT NULL)"
     lacking = [
         str(file.ordinal) for file in manifest.holding(measure.table.object) if attribute.name not in file.attributes
     ]
@@ -361,7 +357,7 @@ def _by_name_delivered(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[
     counts: dict[str, dict[tuple[str, str], int]] = {column: {} for column in columns}
     filtered = ", ".join(f"count(*) FILTER ({condition})" for condition in columns.values())
     for section, (what, counted) in _BY_NAME.items():
-        # A customer has one fate in a plan: prepared where any of its subscriptions is.
+        # A customer has one disposition in a plan: prepared where any of its subscriptions is.
         source = (
             "FROM received_subscription"
             if counted == "count(*)"
@@ -407,14 +403,14 @@ def read(path: Path) -> pd.DataFrame:
         )
         if list(frame.columns) != list(COLUMNS):
             raise ValueError("other columns")
-        frame["Attribute"] = frame["Attribute"].str.replace(_INERT, "", regex=True)
+        frame["Attribute"] = frame["Attribute"].str.replace(_ESCAPE, "", regex=True)
         return _finished(frame)
     except (ValueError, TypeError) as error:
         raise RefusedError(f"{path} is not as it was counted: run the extract again.") from error
 
 
-#: What spreadsheets run, and the mark that keeps them from it: plans and products have the names that publishers give.
-_FORMULA, _INERT = r"^[=+@\t\r-]", r"^'(?=[=+@\t\r-])"
+#: The mark that keeps spreadsheets from running a name: plans and products have those that publishers give.
+_ESCAPE = "^'(?=" + FORMULA.removeprefix("^") + ")"
 
 
 def unbalanced(statistics: pd.DataFrame) -> list[str]:
@@ -438,7 +434,7 @@ def write(statistics: pd.DataFrame, paths: ExtractPaths) -> None:
 
 
 def _write(statistics: pd.DataFrame, paths: ExtractPaths) -> None:
-    named = statistics["Attribute"].str.replace(_FORMULA, r"'\g<0>", regex=True)
+    named = statistics["Attribute"].str.replace(FORMULA, r"'\g<0>", regex=True)
     with atomic.file(paths.statistics) as unfinished:
         statistics.assign(Attribute=named).to_csv(unfinished, index=False)
 

@@ -1,1 +1,1 @@
-"""What records must hold to: every rule declared, every relation a named query, one fate for each object."""
+"""What records must hold to: every rule declared, every relation a named query, one disposition for each object."""

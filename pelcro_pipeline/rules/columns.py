@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pelcro_pipeline.conversion import tables
-from pelcro_pipeline.conversion.select import agrees, checked_attributes, repeated_of
+from pelcro_pipeline.conversion.select import agrees, repeated_cells_of, repeated_of
 from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine.relations import Relation
 from pelcro_pipeline.rules import catalogue
@@ -188,15 +188,14 @@ def _of_records(manifest: Manifest, table: Table) -> str:
 
 def _bits(manifest: Manifest, table: Table) -> str:
     """SQL rows of a table's violations: its own for every file, a repeated header's for its file."""
-    shown = [attribute.name for attribute in checked_attributes(table)]
     rows = [
         (
             1 << bit,
             "NULL",
-            shown.index(attribute.name) + 1,
-            literal(attribute.name),
-            literal(violation.rule),
-            literal(violation.severity),
+            attribute.name,
+            attribute.name,
+            violation.rule,
+            violation.severity,
             violation.severity is Severity.REPAIR or violation.value is not None,
         )
         for bit, (attribute, violation) in enumerate(table.violations)
@@ -207,17 +206,17 @@ def _bits(manifest: Manifest, table: Table) -> str:
             (
                 1 << (len(table.violations) + index),
                 file.ordinal,
-                len(shown) + index + 1,
-                literal(name),
-                "'FILE-DUPLICATE-HEADER'",
-                literal(Severity.REJECT),
+                repeated_cells_of(name),
+                name,
+                "FILE-DUPLICATE-HEADER",
+                Severity.REJECT,
                 False,
             )
             for index, name in enumerate(repeated_of(file, table))
         ]
     return ", ".join(
-        f"({mask}::UBIGINT, {file}::BIGINT, {cell}, {attribute}, {rule}, {severity}, {imputes})"
-        for mask, file, cell, attribute, rule, severity, imputes in rows
+        f"({mask}::UBIGINT, {file}::BIGINT, {', '.join(map(literal, words))}, {imputes})"
+        for mask, file, *words, imputes in rows
     )
 
 

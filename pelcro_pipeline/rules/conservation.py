@@ -5,19 +5,18 @@ from __future__ import annotations
 import duckdb
 import pandas as pd
 
-from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.rules.ledger import DISPOSITIONS
 from pelcro_pipeline.spec import TABLES
 from pelcro_pipeline.spec.sql import literal
 
 
-def dispositions(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> pd.DataFrame:
+def dispositions(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """For each object: received, and how many of each disposition. Blank records have no object."""
     counted = ", ".join(
         f"count(*) FILTER (disposition = '{disposition}') AS {disposition}" for disposition in DISPOSITIONS
     )
     return connection.execute(
-        f"""WITH received AS ({_received(manifest)}), ledger_count AS (
+        f"""WITH received AS ({_received()}), ledger_count AS (
             SELECT object, {counted} FROM ledger GROUP BY object
         )
         SELECT if(object = '', 'blank record', replace(object, '_', ' ')) AS object, coalesce(received, 0) AS received,
@@ -27,14 +26,14 @@ def dispositions(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> p
     ).df()
 
 
-def broken(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> list[str]:
+def broken(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """What breaks conservation, one sentence each; nothing where it holds.
 
     Needs the ledger as it was written (``rules.ledger.attach``): the ledger is sorted, so rows of one object are adjacent.
     """
     sentences = [
         f"{row.object}: {row.received} received, {row.prepared + row.merged + row.rejected + row.excluded} in the ledger"
-        for row in dispositions(connection, manifest).itertuples()
+        for row in dispositions(connection).itertuples()
         if row.received != row.prepared + row.merged + row.rejected + row.excluded
     ]
     sentences += [
@@ -52,7 +51,7 @@ def broken(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> list[st
     return sentences
 
 
-def _received(manifest: Manifest) -> str:
+def _received() -> str:
     """SQL of ``object, received`` for every object, and for blank records under the empty object.
 
     Counted where the records were read, and not from the ledger that it is held against.
@@ -62,12 +61,5 @@ def _received(manifest: Manifest) -> str:
         for table in TABLES
     ]
     counts.append("SELECT '', count(*) FROM location WHERE blank")
-    for file in manifest.files:
-        if file.quarantined is not None:
-            aside = f"read_parquet({literal(file.quarantined)})"
-            counts += [
-                f"SELECT {literal(object_)}, count(*) FROM {aside} WHERE rule = 'FILE-RAGGED'"
-                for object_ in file.objects
-            ]
-            counts.append(f"SELECT '', count(*) FROM {aside} WHERE rule = 'FILE-BLANK'")
+    counts.append("SELECT object, count(*) FROM quarantined GROUP BY object")
     return f"SELECT object, sum(received)::BIGINT AS received FROM ({' UNION ALL '.join(counts)}) GROUP BY object"

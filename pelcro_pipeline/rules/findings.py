@@ -15,6 +15,7 @@ from pelcro_pipeline.engine.relations import Relation, make
 from pelcro_pipeline.rules.catalogue import RULES
 from pelcro_pipeline.rules.files import FILES
 from pelcro_pipeline.spec import BY_OBJECT, HIDDEN, TABLES
+from pelcro_pipeline.spec.kinds import HASH_SHAPES
 from pelcro_pipeline.spec.model import Severity, Table
 from pelcro_pipeline.spec.sql import condition, literal, quoted
 
@@ -74,16 +75,17 @@ def create_findings(
     connection: duckdb.DuckDBPyConnection,
     manifest: Manifest,
     password_samples: Mapping[str, int],
-    keep: Path | None = None,
-) -> None:
-    """The temporary table ``finding``: the columns of finding.csv, and ``record``, by which they are sorted.
+) -> list[Relation]:
+    """The temporary table ``finding``: the columns of findings.csv, and ``record``, by which they are sorted.
 
-    ``password_samples`` counts the verified sample pairs of each scheme.
+    ``password_samples`` counts the verified sample pairs of each scheme. Returns the relations that it made.
     """
     known = FILES | relations(manifest)
-    make(connection, (known[name] for name in ORDER), keep)
+    made = [known[name] for name in ORDER]
+    make(connection, made)
     for statement in [*_of_whole_files(manifest), _unproven(manifest, password_samples)]:
         connection.execute(f"INSERT INTO finding BY NAME {statement}")
+    return made
 
 
 def _absent_columns(manifest: Manifest) -> str:
@@ -99,7 +101,10 @@ def _absent_columns(manifest: Manifest) -> str:
 
 def _of_whole_files(manifest: Manifest) -> list[str]:
     """SQL of the findings that name a file and no line."""
-    statements = []
+    statements = [
+        f"""SELECT file, line, object, rule, {literal(Severity.REJECT)} AS severity, message, fix, record
+        FROM quarantined JOIN wording USING (rule) WHERE rule = 'FILE-RAGGED'"""
+    ]
     for file in manifest.files:
         at = f"{literal(file.name)} AS file, {tables.first_record(file)} AS record"
         statements += [
@@ -111,7 +116,6 @@ def _of_whole_files(manifest: Manifest) -> list[str]:
             for name in file.ambiguous_dates
         ]
         statements += _absent_repairs(file, at)
-        statements += _ragged(file)
         statements.append(
             f"""SELECT {at}, object, violation.attribute, rule, severity,
                 if(min(result) = max(result), min(result), NULL) AS result,
@@ -123,18 +127,6 @@ def _of_whole_files(manifest: Manifest) -> list[str]:
             WHERE absent_column.file = {file.ordinal} GROUP BY ALL"""
         )
     return statements
-
-
-def _ragged(file: DeliveredFile) -> list[str]:
-    """SQL of the findings of records that were set aside when their file was read."""
-    if file.quarantined is None:
-        return []
-    return [
-        f"""SELECT {literal(file.name)} AS file, line, {literal(object_)} AS object, rule, 'reject' AS severity, message, fix,
-            {tables.first_record(file)} AS record
-        FROM read_parquet({literal(file.quarantined)}) JOIN wording USING (rule) WHERE rule = 'FILE-RAGGED'"""
-        for object_ in file.objects
-    ]
 
 
 def _absent_repairs(file: DeliveredFile, at: str) -> list[str]:
@@ -168,7 +160,7 @@ def _unproven(manifest: Manifest, password_samples: Mapping[str, int]) -> str:
     """
     samples = ", ".join(f"({literal(scheme)}, {count})" for scheme, count in (password_samples or {"": 0}).items())
     files = manifest.holding("customer")
-    kind = """regexp_extract("customer.password", '^[$](?:wp[$]2y|[PH])[$]')"""
+    kind = f"""regexp_extract("customer.password", '{HASH_SHAPES["wordpress"]}')"""
     at = f"{literal(files[0].name) if len(files) == 1 else 'NULL'} AS file, {tables.first_record(files[0]) if files else 0} AS record"
     return f"""
         SELECT {at}, 'customer' AS object, 'customer.password' AS attribute, rule, 'question' AS severity, {literal(HIDDEN)} AS value,

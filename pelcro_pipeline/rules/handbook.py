@@ -6,11 +6,12 @@ here a second time. Each rule is a heading, so that its id in small letters is i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from pelcro_pipeline.delivery.recognition import INDISPENSABLE
-from pelcro_pipeline.rules import catalogue
+from pelcro_pipeline.rules import catalogue, drawing
 from pelcro_pipeline.rules.catalogue import SECTIONS, Rule
 from pelcro_pipeline.spec import BY_OBJECT, dictionary
 from pelcro_pipeline.spec.model import Severity
@@ -91,8 +92,17 @@ def _link(text: str, heading: str) -> str:
     return f"[{text}]({anchor(heading)})"
 
 
-#: The pages of the project's docs that are rendered.
-PAGES = {"rules.md": markdown, "data-dictionary.md": dictionary.markdown}
+_ARCHITECTURE = Path(__file__).parents[2] / "docs" / "architecture.md"
+_DRAWING = re.compile(r"(?<=```mermaid\n).*?(?=\n```)", re.DOTALL)
+
+
+def architecture() -> str:
+    """The page on the architecture, its drawing of the relations as they are now."""
+    return _DRAWING.sub(lambda _: drawing.mermaid(), _ARCHITECTURE.read_text(encoding="utf-8"))
+
+
+#: The pages of the project's docs that are rendered, or hold what is.
+PAGES = {"rules.md": markdown, "data-dictionary.md": dictionary.markdown, "architecture.md": architecture}
 
 
 def main(folder: Path = Path("docs")) -> None:

@@ -13,7 +13,7 @@ import duckdb
 
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.delivery.manifest import Manifest
-from pelcro_pipeline.engine.relations import make
+from pelcro_pipeline.engine.relations import Relation, make
 from pelcro_pipeline.rules import catalogue, columns
 from pelcro_pipeline.rules.files import FILES
 from pelcro_pipeline.settings import Settings
@@ -59,32 +59,31 @@ BETWEEN_RECORDS = (
 )
 MERGED = ("merged",)
 #: Rules of what is migrated, told when all else is judged.
-_OF_MIGRATED = ("ADR-CONFLICT", "ADR-ID-CONFLICT")
+OF_MIGRATED = ("ADR-CONFLICT", "ADR-ID-CONFLICT")
 RULES = tuple(rule for rule in catalogue.RULES if rule in FILES)
 RELATION_RULES = tuple(rule for rule in RULES if rule.startswith("REL-"))
-RECORD_RULES = tuple(rule for rule in RULES if rule not in (*RELATION_RULES, *_OF_MIGRATED))
+RECORD_RULES = tuple(rule for rule in RULES if rule not in (*RELATION_RULES, *OF_MIGRATED))
 #: All of it, in the order in which it is made.
-ORDER = (*RECORDS, *RECORD_RULES, *BETWEEN_RECORDS, *RELATION_RULES, *MERGED, *_OF_MIGRATED)
+ORDER = (*RECORDS, *RECORD_RULES, *BETWEEN_RECORDS, *RELATION_RULES, *MERGED, *OF_MIGRATED)
 #: What ``conversion.tables`` has made before.
 GIVEN = ("location", *(name for table in TABLES for name in (f"converted_{table.object}", table.object)))
 
 
 def judge(
-    connection: duckdb.DuckDBPyConnection,
-    manifest: Manifest,
-    conversion: Path,
-    settings: Settings,
-    keep: Path | None = None,
-) -> None:
-    """Judge every object of an extract; leaves the relations, of which ``rules.results`` hands some on.
+    connection: duckdb.DuckDBPyConnection, manifest: Manifest, conversion: Path, settings: Settings
+) -> list[Relation]:
+    """Judge every object of an extract; returns the relations that it made, of which ``rules.results`` hands some on.
 
     ``violation``: one row for each; ``not_migrated``: one for each rejected or excluded object, with its root cause;
-    ``merged``: objects that went into another record's. With ``keep`` all are left in that folder too.
+    ``merged``: objects that went into another record's.
     """
     relations = FILES | columns.relations(manifest)
+    made_so_far: list[Relation] = []
 
     def made(*names: str) -> None:
-        make(connection, (relations[name] for name in names), keep)
+        asked = [relations[name] for name in names]
+        make(connection, asked)
+        made_so_far.extend(asked)
 
     tables.create_views(connection, manifest, conversion)
     made(*RECORDS, *RECORD_RULES)
@@ -99,10 +98,11 @@ def judge(
         "INSERT INTO not_migrated SELECT record, object, 'rejected', rule, record, object, rule FROM rejected_by_relation"
     )
     _cascade(connection)
-    made(*MERGED, *_OF_MIGRATED)
-    for rule in _OF_MIGRATED:
+    made(*MERGED, *OF_MIGRATED)
+    for rule in OF_MIGRATED:
         _record(connection, rule)
     _hide_secrets(connection)
+    return made_so_far
 
 
 def _applies(rule: str, manifest: Manifest, settings: Settings) -> bool:

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from pelcro_pipeline.conversion import tables
-from pelcro_pipeline.delivery.manifest import Manifest
-from pelcro_pipeline.engine.relations import make
+from pelcro_pipeline.engine.relations import Relation, make
 from pelcro_pipeline.rules.files import FILES
 from pelcro_pipeline.rules.findings import key
 from pelcro_pipeline.spec import TABLES
@@ -25,23 +23,25 @@ DELIVERED = ("file", "key")
 ORDER = ("not_prepared_cause", "not_prepared")
 
 
-def create_ledger(connection: duckdb.DuckDBPyConnection, manifest: Manifest, keep: Path | None = None) -> None:
+def create_ledger(connection: duckdb.DuckDBPyConnection) -> list[Relation]:
     """The temporary table ``not_prepared``, and the view ``ledger``: the columns of ledger.csv, and ``record``,
-    ``object_rank`` and ``quarantined``.
+    ``object_rank`` and ``quarantined``. Returns the relations that it made.
 
     The view is worked out whenever it is read, and has no order: see ``write``. Records that were quarantined when
     their file was read have no record number; they sort by line.
     """
-    make(connection, (FILES[name] for name in ORDER), keep)
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW ledger AS {_dispositions(manifest)}")
+    made = [FILES[name] for name in ORDER]
+    make(connection, made)
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW ledger AS {_dispositions()}")
+    return made
 
 
-def _dispositions(manifest: Manifest) -> str:
+def _dispositions() -> str:
     objects = "\nUNION ALL\n".join(
-        f"""SELECT record, {literal(table.object)} AS object, {place} AS object_rank, {key(table)} AS key,
+        f"""SELECT record, {literal(table.object)} AS object, {rank} AS object_rank, {key(table)} AS key,
             coalesce(not_prepared.disposition, 'prepared') AS disposition, not_prepared.rule, not_prepared.detail
         FROM converted_{table.object} LEFT JOIN (FROM not_prepared WHERE object = {literal(table.object)}) not_prepared USING (record)"""
-        for place, table in enumerate(TABLES)
+        for rank, table in enumerate(TABLES)
     )
     dispositions = [
         f"""SELECT file, line, object, key, disposition, rule, detail, record, object_rank, false AS quarantined
@@ -49,20 +49,9 @@ def _dispositions(manifest: Manifest) -> str:
         """SELECT file, line, '' AS object, 'excluded' AS disposition, 'FILE-BLANK' AS rule, record, 0 AS object_rank,
             false AS quarantined
         FROM location WHERE blank""",
+        """SELECT quarantined.*, coalesce(rank, 0) AS object_rank, true AS quarantined
+        FROM quarantined LEFT JOIN object_rank USING (object)""",
     ]
-    for file in manifest.files:
-        if file.quarantined is None:
-            continue
-        held = ", ".join(
-            f"({literal(table.object)}, {place})" for place, table in enumerate(TABLES) if table.object in file.objects
-        )
-        dispositions.append(
-            f"""SELECT {literal(file.name)} AS file, line, coalesce(object, '') AS object,
-                if(rule = 'FILE-RAGGED', 'rejected', 'excluded') AS disposition, rule,
-                coalesce(object_rank, 0) AS object_rank, {tables.first_record(file)} AS record, true AS quarantined
-            FROM read_parquet({literal(file.quarantined)}) aside
-            LEFT JOIN (VALUES {held}) held(object, object_rank) ON rule = 'FILE-RAGGED'"""
-        )
     return "\nUNION ALL BY NAME\n".join(dispositions)
 
 

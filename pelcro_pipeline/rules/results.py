@@ -56,19 +56,19 @@ TABLES = {
 
 
 def parquet(folder: Path, name: str) -> Path:
-    """Where a table of the verdict stands."""
+    """Where a table of the results stands."""
     return folder / f"{name}.parquet"
 
 
 def save(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Write the verdict's tables into ``folder``."""
+    """Write the results' tables into ``folder``."""
     for name, table in TABLES.items():
         connection.execute(f"COPY ({table.query}) TO {literal(str(parquet(folder, name)))} (FORMAT parquet)")
         checksum.write(connection, *_checksummed(folder, name), table.record)
 
 
 def verify(connection: duckdb.DuckDBPyConnection, manifest: Manifest, conversion: Path, folder: Path) -> None:
-    """Raise RefusedError, naming the records, where what was judged or the verdict is not as it was made.
+    """Raise RefusedError, naming the records, where what was judged or a result is not as it was made.
 
     Needs ``open_on``.
     """
@@ -94,7 +94,7 @@ def _named(connection: duckdb.DuckDBPyConnection, manifest: Manifest, record: in
 
 
 def attach(connection: duckdb.DuckDBPyConnection, manifest: Manifest, conversion: Path, folder: Path) -> None:
-    """Views of the converted objects, of the golden records and of the verdict's tables."""
+    """Views of the converted objects, of the golden records and of the results' tables."""
     tables.create_views(connection, manifest, conversion)
     for name in TABLES:
         connection.execute(

@@ -257,6 +257,13 @@ ENTITLEMENTS = Kind(
     "A comma separated list.",
     canonical=r"regexp_replace(text, '\s*,\s*', ',', 'g')",
 )
+#: What a hash of a scheme begins with, or is; plain text has no shape of its own.
+HASH_SHAPES = {
+    "drupal": r"^[$]S[$]",
+    "wordpress": r"^[$](?:wp[$]2y|[PH])[$]",
+    "bcrypt": r"^[$]2[aby][$]",
+    "md5": "^[0-9a-fA-F]{32}$",
+}
 #: Brackets and versions are ignored: `Bcrypt (WordPress)` is bcrypt, `Drupal_v8.2.x` is drupal.
 _SCHEME = r"trim(regexp_replace(regexp_replace(lower(text), '[(\[].*', ''), '[ _-]+v?[0-9][0-9.x]*\s*$', ''), ' _-')"
 _SCHEMES = (

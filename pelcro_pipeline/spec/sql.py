@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Iterator
 
-from pelcro_pipeline.spec.kinds import BOOLEAN, YES_OR_TWO
+from pelcro_pipeline.spec.kinds import BOOLEAN, HASH_SHAPES, YES_OR_TWO
 from pelcro_pipeline.spec.model import (
     Attribute,
     CalendarDate,
@@ -26,6 +26,9 @@ from pelcro_pipeline.spec.model import (
 
 #: Above this, a regular expression finds a member faster than a chain of comparisons.
 _LONGEST_IN_LIST = 8
+
+#: What spreadsheets run.
+FORMULA = r"^[=+@\t\r-]"
 
 _SHARED_MACROS = (
     """CREATE OR REPLACE MACRO ships(shipments) AS coalesce(try_cast(shipments AS BIGINT) > 0, false)""",
@@ -46,16 +49,14 @@ _SHARED_MACROS = (
         CASE WHEN regexp_matches(text, '^\d{1,2}([/.-])\d{1,2}([/.-])\d{4}(?:$|[T ,]+\d{1,2}:)')
         THEN strftime(try_strptime(regexp_replace(regexp_extract(text, '^[0-9/.-]+'), '[.-]', '/', 'g'), format), '%Y-%m-%d') END""",
     # All that spreadsheets run as formulas sorts before A: one comparison spares most cells the rest.
-    r"""CREATE OR REPLACE MACRO escape_formula(text) AS
-        CASE WHEN text < 'A' AND regexp_matches(text, '^[=+@\t\r-]') THEN '''' || text ELSE text END""",
+    rf"""CREATE OR REPLACE MACRO escape_formula(text) AS
+        CASE WHEN text < 'A' AND regexp_matches(text, '{FORMULA}') THEN '''' || text ELSE text END""",
     # A cast alone reads 31/01/27 as a day of the year 31.
     r"""CREATE OR REPLACE MACRO try_iso_date(text) AS
         CASE WHEN regexp_full_match(text, '\d{4}-\d\d-\d\d') THEN try_cast(text AS DATE) END""",
-    r"""CREATE OR REPLACE MACRO detect_hash_scheme(hash) AS CASE
-        WHEN starts_with(hash, '$S$') THEN 'drupal'
-        WHEN regexp_matches(hash, '^\$P\$|^\$H\$|^\$wp\$2y\$') THEN 'wordpress'
-        WHEN regexp_matches(hash, '^\$2[aby]\$') THEN 'bcrypt'
-        WHEN regexp_full_match(hash, '[0-9a-fA-F]{32}') THEN 'md5' END""",
+    "CREATE OR REPLACE MACRO detect_hash_scheme(hash) AS CASE "
+    + " ".join(f"WHEN regexp_matches(hash, '{shape}') THEN '{scheme}'" for scheme, shape in HASH_SHAPES.items())
+    + " END",
 )
 
 
@@ -246,7 +247,12 @@ def imputation_mask(table: Table, attribute: Attribute) -> int:
     )
 
 
+def held(cells: Iterable[str]) -> str:
+    """SQL: a record holds an object, by what ``presence`` says of its cells."""
+    return f"coalesce({', '.join(cells)}) IS NOT NULL"
+
+
 def presence(attribute: Attribute, text: str | None = None) -> str:
-    """SQL, not null where the cell, or other SQL of a text, says that the object is there: filled, and no boolean 0."""
+    """SQL, not null where the canonical cell, or other SQL of one, says that the object is there: filled, and no boolean 0."""
     cell = text or quoted(attribute.name)
     return f"nullif({cell}, '0')" if attribute.kind in (BOOLEAN, YES_OR_TWO) else cell

@@ -19,6 +19,7 @@ from pelcro_pipeline.spec.model import Table
 from pelcro_pipeline.spec.sql import literal, quoted
 from pelcro_pipeline.spec.target import ADDRESS_ID, RECORD, TARGET_TABLES, TargetTable, address_type
 
+#: A record without a subscription has been prepared with none of its cells.
 _SUBSCRIBED = " OR ".join(f"{quoted(attribute.name)} IS NOT NULL" for attribute in SUBSCRIPTIONS.attributes)
 #: The records of the prepared files that hold a table's objects.
 _RECORDS = {
