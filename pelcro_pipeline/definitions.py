@@ -1,5 +1,7 @@
 """The code location: everything that Dagster sees."""
 
+import os
+
 import dagster as dg
 
 from pelcro_pipeline.defs import (
@@ -7,6 +9,7 @@ from pelcro_pipeline.defs import (
     automation,
     conversion,
     jobs,
+    policy,
     prepared,
     production,
     raw,
@@ -16,13 +19,20 @@ from pelcro_pipeline.defs import (
     undo,
 )
 from pelcro_pipeline.defs.resources import Extracts
+from pelcro_pipeline.workspace import places
+
+# Where no workspace is named it is the project's own data folder.
+os.environ.setdefault(places.HOME, str(places.home()))
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([request, raw, conversion, analysis, prepared, staging, review, production]),
+    assets=dg.map_asset_specs(
+        policy.applied,
+        dg.load_assets_from_modules([request, raw, conversion, analysis, prepared, staging, review, production]),
+    ),
     jobs=[jobs.dry_run, jobs.sign_off, jobs.production, undo.revert, undo.purge],
     sensors=[automation.new_extract],
     schedules=[automation.newest_extracts],
-    resources={"extract": Extracts()},
+    resources={"extract": Extracts(home=dg.EnvVar(places.HOME))},
     # A step of its own costs seconds of interpreter start; the steps share two cores anyway.
     executor=dg.in_process_executor,
 )

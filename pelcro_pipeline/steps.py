@@ -1,4 +1,4 @@
-"""The steps of a dry run over one extract, each a function: what Dagster's assets, the tests and the benchmarks all call."""
+"""The steps of a migration of one extract, each a function: what Dagster's assets, the tests and the benchmarks all call."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from pelcro_pipeline.prepared import archive as archiving
 from pelcro_pipeline.prepared import tables as prepared_tables
 from pelcro_pipeline.prepared import write as prepared_write
 from pelcro_pipeline.prepared.files import PreparedFiles
-from pelcro_pipeline.review import statistics
+from pelcro_pipeline.review import sign_off, statistics
+from pelcro_pipeline.review.sign_off import SignOff
 from pelcro_pipeline.rules import findings, judgement, ledger, results
 from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.target import database
@@ -130,6 +131,7 @@ def archive(extract: OpenedExtract) -> dict[str, int]:
     """Write the archive; returns the records of each of its files."""
     paths = extract.paths
     tables.create_views(extract.connection, extract.manifest, paths.conversion)
+    tables.create_location_views(extract.connection, extract.manifest, paths.conversion)
     with atomic.folder(paths.archive) as folder:
         written = archiving.write(
             extract.connection, extract.manifest, paths.conversion, paths.analysis / "ledger.parquet", folder
@@ -143,10 +145,16 @@ def stage(extract: OpenedExtract) -> dict[str, int]:
     return database.load(extract.files, extract.paths.database("staging"))
 
 
+def is_staged(extract: OpenedExtract) -> bool:
+    """Whether the staging database, as it stands, holds the prepared files."""
+    return database.holds(extract.connection, extract.files, extract.paths.database("staging"))
+
+
 def count(extract: OpenedExtract) -> pd.DataFrame:
     """Write the statistics and return them. Raises RefusedError where anything counted is not as it was made."""
     paths, connection, given = extract.paths, extract.connection, extract.files
     extract.attach_results()
+    tables.create_location_views(connection, extract.manifest, paths.conversion)
     given.verify(connection)
     with database.opened(paths.database("staging"), "staging", connection):
         database.verify(connection, given, paths.database("staging"), "staging")
@@ -155,3 +163,32 @@ def count(extract: OpenedExtract) -> pd.DataFrame:
     frame = statistics.with_production(frame, paths)
     statistics.write(frame, paths)
     return frame
+
+
+def sign(paths: ExtractPaths, signed_by: str, role: str) -> SignOff:
+    """Sign what the dry run left. Raises RefusedError where it is not as it was made, or the delivery has changed."""
+    return sign_off.sign(paths, signed_by, role)
+
+
+def produce(paths: ExtractPaths, recorded_signature: str | None) -> tuple[SignOff, dict[str, int]]:
+    """Load production behind the gate; returns the sign-off that holds and the rows of each table.
+
+    Raises RefusedError where no sign-off holds for the state as it stands, or what was signed was tampered with.
+    """
+    signed = sign_off.verified(paths, recorded_signature)
+    return signed, database.load_once(sign_off.staged(paths), paths.database("production"))
+
+
+def count_production(paths: ExtractPaths, recorded_signature: str | None) -> pd.DataFrame:
+    """Count production behind the gate, write the statistics and return them.
+
+    Raises RefusedError as ``produce`` does, and where production does not hold what was signed.
+    """
+    sign_off.verified(paths, recorded_signature)
+    files = sign_off.staged(paths)
+    with duck.connect() as connection:
+        if not database.holds(connection, files, paths.database("production")):
+            raise RefusedError(
+                f"{paths.extract}: the production database does not hold the prepared files that were signed: load it again."
+            )
+    return statistics.count_production(paths)

@@ -130,8 +130,7 @@ def short(table: Table, names: Iterable[str]) -> str:
 
 
 def create_views(connection: duckdb.DuckDBPyConnection, manifest: Manifest, folder: Path) -> None:
-    """Temporary views of each object, ``location``: what findings and ledger say of a record, and ``quarantined``: the
-    records that could not be read as such.
+    """Temporary views of each object.
 
     ``converted_<object>`` has the conversion's own columns (``view``). ``<object>`` has ``record``, ``customer``, the
     template's columns by short names, and ``agrees``: none of the record's repeated headers disagrees. Beside them
@@ -146,6 +145,14 @@ def create_views(connection: duckdb.DuckDBPyConnection, manifest: Manifest, fold
             f"""CREATE OR REPLACE TEMP VIEW {table.object} AS
             SELECT record, customer, {short(table, names)}, {agrees(table)} AS agrees FROM converted_{table.object}"""
         )
+
+
+def create_location_views(connection: duckdb.DuckDBPyConnection, manifest: Manifest, folder: Path) -> None:
+    """Temporary views of where records stand. Needs ``create_views``.
+
+    ``location``: ``record, file, line, blank`` of every record, what findings and ledger say of it. ``quarantined``:
+    the records that could not be read as such.
+    """
     connection.execute(f"CREATE OR REPLACE TEMP VIEW location AS {_locations(manifest, folder)}")
     connection.execute(f"CREATE OR REPLACE TEMP VIEW quarantined AS {_quarantined(manifest)}")
 

@@ -5,18 +5,18 @@ from pydantic import Field
 
 from pelcro_pipeline import steps
 from pelcro_pipeline.conversion import sample
-from pelcro_pipeline.defs import raw
+from pelcro_pipeline.defs import edges
 from pelcro_pipeline.defs.checks import check, conforms
-from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import asset_spec, markdown, picture
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.review import charts
 from pelcro_pipeline.rules import conservation, contract
+from pelcro_pipeline.rules.ledger import DISPOSITIONS
 from pelcro_pipeline.spec.model import Severity
 
 _FINDINGS = dg.AssetKey(["analysis", "findings"])
 _LEDGER = dg.AssetKey(["analysis", "ledger"])
-_DEPS = [dg.AssetKey(["conversion", name]) for name in raw.TABLES]
+_DEPS = edges.MANIFEST + edges.RAW + edges.CONVERSION
 
 #: Bad rows are normal and looked at: by severity the check that warns of them.
 _BAD_ROWS = {
@@ -66,7 +66,6 @@ class Judgement(dg.Config):
             blocking=True,
         ),
     ],
-    partitions_def=extracts,
     name="judgement",
 )
 def analysis(config: Judgement, extract: Extracts):
@@ -82,6 +81,10 @@ def analysis(config: Judgement, extract: Extracts):
             asset_key=_FINDINGS,
             metadata={
                 "dagster/row_count": int(by_rule["findings"].sum()),
+                **{
+                    f"findings: {severity}": int(by_rule["findings"][by_rule["severity"] == severity].sum())
+                    for severity in _BAD_ROWS
+                },
                 "chart": picture(charts.findings(by_rule), "Findings by rule"),
                 "by rule": markdown(by_rule),
                 "report": report,
@@ -96,6 +99,7 @@ def analysis(config: Judgement, extract: Extracts):
             asset_key=_LEDGER,
             metadata={
                 "dagster/row_count": int(dispositions["received"].sum()),
+                **{each: int(dispositions[each].sum()) for each in DISPOSITIONS},
                 "chart": picture(charts.dispositions(dispositions), "What became of each object"),
                 "dispositions": markdown(dispositions),
                 "report": dg.MetadataValue.path(paths.reports / "ledger.csv"),

@@ -6,6 +6,7 @@ import dagster as dg
 
 from pelcro_pipeline.defs.jobs import dry_run
 from pelcro_pipeline.defs.partitions import extracts
+from pelcro_pipeline.defs.resources import Extracts
 from pelcro_pipeline.delivery.manifest import is_current
 from pelcro_pipeline.workspace import lock, places
 from pelcro_pipeline.workspace.places import ExtractPaths
@@ -17,8 +18,8 @@ from pelcro_pipeline.workspace.places import ExtractPaths
     description="Registers a delivered folder once it has stopped changing, and runs it dry: once as it is, and again when it "
     "was corrected.",
 )
-def new_extract(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    home = places.home()
+def new_extract(context: dg.SensorEvaluationContext, extract: Extracts) -> dg.SensorResult:
+    home = extract.workspace
     seen = json.loads(context.cursor or "{}")
     found = {name: places.fingerprint(home / "extracts" / name) for name in places.extracts(home)}
     # A folder that is still being copied looks different from one look to the next.
@@ -46,8 +47,8 @@ def _is_due(paths: ExtractPaths) -> bool:
     description="Every morning a dry run of the newest extract of each publisher that is not in production yet: what has "
     "expired since, and what a new version of the rules finds.",
 )
-def newest_extracts(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
-    home = places.home()
+def newest_extracts(context: dg.ScheduleEvaluationContext, extract: Extracts) -> list[dg.RunRequest]:
+    home = extract.workspace
     known = set(context.instance.get_dynamic_partitions(extracts.name))
     return [
         dg.RunRequest(run_key=f"{name} {context.scheduled_execution_time:%Y-%m-%d}", partition_key=name)

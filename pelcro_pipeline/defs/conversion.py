@@ -5,9 +5,8 @@ import pandas as pd
 
 from pelcro_pipeline import steps
 from pelcro_pipeline.conversion import preview, sample
-from pelcro_pipeline.defs import lineage, raw
+from pelcro_pipeline.defs import edges, lineage, raw
 from pelcro_pipeline.defs.checks import check, conforms
-from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import asset_spec, column_schema, markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.spec import schema, sql
@@ -28,9 +27,8 @@ _STEPS = {
             name,
             f"{_STEPS[name]}: {' '.join(table.doc for table in own)} One row for each record, canonical text, every violation marked. "
             "The guide: *During the data conversion process, you will need to populate the Pelcro provided templates with your current data set.*",
-            deps=[dg.AssetKey(["raw", name])],
+            deps=edges.MANIFEST + edges.keys(f"raw/{name}"),
             kinds={"duckdb", "parquet"},
-            code_version="-".join(table.digest for table in own),
             metadata={lineage.SCHEMA: column_schema(*own)},
         )
         for name, own in raw.TABLES.items()
@@ -44,7 +42,6 @@ _STEPS = {
         )
         for name in raw.TABLES
     ],
-    partitions_def=extracts,
     name="conversion",
 )
 def conversion(extract: Extracts):

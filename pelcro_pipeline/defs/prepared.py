@@ -4,15 +4,12 @@ import dagster as dg
 
 from pelcro_pipeline import steps
 from pelcro_pipeline.conversion import sample
-from pelcro_pipeline.defs import lineage
+from pelcro_pipeline.defs import edges, lineage
 from pelcro_pipeline.defs.checks import check, conforms
-from pelcro_pipeline.defs.partitions import extracts
-from pelcro_pipeline.defs.presentation import OWNERS, asset_spec, column_schema
+from pelcro_pipeline.defs.presentation import asset_spec, column_schema
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.prepared import files
 from pelcro_pipeline.spec import CUSTOMERS, TEMPLATES, schema
-
-_DEPS = [dg.AssetKey(["analysis", "ledger"]), dg.AssetKey(["analysis", "findings"])]
 
 
 @dg.multi_asset(
@@ -22,10 +19,9 @@ _DEPS = [dg.AssetKey(["analysis", "ledger"]), dg.AssetKey(["analysis", "findings
             name,
             f"The upload-ready template file `{name}.csv`, which staging and production are both loaded from. "
             "The guide: *It is critical to provide a customer, address, and subscription data in one flat file.*",
-            deps=[
-                *_DEPS,
-                *(dg.AssetKey(["conversion", each]) for each in dict.fromkeys(map(lineage.asset_of, TEMPLATES[name]))),
-            ],
+            deps=edges.MANIFEST
+            + edges.LEDGER
+            + edges.keys(*(f"conversion/{each}" for each in dict.fromkeys(map(lineage.asset_of, TEMPLATES[name])))),
             kinds={"csv"},
             metadata={lineage.SCHEMA: column_schema(*TEMPLATES[name])},
         )
@@ -40,7 +36,6 @@ _DEPS = [dg.AssetKey(["analysis", "ledger"]), dg.AssetKey(["analysis", "findings
         )
         for name in files.NAMES
     ],
-    partitions_def=extracts,
     name="prepared",
 )
 def prepared(extract: Extracts):
@@ -66,11 +61,8 @@ def prepared(extract: Extracts):
 
 @dg.asset(
     key=["prepared", "archive"],
-    group_name="prepared",
-    owners=OWNERS,
-    deps=[dg.AssetKey(["analysis", "ledger"])],
+    deps=edges.MANIFEST + edges.RAW + edges.CONVERSION + edges.LEDGER,
     kinds={"parquet"},
-    partitions_def=extracts,
 )
 def prepared_archive(extract: Extracts) -> dg.MaterializeResult:
     """Every rejected and excluded record with its raw cells, and every column of no template.

@@ -10,8 +10,6 @@ import pandas as pd
 
 from pelcro_pipeline.spec.model import Severity, Table
 
-OWNERS = ["team:migrations"]
-
 
 def column_schema(*tables: Table) -> dg.TableSchema:
     """The tables' columns, for an asset's definition."""
@@ -47,4 +45,4 @@ def picture(png: bytes, what: str) -> dg.MarkdownMetadataValue:
 
 def asset_spec(group: str, name: str, description: str, **more: object) -> dg.AssetSpec:
     """An asset keyed ``group/name``."""
-    return dg.AssetSpec(dg.AssetKey([group, name]), group_name=group, description=description, owners=OWNERS, **more)
+    return dg.AssetSpec(dg.AssetKey([group, name]), description=description, **more)

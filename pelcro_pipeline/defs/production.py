@@ -2,27 +2,22 @@
 
 import dagster as dg
 
-from pelcro_pipeline.defs import lineage
+from pelcro_pipeline import steps
+from pelcro_pipeline.defs import edges, lineage
 from pelcro_pipeline.defs.checks import check
-from pelcro_pipeline.defs.partitions import extracts
-from pelcro_pipeline.defs.presentation import OWNERS
 from pelcro_pipeline.defs.resources import Extracts, as_failure
-from pelcro_pipeline.defs.review import gate
+from pelcro_pipeline.defs.review import recorded_signature
 from pelcro_pipeline.defs.staging import STATISTICS_COLUMNS, statistics_result
-from pelcro_pipeline.engine import connection as duck
-from pelcro_pipeline.errors import RefusedError
-from pelcro_pipeline.prepared.files import NAMES
-from pelcro_pipeline.review import sign_off, statistics
-from pelcro_pipeline.target import database
+from pelcro_pipeline.review import statistics
+
+#: The sign-off, and all that it holds for: verified again whenever production is touched.
+_SIGNED = edges.PREPARED + edges.keys("review/sign_off", "staging/database", "staging/migration_statistics")
 
 
 @dg.asset(
     key=["production", "database"],
-    group_name="production",
-    owners=OWNERS,
-    deps=[dg.AssetKey(["review", "sign_off"]), *(dg.AssetKey(["prepared", name]) for name in NAMES)],
+    deps=_SIGNED,
     kinds={"duckdb"},
-    partitions_def=extracts,
 )
 def production_database(context: dg.AssetExecutionContext, extract: Extracts) -> dg.MaterializeResult:
     """The production load: refused unless a sign-off holds for the state as it stands, however it is launched.
@@ -32,8 +27,7 @@ def production_database(context: dg.AssetExecutionContext, extract: Extracts) ->
     """
     paths = extract.paths
     with as_failure():
-        signed = gate(context.instance, paths)
-        loaded = database.load_once(sign_off.staged(paths), paths.database("production"))
+        signed, loaded = steps.produce(paths, recorded_signature(context.instance, paths))
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": sum(loaded.values()),
@@ -48,11 +42,8 @@ def production_database(context: dg.AssetExecutionContext, extract: Extracts) ->
 @dg.asset(
     key=["production", "migration_statistics"],
     metadata=STATISTICS_COLUMNS,
-    group_name="production",
-    owners=OWNERS,
-    deps=[dg.AssetKey(["production", "database"]), dg.AssetKey(["staging", "migration_statistics"])],
+    deps=[*_SIGNED, *edges.LEDGER, *edges.keys("production/database")],
     kinds={"csv", "pandas"},
-    partitions_def=extracts,
     check_specs=[
         check(
             dg.AssetKey(["production", "migration_statistics"]),
@@ -69,14 +60,7 @@ def production_migration_statistics(context: dg.AssetExecutionContext, extract: 
     """
     paths = extract.paths
     with as_failure():
-        gate(context.instance, paths)
-        files = sign_off.staged(paths)
-        with duck.connect() as connection:
-            if not database.holds(connection, files, paths.database("production")):
-                raise RefusedError(
-                    f"{paths.extract}: the production database does not hold the prepared files that were signed: load it again."
-                )
-        frame = statistics.count_production(paths)
+        frame = steps.count_production(paths, recorded_signature(context.instance, paths))
     yield statistics_result(frame, paths)
     differing = frame[frame[statistics.STAGING] != frame[statistics.PRODUCTION]]
     yield dg.AssetCheckResult(

@@ -6,7 +6,6 @@ import pandas as pd
 from pelcro_pipeline import steps
 from pelcro_pipeline.defs import lineage
 from pelcro_pipeline.defs.checks import check
-from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import asset_spec, markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.spec import ADDRESSES, CUSTOMERS, PLANS, PRODUCTS, SUBSCRIPTIONS, Table
@@ -28,10 +27,19 @@ TABLES: dict[str, tuple[Table, ...]] = {
             name,
             f"The delivered files that hold {name}, read as text with file and physical line. The guide: "
             "*Request a data export from your current provider using Pelcro migrations templates.*",
-            deps=[dg.AssetKey(["request", "templates"])],
             kinds={"csv"},
         )
         for name in TABLES
+    ]
+    + [
+        asset_spec(
+            "raw",
+            "manifest",
+            "What was delivered, as it was read: every file, what each of its columns is read as, and the settings of the day. "
+            "Every step opens it, and stops where a delivered file has changed since. "
+            "The guide: *Request a data export from your current provider using Pelcro migrations templates.*",
+            kinds={"json"},
+        )
     ],
     check_specs=[
         check(
@@ -41,13 +49,16 @@ TABLES: dict[str, tuple[Table, ...]] = {
         )
         for name in TABLES
     ],
-    partitions_def=extracts,
     name="raw",
 )
 def raw(extract: Extracts):
     paths = extract.paths
     with as_failure():
         manifest = steps.read(paths)
+    yield dg.MaterializeResult(
+        asset_key=["raw", "manifest"],
+        metadata={"dagster/row_count": len(manifest.files), "file": dg.MetadataValue.path(paths.manifest)},
+    )
     for name, tables in TABLES.items():
         files = {file.name: file for table in tables for file in manifest.holding(table.object)}
         frame = pd.DataFrame(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import dagster as dg
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.engine import machine
@@ -18,8 +19,9 @@ PARTITION_TAG = "dagster/partition"
 
 
 class Extracts(dg.ConfigurableResource):
-    """The extracts of the workspace, one at a time for each run, which holds its lock."""
+    """The extracts of a workspace, one at a time for each run, which holds its lock."""
 
+    home: str = Field(description="The workspace: what PELCRO_HOME names.")
     _run: dg.DagsterRun | None = PrivateAttr(default=None)
     _instance: dg.DagsterInstance | None = PrivateAttr(default=None)
     _held: ExitStack = PrivateAttr(default_factory=ExitStack)
@@ -32,11 +34,16 @@ class Extracts(dg.ConfigurableResource):
             yield self
 
     @property
+    def workspace(self) -> Path:
+        """Where the extracts stand."""
+        return places.home(self.home)
+
+    @property
     def paths(self) -> ExtractPaths:
         """Where this run's extract stands. The first step that asks takes its lock, so that a refusal is that step's."""
         if self._paths is None:
             with as_failure():
-                paths = ExtractPaths(places.home(), self._extract)
+                paths = ExtractPaths(self.workspace, self._extract)
                 report_killed(self._instance, self._held.enter_context(lock.held(paths, self._run.run_id)))
                 self._held.enter_context(duck.sandboxed(paths.home, paths.spill))
                 self._paths = paths

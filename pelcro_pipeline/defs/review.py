@@ -3,10 +3,9 @@
 import dagster as dg
 from pydantic import Field
 
-from pelcro_pipeline.defs.partitions import extracts
-from pelcro_pipeline.defs.presentation import OWNERS
+from pelcro_pipeline import steps
+from pelcro_pipeline.defs import edges
 from pelcro_pipeline.defs.resources import Extracts, as_failure
-from pelcro_pipeline.review import sign_off
 from pelcro_pipeline.workspace.places import ExtractPaths
 
 _SIGN_OFF = dg.AssetKey(["review", "sign_off"])
@@ -22,11 +21,11 @@ class Signature(dg.Config):
 
 @dg.asset(
     key=_SIGN_OFF,
-    group_name="review",
-    owners=OWNERS,
-    deps=[dg.AssetKey(["staging", "migration_statistics"])],
+    deps=[
+        *(edges.MANIFEST + edges.PREPARED),
+        *edges.keys("analysis/findings", "staging/database", "staging/migration_statistics"),
+    ],
     kinds={"toml"},
-    partitions_def=extracts,
 )
 def review_sign_off(config: Signature, extract: Extracts) -> dg.MaterializeResult:
     """A named person's sign-off for the delivery, the prepared files, the statistics, the settings and the code as they stand.
@@ -35,7 +34,7 @@ def review_sign_off(config: Signature, extract: Extracts) -> dg.MaterializeResul
     """
     paths = extract.paths
     with as_failure():
-        signed = sign_off.sign(paths, config.signed_by, config.role)
+        signed = steps.sign(paths, config.signed_by, config.role)
     return dg.MaterializeResult(
         metadata={
             "signed by": signed.signed_by,
@@ -47,13 +46,10 @@ def review_sign_off(config: Signature, extract: Extracts) -> dg.MaterializeResul
     )
 
 
-def gate(instance: dg.DagsterInstance, paths: ExtractPaths) -> sign_off.SignOff:
-    """The sign-off that holds for the extract as it stands. Raises RefusedError where none does.
-
-    The file must be the one that its run recorded; a new instance has no record to hold it to.
-    """
+def recorded_signature(instance: dg.DagsterInstance, paths: ExtractPaths) -> str | None:
+    """The signature that the sign-off's run recorded, which the file must have; a new instance has no record."""
     records = instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=_SIGN_OFF, asset_partitions=[paths.extract]), limit=1
     ).records
     metadata = records[0].asset_materialization.metadata if records else {}
-    return sign_off.verified(paths, recorded=metadata[_SIGNATURE].value if _SIGNATURE in metadata else None)
+    return metadata[_SIGNATURE].value if _SIGNATURE in metadata else None

@@ -55,7 +55,11 @@ def job(name: str, paths: ExtractPaths, ops: dict, watcher: Watcher) -> None:
         watching.start()
         try:
             result = defs.resolve_job_def(name).execute_in_process(
-                run_config={"ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                run_config={
+                    "ops": ops,
+                    "resources": {"extract": {"config": {"home": str(paths.home)}}},
+                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                },
                 instance=recorded,
                 partition_key=paths.extract,
                 run_id=run_id,
@@ -134,6 +138,6 @@ def _refusal(recorded: dg.DagsterInstance, run_id: str) -> Exception:
     ]
     if checks:
         return RefusedError(
-            f"A blocking check does not hold ({', '.join(checks)}): nothing was loaded; see run {run_id} in the UI."
+            f"A blocking check does not hold ({', '.join(checks)}): what follows it did not run; see run {run_id} in the UI."
         )
     return RefusedError(f"An unexpected error stopped the run: look at run {run_id} in the UI (pelcro-pipeline ui).")

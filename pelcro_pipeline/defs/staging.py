@@ -4,30 +4,23 @@ import dagster as dg
 import pandas as pd
 
 from pelcro_pipeline import steps
-from pelcro_pipeline.defs import lineage
+from pelcro_pipeline.defs import edges, lineage
 from pelcro_pipeline.defs.checks import check, statistics_conform
-from pelcro_pipeline.defs.partitions import extracts
-from pelcro_pipeline.defs.presentation import OWNERS, markdown, picture
+from pelcro_pipeline.defs.presentation import markdown, picture
 from pelcro_pipeline.defs.resources import Extracts, as_failure
-from pelcro_pipeline.prepared.files import NAMES
 from pelcro_pipeline.review import charts, statistics
 from pelcro_pipeline.workspace.places import ExtractPaths
-
-_PREPARED = [dg.AssetKey(["prepared", name]) for name in NAMES]
 
 
 @dg.asset(
     key=["staging", "database"],
-    group_name="staging",
-    owners=OWNERS,
-    deps=_PREPARED,
+    deps=edges.MANIFEST + edges.PREPARED,
     kinds={"duckdb"},
-    partitions_def=extracts,
     check_specs=[
         check(
             dg.AssetKey(["staging", "database"]),
             "equals_prepared_files",
-            "Every cell of the database is the prepared files'.",
+            "The database as it stands is the one of which every cell was compared with the prepared files.",
             blocking=True,
         )
     ],
@@ -40,35 +33,37 @@ def staging_database(extract: Extracts):
     paths = extract.paths
     with as_failure(), steps.opened(paths) as opened:
         counts = steps.stage(opened)
-    yield dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": sum(counts.values()),
-            **{f"rows of {table}": count for table, count in counts.items()},
-            "database": dg.MetadataValue.path(paths.database("staging")),
-            **lineage.loaded(),
-        }
-    )
-    # ``load`` raises for any difference: a run that gets here has compared every cell.
+        yield dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(counts.values()),
+                **{f"rows of {table}": count for table, count in counts.items()},
+                "database": dg.MetadataValue.path(paths.database("staging")),
+                **lineage.loaded(),
+            }
+        )
+        holds = steps.is_staged(opened)
     yield dg.AssetCheckResult(
-        check_name="equals_prepared_files", passed=True, metadata={"rows compared": sum(counts.values())}
+        check_name="equals_prepared_files", passed=holds, metadata={"rows compared": sum(counts.values())}
     )
 
 
 _STATISTICS = dg.AssetKey(["staging", "migration_statistics"])
 #: For both statistics assets.
 STATISTICS_COLUMNS = {
-    lineage.SCHEMA: dg.TableSchema([dg.TableColumn(name, description=doc) for name, doc in statistics.COLUMNS.items()])
+    lineage.SCHEMA: dg.TableSchema(
+        [dg.TableColumn(name, statistics.TYPES.get(name, "string"), doc) for name, doc in statistics.COLUMNS.items()]
+    )
 }
 
 
 @dg.asset(
     key=_STATISTICS,
     metadata=STATISTICS_COLUMNS,
-    group_name="staging",
-    owners=OWNERS,
-    deps=[dg.AssetKey(["staging", "database"]), dg.AssetKey(["analysis", "ledger"])],
+    deps=[
+        *(edges.MANIFEST + edges.RAW + edges.CONVERSION + edges.LEDGER + edges.PREPARED),
+        *edges.keys("staging/database"),
+    ],
     kinds={"csv", "pandas"},
-    partitions_def=extracts,
     check_specs=[
         check(_STATISTICS, "conforms", "Every measure is named, and every count is 0 or more.", blocking=True),
         check(
@@ -102,6 +97,11 @@ def statistics_result(frame: pd.DataFrame, paths: ExtractPaths) -> dg.Materializ
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(frame),
+            **{
+                f"accuracy of {name}": dg.MetadataValue.float(float(accuracy))
+                for name, accuracy in zip(objects["Attribute"], objects["Accuracy"], strict=True)
+                if accuracy
+            },
             "objects": markdown(objects),
             "chart": picture(charts.counts(objects, stages), "What is counted at each stage"),
             "statistics": markdown(frame),

@@ -68,6 +68,8 @@ def purge_extract(context: dg.OpExecutionContext, config: Confirmation, extract:
 
 @dg.job(
     partitions_def=extracts,
+    # What has to be typed stands in the launchpad already, empty.
+    config={"ops": {"purge_extract": {"config": {"extract": ""}}}},
     description="All personal data of an extract gone: delivery, prepared files, reports, archive, both databases. "
     "The counts and the sign-off are kept.",
 )

@@ -48,6 +48,8 @@ COLUMNS = {
     "Excluded": "Records that are not to be migrated.",
 }
 COUNTS = (DUMP, PREPARED, STAGING, PRODUCTION, "Merged", "Rejected", "Excluded")
+#: What a column holds, where it is no text; the two percentages are empty where nothing was delivered.
+TYPES = dict.fromkeys(COUNTS, "int") | {"Accuracy": "float", "Inaccuracy": "float"}
 _DISPOSITIONS = {"Merged": "merged", "Rejected": "rejected", "Excluded": "excluded"}
 _PLAN_ID = "subscription.common_metadata.temporary_plan_id"
 
@@ -175,9 +177,8 @@ def with_production(frame: pd.DataFrame, paths: ExtractPaths) -> pd.DataFrame:
     frame[PRODUCTION] = pd.NA
     if paths.database("production").exists():
         with duck.connect() as connection:
-            # Names of plans and products are all that it takes from there: a delivery changed since does not matter.
-            manifest = Manifest.model_validate_json(paths.manifest.read_text())
-            results.attach(connection, manifest, paths.conversion, paths.analysis)
+            # For the names of plans and products.
+            results.attach_tables(connection, paths.analysis)
             # What can be counted in no more, and is replaced by the next load, must not hold up the run before it.
             with suppress(RefusedError), database.opened(paths.database("production"), "production", connection):
                 frame = production(connection, frame, "production")

@@ -86,6 +86,7 @@ def judge(
         made_so_far.extend(asked)
 
     tables.create_views(connection, manifest, conversion)
+    tables.create_location_views(connection, manifest, conversion)
     made(*RECORDS, *RECORD_RULES)
     for rule in RECORD_RULES:
         _record(connection, rule)

@@ -96,9 +96,14 @@ def _named(connection: duckdb.DuckDBPyConnection, manifest: Manifest, record: in
 def attach(connection: duckdb.DuckDBPyConnection, manifest: Manifest, conversion: Path, folder: Path) -> None:
     """Views of the converted objects, of the golden records and of the results' tables."""
     tables.create_views(connection, manifest, conversion)
+    attach_tables(connection, folder)
+    relations = FILES | columns.relations(manifest)
+    make(connection, (relations[name] for name in ("customer_value", *judgement.GOLDEN)))
+
+
+def attach_tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Views of the results' tables alone."""
     for name in TABLES:
         connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {name} AS FROM read_parquet({literal(str(parquet(folder, name)))})"
         )
-    relations = FILES | columns.relations(manifest)
-    make(connection, (relations[name] for name in ("customer_value", *judgement.GOLDEN)))

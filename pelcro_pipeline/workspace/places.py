@@ -19,12 +19,16 @@ _EXTRACT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _DELIVERED_ON = re.compile(r"[._-]?(\d{4})-?(\d{2})-?(\d{2})$")
 
 
-def home() -> Path:
-    """PELCRO_HOME, or the project's ``data`` folder. Raises UnusableInputError where it is a file."""
+#: The variable that names the workspace.
+HOME = "PELCRO_HOME"
+
+
+def home(named: str | None = None) -> Path:
+    """``named``, or else what PELCRO_HOME names, or the project's ``data`` folder. Raises UnusableInputError for a file."""
     default = Path(__file__).resolve().parents[2] / "data"
-    at = Path(os.environ.get("PELCRO_HOME") or default).expanduser().resolve()
+    at = Path(named or os.environ.get(HOME) or default).expanduser().resolve()
     if at.is_file():
-        raise UnusableInputError(f"PELCRO_HOME is {at}, a file: name a folder.")
+        raise UnusableInputError(f"{HOME} is {at}, a file: name a folder.")
     return at
 
 

@@ -1,0 +1,20 @@
+"""What a step opens, as the keys of the assets that made it: an edge of the graph is a file that is read."""
+
+import dagster as dg
+
+from pelcro_pipeline.defs.raw import TABLES
+from pelcro_pipeline.prepared.files import NAMES
+
+
+def keys(*names: str) -> list[dg.AssetKey]:
+    """Assets by their names: ``group/name``."""
+    return [dg.AssetKey(name.split("/")) for name in names]
+
+
+MANIFEST = keys("raw/manifest")
+#: The lines and the quarantined records of the delivered files.
+RAW = keys(*(f"raw/{name}" for name in TABLES))
+CONVERSION = keys(*(f"conversion/{name}" for name in TABLES))
+#: The ledger, and the results of the judgement that the later steps go by.
+LEDGER = keys("analysis/ledger")
+PREPARED = keys(*(f"prepared/{name}" for name in NAMES))

@@ -1,0 +1,213 @@
+"""Every blocking check can turn red: in a real run it stops what follows, and the run says which it was."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import pytest
+
+from pelcro_pipeline import steps
+from pelcro_pipeline.engine import connection as duck
+from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.prepared.files import NAMES
+from pelcro_pipeline.review import statistics
+from pelcro_pipeline.rules import results
+from pelcro_pipeline.rules.files import FILES
+from pelcro_pipeline.workspace.places import ExtractPaths
+from pelcro_pipeline_tests.extract import PRINT, PRODUCTS, Delivery, Watcher, address, reader
+
+EXTRACT = "harbour-review"
+SIGNATURE = {"review__sign_off": {"config": {"signed_by": "Jane Doe", "role": "Publisher"}}}
+UNTOLD = PRINT | {"product.address_required": ""}
+DELIVERED = Delivery(
+    [reader(1), reader(2, {"subscription.quantity": "0"}), reader(3, address("billing", {"country": "Narnia"}))],
+    products=[UNTOLD, *PRODUCTS[1:]],
+)
+
+
+def altered(name: str, old: str, new: str) -> Callable[[pytest.MonkeyPatch], None]:
+    """A relation whose SQL says something else."""
+
+    def alter(patch: pytest.MonkeyPatch) -> None:
+        assert old in FILES[name].sql
+        patch.setitem(FILES, name, dataclasses.replace(FILES[name], sql=FILES[name].sql.replace(old, new)))
+
+    return alter
+
+
+def any_country(patch: pytest.MonkeyPatch) -> None:
+    """Every country is accepted by the conversion."""
+    patch.setattr(duck, "_MACROS", f"{duck._MACROS};\nCREATE OR REPLACE TEMP MACRO accepts_country(text) AS true")
+
+
+def imputed_nonsense(patch: pytest.MonkeyPatch) -> None:
+    """What other records impute is no value of its attribute."""
+    amendment = results.TABLES["amendment"]
+    query = f"SELECT * REPLACE ('perhaps' AS result) FROM ({amendment.query})"
+    patch.setitem(results.TABLES, "amendment", dataclasses.replace(amendment, query=query))
+
+
+def edited_after_the_load(patch: pytest.MonkeyPatch) -> None:
+    """A row of staging is changed right after it was loaded."""
+    load = steps.stage
+
+    def edited(extract: steps.OpenedExtract) -> dict[str, int]:
+        counts = load(extract)
+        with duckdb.connect(str(extract.paths.database("staging"))) as connection:
+            connection.execute("""UPDATE subscriptions SET "subscription.quantity" = 2""")
+        return counts
+
+    patch.setattr(steps, "stage", edited)
+
+
+def nameless_measure(patch: pytest.MonkeyPatch) -> None:
+    """A measure has no name."""
+    nameless = dataclasses.replace(statistics.SEGMENTS[0], name=None)
+    patch.setattr(statistics, "SEGMENTS", (nameless, *statistics.SEGMENTS[1:]))
+
+
+def doubled_files(patch: pytest.MonkeyPatch) -> None:
+    """The prepared files are counted twice over."""
+    rows = statistics.filled_rows
+    patch.setattr(
+        statistics,
+        "filled_rows",
+        lambda files: {table: f"{query} UNION ALL {query}" for table, query in rows(files).items()},
+    )
+
+
+class Red(NamedTuple):
+    """A check that turns red, what makes it, and the asset that then is not made."""
+
+    check: str
+    by: Callable[[pytest.MonkeyPatch], None]
+    follows: str
+
+
+OF_THE_DRY_RUN = [
+    Red("conversion/addresses: conforms", any_country, "analysis/ledger"),
+    Red(
+        "analysis/findings: conforms",
+        altered("finding", "message, fix,", "NULL::VARCHAR AS message, fix,"),
+        "prepared/customers",
+    ),
+    Red(
+        "analysis/ledger: conforms",
+        altered(
+            "not_prepared",
+            "disposition, rule, detail FROM not_migrated",
+            "disposition, 'NONE' AS rule, detail FROM not_migrated",
+        ),
+        "prepared/customers",
+    ),
+    Red(
+        "analysis/ledger: conservation",
+        altered(
+            "not_prepared",
+            "UNION ALL",
+            "UNION ALL SELECT record, object, disposition, rule, NULL FROM not_migrated UNION ALL",
+        ),
+        "prepared/customers",
+    ),
+    Red("prepared/products: conforms", imputed_nonsense, "staging/database"),
+    Red("staging/database: equals_prepared_files", edited_after_the_load, "staging/migration_statistics"),
+    Red("staging/migration_statistics: conforms", nameless_measure, "review/sign_off"),
+    Red("staging/migration_statistics: adds_up", doubled_files, "review/sign_off"),
+]
+
+
+@pytest.fixture
+def paths(tmp_path, monkeypatch) -> ExtractPaths:
+    pytest.importorskip("dagster")
+    monkeypatch.setenv("PELCRO_HOME", str(tmp_path))
+    paths = ExtractPaths(tmp_path, EXTRACT)
+    DELIVERED.into(paths.delivered)
+    return paths
+
+
+def test_every_blocking_check_has_a_run_in_which_it_turns_red():
+    from pelcro_pipeline.definitions import defs
+
+    blocking = {
+        f"{key.asset_key.to_user_string()}: {key.name}"
+        for node in defs.resolve_asset_graph().asset_check_keys
+        for key in [node]
+        if defs.resolve_asset_graph().get(key).blocking
+    }
+    # The conversions and the prepared files share a step and the very call that judges them.
+    shared = {f"conversion/{name}" for name in ("customers", "products", "plans", "subscriptions")} | {
+        f"prepared/{name}" for name in NAMES if name != "products"
+    }
+    told = {each.check for each in OF_THE_DRY_RUN} | {"production/migration_statistics: production_equals_staging"}
+    assert {each for each in blocking if each.split(": ")[0] not in shared} == told
+
+
+@pytest.mark.parametrize("red", OF_THE_DRY_RUN, ids=lambda red: red.check)
+def test_a_check_that_is_red_stops_what_follows(red, paths, monkeypatch):
+    from pelcro_pipeline.defs import run
+
+    red.by(monkeypatch)
+    with pytest.raises(RefusedError) as refused:
+        run.job("dry_run", paths, {}, Watcher())
+    assert red.check in str(refused.value)
+    assert "A blocking check does not hold" in str(refused.value)
+    assert "what follows it did not run" in str(refused.value)
+    assert red.follows not in made(paths.home)
+
+
+def test_production_that_is_counted_otherwise_is_told(paths, monkeypatch):
+    from pelcro_pipeline.defs import run
+
+    run.job("dry_run", paths, {}, Watcher())
+    run.job("sign_off", paths, SIGNATURE, Watcher())
+    monkeypatch.setitem(statistics._BY_NAME, "Subscriptions by plan", ("plan", "1 + count(*)"))
+    with pytest.raises(RefusedError, match="production/migration_statistics: production_equals_staging"):
+        run.job("production", paths, {}, Watcher())
+
+
+def test_a_ragged_record_is_warned_of_and_stops_nothing(paths):
+    from pelcro_pipeline.defs import run
+
+    plans = paths.delivered / "plans.csv"
+    plans.write_text(plans.read_text() + "one,cell,too,few\n")
+    run.job("dry_run", paths, {}, Watcher())
+    passed = evaluations(paths.home)
+    assert passed["raw/plans", "nothing_set_aside"] is False
+    assert passed["raw/customers", "nothing_set_aside"] is True
+    assert "staging/migration_statistics" in made(paths.home)
+
+
+def events(home: Path) -> list:
+    """Every event of every run of a workspace."""
+    import dagster as dg
+
+    from pelcro_pipeline.workspace import instance
+
+    with dg.DagsterInstance.from_config(str(instance.prepare(home))) as recorded:
+        return [
+            entry.dagster_event
+            for run in recorded.get_runs()
+            for entry in recorded.all_logs(run.run_id)
+            if entry.dagster_event
+        ]
+
+
+def made(home: Path) -> set[str]:
+    """The assets that were made."""
+    return {
+        event.asset_key.to_user_string() for event in events(home) if event.event_type_value == "ASSET_MATERIALIZATION"
+    }
+
+
+def evaluations(home: Path) -> dict[tuple[str, str], bool]:
+    """Whether each check passed, by asset and name."""
+    data = [
+        event.asset_check_evaluation_data
+        for event in events(home)
+        if event.event_type_value == "ASSET_CHECK_EVALUATION"
+    ]
+    return {(each.asset_key.to_user_string(), each.check_name): each.passed for each in data}

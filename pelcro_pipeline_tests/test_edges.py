@@ -1,0 +1,111 @@
+"""Each asset's edges are what its step opens: taken away, and the step fails; anything else, and it does not."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pelcro_pipeline import steps
+from pelcro_pipeline.defs import edges
+from pelcro_pipeline.errors import RefusedError, UnusableInputError
+from pelcro_pipeline.workspace.places import ExtractPaths
+from pelcro_pipeline_tests.extract import PRODUCTS, Delivery, as_csv, migrate, reader
+
+ROWS = [reader(1), reader(2, {"customer.title": "Head\nof library"}), reader(3, {"subscription.quantity": "0"})]
+#: Line breaks within a cell, a blank record and another encoding: lines, quarantined records and a text are kept.
+DELIVERED = Delivery(
+    (), (), texts={"customers.csv": as_csv(ROWS) + "\n", "products.csv": as_csv(PRODUCTS).encode("utf-16")}
+)
+
+
+def _others(folder: Path, *but: str) -> list[Path]:
+    return [path for path in folder.iterdir() if path.name not in but]
+
+
+#: The files that each asset makes. The five of a step that reads all are as one.
+MADE: dict[str, Callable[[ExtractPaths], list[Path]]] = {
+    "raw/manifest": lambda paths: [paths.manifest],
+    "raw": lambda paths: _others(paths.manifest.parent, paths.manifest.name),
+    "conversion": lambda paths: [paths.conversion],
+    "analysis/findings": lambda paths: [paths.analysis / "findings.parquet"],
+    "analysis/ledger": lambda paths: _others(paths.analysis, "findings.parquet"),
+    "prepared": lambda paths: [paths.prepared],
+    "prepared/archive": lambda paths: [paths.archive],
+    "staging/database": lambda paths: [paths.database("staging")],
+    "staging/migration_statistics": lambda paths: [paths.statistics, paths.statistics_digest],
+    "review/sign_off": lambda paths: [paths.sign_off],
+    "production/database": lambda paths: [paths.database("production")],
+}
+
+
+def _opened(step: Callable) -> Callable[[ExtractPaths], None]:
+    def run(paths: ExtractPaths) -> None:
+        with steps.opened(paths) as extract:
+            step(extract)
+
+    return run
+
+
+#: Each step by the assets that it makes.
+STEPS: dict[tuple[str, ...], Callable[[ExtractPaths], object]] = {
+    ("conversion/customers", "conversion/plans"): _opened(steps.convert),
+    ("analysis/findings", "analysis/ledger"): _opened(steps.judge),
+    ("prepared/customers", "prepared/products", "prepared/plans"): _opened(steps.prepare),
+    ("prepared/archive",): _opened(steps.archive),
+    ("staging/database",): _opened(steps.stage),
+    ("staging/migration_statistics",): _opened(steps.count),
+    ("review/sign_off",): lambda paths: steps.sign(paths, "Jane Doe", "Publisher"),
+    ("production/database",): lambda paths: steps.produce(paths, None),
+    ("production/migration_statistics",): lambda paths: steps.count_production(paths, None),
+}
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory) -> ExtractPaths:
+    """An extract that has gone all the way."""
+    migration = migrate(DELIVERED, tmp_path_factory.mktemp("home"))
+    migration.staged()
+    steps.sign(migration.paths, "Jane Doe", "Publisher")
+    steps.produce(migration.paths, None)
+    steps.count_production(migration.paths, None)
+    assert len(MADE["raw"](migration.paths)) == 3
+    return migration.paths
+
+
+def _named(key: str) -> str:
+    """What an asset's files are called here."""
+    group = key.split("/")[0]
+    return key if key in MADE else group
+
+
+def _needs(step: Callable[[ExtractPaths], object], made: str, migrated: ExtractPaths) -> bool:
+    """Whether the step fails once the files of an asset have been taken away from where it was made."""
+    home = migrated.home
+    kept = home.with_name("kept")
+    shutil.copytree(home, kept)
+    try:
+        for path in MADE[made](migrated):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        step(migrated)
+    except (RefusedError, UnusableInputError, OSError, duckdb.Error):
+        return True
+    finally:
+        # The manifest names its files in full: all goes on in one place.
+        shutil.rmtree(home)
+        kept.rename(home)
+    return False
+
+
+@pytest.mark.parametrize("assets", STEPS, ids=lambda assets: assets[0])
+def test_the_edges_of_an_asset_are_what_its_step_opens(assets, migrated):
+    pytest.importorskip("dagster")
+    from pelcro_pipeline.definitions import defs
+
+    graph = defs.resolve_asset_graph()
+    declared = {_named(key.to_user_string()) for asset in assets for key in graph.get(edges.keys(asset)[0]).parent_keys}
+    own = {_named(asset) for asset in assets}
+    assert {made for made in MADE if made not in own and _needs(STEPS[assets], made, migrated)} == declared
