@@ -22,8 +22,9 @@ from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import ADDRESS_IDS, ATTRIBUTES, TABLES, TEMPLATES, dictionary, schema, sql, target
 from pelcro_pipeline.spec.headers import template
-from pelcro_pipeline.spec.model import Attribute, PatternBy, Table
-from pelcro_pipeline.spec.sql import quoted
+from pelcro_pipeline.spec.kinds import TEXT
+from pelcro_pipeline.spec.model import Attribute, Outcome, PatternBy, Severity, Table, invalid
+from pelcro_pipeline.spec.sql import literal, quoted
 
 #: Each column of the guide's tables of attributes, in the guide's order.
 DESCRIBED = {
@@ -219,12 +220,60 @@ def test_sql_and_pandera_accept_the_same(texts):
             assert _refused(contract, frame) == {place for place, (_, told) in enumerate(cells) if told == "invalid"}
 
 
+@settings(max_examples=12, deadline=None)
+@example(["QC", "NY", "new york", "NSW", "H3H 1H1", "h3h1h1", "10001", "7102", "10001-1234", "ABC"])
+@given(st.lists(CELLS, min_size=1, max_size=40))
+def test_sql_and_pandera_accept_the_same_where_a_sibling_decides(texts):
+    with duck.connect() as connection:
+        for attribute in filter(lambda each: each.conditional, _one_of_each_kind()):
+            decides = attribute.kind.domain.sibling
+            # A value outside the domain never stands, and nothing else is asked of it.
+            bare = dataclasses.replace(attribute, violations=(invalid("ANY", Severity.REJECT),))
+            beside = dataclasses.replace(ATTRIBUTES[decides], violations=())
+            contract = schema.prepared(Table("two", "two", "Two", "Two.", "", (bare, beside), attribute.name))
+            for sibling in siblings(attribute):
+                cells = understood(connection, attribute, texts, sibling)
+                frame = pd.DataFrame(
+                    {attribute.name: [value for value, _ in cells], decides: [sibling] * len(cells)}, dtype=object
+                )
+                assert _refused(contract, frame) == {row for row, (_, told) in enumerate(cells) if told == "invalid"}
+
+
+WHEN = [
+    (attribute, violation)
+    for attribute in ATTRIBUTES.values()
+    for violation in attribute.violations
+    if violation.when and violation.outcome is Outcome.EMPTY and violation.severity is Severity.REJECT
+]
+
+
+@pytest.mark.parametrize(("attribute", "violation"), WHEN, ids=lambda each: getattr(each, "name", ""))
+def test_sql_and_pandera_require_the_same_where_a_sibling_decides(attribute, violation, connection):
+    decides = violation.when.sibling
+    rows = [
+        (cell, sibling) for cell in (None, attribute.examples[0]) for sibling in (*violation.when.values, "other", None)
+    ]
+    bare = dataclasses.replace(attribute, kind=TEXT, violations=(violation,))
+    beside = dataclasses.replace(ATTRIBUTES[decides], kind=TEXT, violations=())
+    contract = schema.converted(Table("two", "two", "Two", "Two.", "", (bare, beside), attribute.name))
+    frame = pd.DataFrame(rows, columns=[attribute.name, decides], dtype=object)
+    values = ", ".join(f"({', '.join('NULL' if each is None else literal(each) for each in row)})" for row in rows)
+    broken = connection.execute(
+        f"""SELECT {sql.violated(bare, violation, {})} FROM (
+            SELECT *, {sql.outcome(bare)} AS {sql.outcome_column(bare)}
+            FROM (VALUES {values}) cells({quoted(attribute.name)}, {quoted(decides)}))"""
+    ).fetchall()
+    assert _refused(contract, frame) == {row for row, (is_broken,) in enumerate(broken) if is_broken}
+    assert any(is_broken for (is_broken,) in broken)
+    assert not all(is_broken for (is_broken,) in broken)
+
+
 def _refused(contract, frame: pd.DataFrame) -> set[int]:
     """The rows that a schema does not accept."""
     try:
         contract.validate(frame, lazy=True)
     except pandera.errors.SchemaErrors as error:
-        return {int(place) for place in error.failure_cases["index"]}
+        return {int(row) for row in error.failure_cases["index"]}
     return set()
 
 

@@ -77,7 +77,9 @@ def _sibling_checks(attribute: Attribute) -> list[pandera.Check]:
     if isinstance(domain, PatternBy) and _enforced(attribute):
         checks.append(pandera.Check(partial(_matches_by, attribute.name, domain), name=attribute.kind.name))
     checks += [
-        pandera.Check(partial(_filled_if, attribute.name, violation.when), name=f"{attribute.name} required")
+        pandera.Check(
+            partial(_filled_if, attribute.name, violation.when), name=f"{attribute.name} required", ignore_na=False
+        )
         for violation in attribute.violations
         if violation.when is not None and _requires(violation)
     ]
