@@ -94,6 +94,36 @@ def test_every_asset_but_the_request_is_of_an_extract(specs):
     assert {node.group_name for node in specs if node.partitions_def is None} == {"request"}
 
 
+def test_every_asset_has_the_code_version_of_its_group(specs):
+    from pelcro_pipeline.defs import policy
+
+    assert [node.key for node in specs if node.code_version != policy.code_version(node.group_name)] == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "groups"),
+    {
+        "spec/kinds.py": GROUPS,
+        "steps.py": GROUPS,
+        "conversion/select.py": {"conversion", "analysis"},
+        "rules/sql/REL-STRAY.sql": {"analysis"},
+        "rules/catalogue.py": {"analysis"},
+        "prepared/write.py": {"prepared"},
+        "target/rows.py": {"staging", "production"},
+    }.items(),
+    ids=str,
+)
+def test_what_changes_makes_the_groups_that_run_through_it_stale(changed, groups, tmp_path):
+    pytest.importorskip("dagster")
+    from pelcro_pipeline.defs import policy
+
+    package = tmp_path / "pelcro_pipeline"
+    shutil.copytree(PACKAGE, package)
+    (package / changed).write_text((package / changed).read_text() + "\n")
+    stale = {group for group in GROUPS if policy.code_version(group, package) != policy.code_version(group)}
+    assert stale == groups
+
+
 def test_the_gate_lies_between_staging_and_production(definitions, dagster):
     graph = definitions.resolve_asset_graph()
 
