@@ -149,13 +149,19 @@ def status() -> None:
     from pelcro_pipeline.review import progress
 
     home = places.home()
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("Extract", "Dry run", "Signed by", "Production", "What holds it"):
-        table.add_column(heading, no_wrap=heading == "Extract", overflow="fold")
+    # A line of 80 columns for each extract, its name whole up to 29.
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading, most in {"Extract": 29, "Dry run": 10, "Signed by": 12, "Production": 10, "Held by": 15}.items():
+        table.add_column(heading, no_wrap=True, overflow="ellipsis", max_width=most)
+    sentences = []
     for name in places.extracts(home):
         stands = progress.progress_of(ExtractPaths(home, name))
         table.add_row(name, stands.staged, stands.signed_by, stands.loaded, stands.held_by)
+        if stands.sentence:
+            sentences.append(f"{name}: {stands.sentence}" if name not in stands.sentence else stands.sentence)
     _out.print(table if table.row_count else f"{home / 'extracts'} holds no extract yet.")
+    for sentence in sentences:
+        _out.print(f"\n{sentence}", soft_wrap=True)
 
 
 @app.command()
@@ -178,18 +184,31 @@ def explain(
             delivered = f"{value} was delivered" if value is not None else "nothing was delivered"
             _out.print(_shown(f"{severity}: {attribute}, {rule}: {message} ({delivered}{stands})"))
         _out.print(_plain(["delivered column", "cell"], source.cells))
+    stages = ("prepared", *explained.environments)
     for record in explained.prepared:
-        _out.rule(f"prepared customers.csv, record {record.number}", align="left", style="bold")
-        _out.print(_plain(["attribute", "prepared", *explained.environments], record.values))
+        _out.rule(f"{' = '.join(stages)}: customers.csv, record {record.number}", align="left", style="bold")
+        _out.print(_plain(["attribute", "value"], [(name, _agreed(stages, cells)) for name, *cells in record.values]))
     if not explained.prepared:
         _out.print("Nothing of this customer is prepared.")
 
 
+def _agreed(stages: tuple[str, ...], cells: list[str]) -> Text:
+    """One value where all stages hold the same; else what each holds, marked."""
+    if len(set(cells)) == 1:
+        return _shown(cells[0])
+    held = ", ".join(f"{stage} {cell or 'nothing'}" for stage, cell in zip(stages, cells, strict=True))
+    marked = _shown(f"!= {held}")
+    marked.stylize("bold red")
+    return marked
+
+
 def _plain(headings: list[str], rows: list[tuple]) -> Table:
-    """A table without lines."""
-    table = Table(*headings, box=None, padding=(0, 2, 0, 0), header_style="dim")
+    """A table without lines, what stands in its first column whole."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in headings:
+        table.add_column(heading, no_wrap=heading == headings[0], overflow="fold")
     for row in rows:
-        table.add_row(*(_shown("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(each if isinstance(each, Text) else _shown("" if each is None else str(each)) for each in row))
     return table
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import socket
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from pelcro_pipeline_tests.extract import Delivery, as_csv, reader
 
 EXTRACT = "harbour-review"
+PREPARED = re.compile("prepared = staging = production: customers.csv, record 1 ")
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ def command(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "from pelcro_pipeline.cli import main; main()", *map(str, arguments)],
         env={name: value for name, value in os.environ.items() if not name.startswith("DAGSTER")}
-        | {"PELCRO_HOME": str(home)},
+        | {"PELCRO_HOME": str(home), "COLUMNS": "80"},
         capture_output=True,
         text=True,
         timeout=120,
@@ -201,7 +204,11 @@ def test_the_way_from_a_folder_to_production(home, folder):
     assert command(home, "sign-off", EXTRACT, "--by", "Jane Doe", "--role", "Publisher").returncode == 0
     held = command(home, "status")
     assert held.returncode == 0
-    assert "Jane Doe" in held.stdout
+    (row,) = [line for line in held.stdout.splitlines() if line.startswith(EXTRACT)]
+    assert row.split("  ")[0].split()[0] == EXTRACT
+    assert "Jane Doe" in row
+    assert "load production" in row
+    assert len(row) <= 80
 
     done = command(home, "production", EXTRACT)
     assert (done.returncode, done.stderr) == (0, "")
@@ -209,6 +216,16 @@ def test_the_way_from_a_folder_to_production(home, folder):
     assert loaded.is_file()
     statistics = home / "reports" / EXTRACT / "statistics.csv"
     assert "Objects,Customers,2,2,100.00,0.00,2,2," in statistics.read_text()
+
+    explained = command(home, "explain", EXTRACT, "HR1").stdout.splitlines()
+    assert max(map(len, explained)) <= 80
+    # The longest name stands whole beside its value, which is told once where all agree.
+    shown = [line.split() for line in explained[explained.index(next(filter(PREPARED.match, explained))) :]]
+    assert ["subscription.common_metadata.temporary_plan_id", "P-Y"] in shown
+    with duckdb.connect(str(loaded)) as production:
+        production.execute("""UPDATE subscriptions SET "subscription.quantity" = 7""")
+    altered = " ".join(command(home, "explain", EXTRACT, "HR1").stdout.split())
+    assert "subscription.quantity != prepared 1, staging 1, production 7" in altered
 
     # Everything made holds personal data, but for Dagster's own files and the empty lock.
     readable = [

@@ -248,16 +248,16 @@ def test_progress_says_what_holds_an_extract(paths):
     assert "not signed off" in progress.progress_of(paths).held_by
     sign_off.sign(paths, "Jane Doe", "Publisher")
     assert progress.progress_of(paths).signed_by == "Jane Doe"
-    assert progress.progress_of(paths).held_by == "nothing: load production"
+    assert progress.progress_of(paths).held_by == "load production"
     changed(paths.prepared / "plans.csv", "9900", "990")
-    assert "the prepared files" in progress.progress_of(paths).held_by
+    assert "the prepared files" in progress.progress_of(paths).sentence
 
 
 def test_progress_tells_of_a_production_database_that_was_altered(paths):
     sign_off.sign(paths, "Jane Doe", "Publisher")
     database.load(sign_off.staged(paths), paths.database("production"))
-    assert progress.progress_of(paths).held_by == "done"
+    assert progress.progress_of(paths).held_by == "nothing"
     altered(paths.database("production"), "DELETE FROM subscriptions WHERE record = 1")
-    assert "the production database is not as it was loaded" in progress.progress_of(paths).held_by
+    assert "the production database is not as it was loaded" in progress.progress_of(paths).sentence
     database.load_once(sign_off.staged(paths), paths.database("production"))
-    assert progress.progress_of(paths).held_by == "done"
+    assert progress.progress_of(paths).held_by == "nothing"

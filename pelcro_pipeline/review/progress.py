@@ -21,13 +21,15 @@ class Progress:
     staged: str
     signed_by: str
     loaded: str
+    #: In a few words, and the sentence that says what to do, where the words do not.
     held_by: str
+    sentence: str = ""
 
 
 def progress_of(paths: ExtractPaths) -> Progress:
     """How far an extract is, and what holds it."""
     staged, loaded = _made(paths, "staging"), _made(paths, "production")
-    signed = None
+    signed, sentence = None, ""
     if not staged:
         held_by = "no dry run yet"
     elif not paths.sign_off.is_file():
@@ -35,23 +37,19 @@ def progress_of(paths: ExtractPaths) -> Progress:
     else:
         try:
             signed = sign_off.verified(paths)
-            held_by = _loaded(paths) if loaded else "nothing: load production"
+            held_by = "nothing" if loaded else "load production"
+            if loaded and database.is_altered(paths.database("production"), paths.checksums):
+                held_by, sentence = "altered", "the production database is not as it was loaded: load it again"
         except RefusedError as error:
-            held_by = str(error)
-    return Progress(staged or "no", signed.signed_by if signed else "no", loaded or "no", held_by)
-
-
-def _loaded(paths: ExtractPaths) -> str:
-    if database.is_altered(paths.database("production"), paths.checksums):
-        return "the production database is not as it was loaded: load it again"
-    return "done"
+            held_by, sentence = "sign-off void", str(error)
+    return Progress(staged or "no", signed.signed_by if signed else "no", loaded or "no", held_by, sentence)
 
 
 def _made(paths: ExtractPaths, environment: str) -> str:
     made = paths.database(environment)
     if not made.exists():
         return ""
-    return datetime.datetime.fromtimestamp(made.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
+    return datetime.datetime.fromtimestamp(made.stat().st_mtime).strftime("%Y-%m-%d")
 
 
 def dispositions(paths: ExtractPaths) -> list[tuple]:
