@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -22,7 +21,6 @@ from pelcro_pipeline.workspace.places import ExtractPaths
 
 _STARTED = dg.DagsterEventType.STEP_START
 _ENDED = (dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE)
-_EVERY_SECONDS = 0.2
 
 
 class Watcher(Protocol):
@@ -50,24 +48,18 @@ def job(name: str, paths: ExtractPaths, ops: dict, watcher: Watcher) -> None:
     run_id = str(uuid.uuid4())
     with _recorded(paths.home) as recorded:
         recorded.add_dynamic_partitions(extracts.name, [paths.extract])
-        done = threading.Event()
-        watching = threading.Thread(target=_watch, args=(recorded, run_id, watcher, done), daemon=True)
-        watching.start()
-        try:
-            result = defs.resolve_job_def(name).execute_in_process(
-                run_config={
-                    "ops": ops,
-                    "resources": {"extract": {"config": {"home": str(paths.home)}}},
-                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                },
-                instance=recorded,
-                partition_key=paths.extract,
-                run_id=run_id,
-                raise_on_error=False,
-            )
-        finally:
-            done.set()
-            watching.join()
+        recorded.add_event_listener(run_id, lambda entry: _tell(watcher, entry.dagster_event))
+        result = defs.resolve_job_def(name).execute_in_process(
+            run_config={
+                "ops": ops,
+                "resources": {"extract": {"config": {"home": str(paths.home)}}},
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
+            instance=recorded,
+            partition_key=paths.extract,
+            run_id=run_id,
+            raise_on_error=False,
+        )
         if not result.success:
             raise _refusal(recorded, run_id)
 
@@ -91,28 +83,13 @@ def _recorded(home: Path) -> Iterator[dg.DagsterInstance]:
         ) from error
 
 
-def _watch(recorded: dg.DagsterInstance, run_id: str, watcher: Watcher, done: threading.Event) -> None:
-    # The run meets the same error, and tells of it.
-    with suppress(OperationalError):
-        _tell(recorded, run_id, watcher, done)
-
-
-def _tell(recorded: dg.DagsterInstance, run_id: str, watcher: Watcher, done: threading.Event) -> None:
-    seen = 0
-    while True:
-        last = done.wait(_EVERY_SECONDS)
-        entries = recorded.all_logs(run_id)
-        for entry in entries[seen:]:
-            event = entry.dagster_event
-            if event is None or event.step_key is None:
-                continue
-            if event.event_type is _STARTED:
-                watcher.started(event.step_key)
-            elif event.event_type in _ENDED:
-                watcher.ended(event.step_key)
-        seen = len(entries)
-        if last:
-            return
+def _tell(watcher: Watcher, event: dg.DagsterEvent | None) -> None:
+    if event is None or event.step_key is None:
+        return
+    if event.event_type is _STARTED:
+        watcher.started(event.step_key)
+    elif event.event_type in _ENDED:
+        watcher.ended(event.step_key)
 
 
 def _refusal(recorded: dg.DagsterInstance, run_id: str) -> Exception:
