@@ -13,12 +13,13 @@ from pelcro_pipeline import steps
 from pelcro_pipeline.defs import edges
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.workspace.places import ExtractPaths
-from pelcro_pipeline_tests.extract import PRODUCTS, Delivery, as_csv, migrate, reader
+from pelcro_pipeline_tests.extract import PRINT, PRODUCTS, Delivery, as_csv, migrate, reader
 
 ROWS = [reader(1), reader(2, {"customer.title": "Head\nof library"}), reader(3, {"subscription.quantity": "0"})]
+WITHOUT_NAME = [*PRODUCTS, PRINT | {"product.id": "NAMELESS", "product.name": ""}]
 #: Line breaks within a cell, a blank record and another encoding: lines, quarantined records and a text are kept.
 DELIVERED = Delivery(
-    (), (), texts={"customers.csv": as_csv(ROWS) + "\n", "products.csv": as_csv(PRODUCTS).encode("utf-16")}
+    (), (), texts={"customers.csv": as_csv(ROWS) + "\n", "products.csv": as_csv(WITHOUT_NAME).encode("utf-16")}
 )
 
 
@@ -28,8 +29,8 @@ def _others(folder: Path, *but: str) -> list[Path]:
 
 #: The files that each asset makes. The five of a step that reads all are as one.
 MADE: dict[str, Callable[[ExtractPaths], list[Path]]] = {
-    "raw/manifest": lambda paths: [paths.manifest],
-    "raw": lambda paths: _others(paths.manifest.parent, paths.manifest.name),
+    "raw/manifest": lambda paths: [path for path in paths.manifest.parent.iterdir() if path.suffix != ".csv"],
+    "raw": lambda paths: list(paths.manifest.parent.glob("*.csv")),
     "conversion": lambda paths: [paths.conversion],
     "analysis/findings": lambda paths: [paths.analysis / "findings.parquet"],
     "analysis/ledger": lambda paths: _others(paths.analysis, "findings.parquet"),
@@ -72,7 +73,7 @@ def migrated(tmp_path_factory) -> ExtractPaths:
     steps.sign(migration.paths, "Jane Doe", "Publisher")
     steps.produce(migration.paths, None)
     steps.count_production(migration.paths, None)
-    assert len(MADE["raw"](migration.paths)) == 3
+    assert len(MADE["raw"](migration.paths)) == 1
     return migration.paths
 
 

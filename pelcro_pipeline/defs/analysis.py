@@ -16,7 +16,7 @@ from pelcro_pipeline.spec.model import Severity
 
 _FINDINGS = dg.AssetKey(["analysis", "findings"])
 _LEDGER = dg.AssetKey(["analysis", "ledger"])
-_DEPS = edges.MANIFEST + edges.RAW + edges.CONVERSION
+_DEPS = edges.MANIFEST + edges.CONVERSION
 
 #: Bad rows are normal and looked at: by severity the check that warns of them.
 _BAD_ROWS = {

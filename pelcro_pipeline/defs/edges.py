@@ -11,8 +11,9 @@ def keys(*names: str) -> list[dg.AssetKey]:
     return [dg.AssetKey(name.split("/")) for name in names]
 
 
+#: What was delivered, the lines of its records, and those that are quarantined.
 MANIFEST = keys("raw/manifest")
-#: The lines and the quarantined records of the delivered files.
+#: The text of the delivered files.
 RAW = keys(*(f"raw/{name}" for name in TABLES))
 CONVERSION = keys(*(f"conversion/{name}" for name in TABLES))
 #: The ledger, and the results of the judgement that the later steps go by.

@@ -35,7 +35,8 @@ TABLES: dict[str, tuple[Table, ...]] = {
         asset_spec(
             "raw",
             "manifest",
-            "What was delivered, as it was read: every file, what each of its columns is read as, and the settings of the day. "
+            "What was delivered, as it was read: every file, what each of its columns is read as, the physical line of each "
+            "record, what is quarantined, and the settings of the day. "
             "Every step opens it, and stops where a delivered file has changed since. "
             "The guide: *Request a data export from your current provider using Pelcro migrations templates.*",
             kinds={"json"},

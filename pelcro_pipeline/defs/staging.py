@@ -60,7 +60,7 @@ STATISTICS_COLUMNS = {
     key=_STATISTICS,
     metadata=STATISTICS_COLUMNS,
     deps=[
-        *(edges.MANIFEST + edges.RAW + edges.CONVERSION + edges.LEDGER + edges.PREPARED),
+        *(edges.MANIFEST + edges.CONVERSION + edges.LEDGER + edges.PREPARED),
         *edges.keys("staging/database"),
     ],
     kinds={"csv", "pandas"},
