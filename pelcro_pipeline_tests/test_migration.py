@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -141,6 +143,28 @@ def test_the_publisher_s_findings_are_exactly_its_labels(publisher, labels):
     )
     assert found == Counter(tuple(row.values()) for row in labels if row["severity"] != "excluded")
     assert Counter(each["rule"] for each in publisher.findings if each["rule"] in UNLISTED) == UNLISTED
+
+
+def test_the_benchmark_s_findings_are_its_labels_whatever_else_its_cells_hold(tmp_path):
+    """Long numbers, other scripts, long text and empty columns are no defects."""
+    generated, listed = tmp_path / "benchmark", tmp_path / "labels.csv"
+    asked = ["benchmark", generated, "--subscriptions", "3000", "--labels", listed]
+    subprocess.run([sys.executable, EXTRACTS.parent / "generate.py", *map(str, asked)], check=True)
+    migration = migrate(generated, tmp_path / "home", "benchmark")
+    with listed.open(encoding="utf-8", newline="") as file:
+        labelled = Counter(
+            (row["line"], row["object"], row["attribute"], row["rule"])
+            for row in csv.DictReader(file)
+            if row["severity"] != "excluded"
+        )
+    found = Counter(
+        (str(each["line"]), each["object"], each["attribute"], each["rule"])
+        for each in migration.findings
+        if each["line"] is not None
+    )
+    assert found == labelled
+    whole_files = {each["rule"] for each in migration.findings if each["line"] is None}
+    assert whole_files == {"FILE-HEADER", "CUS-PASSWORD-UNPROVEN"}
 
 
 def test_the_publisher_s_excluded_records_are_exactly_its_labels(publisher, labels):
