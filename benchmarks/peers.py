@@ -26,7 +26,7 @@ def patterns(header: list[str]) -> dict[str, tuple[str | None, bool]]:
             case OneOf(choices):
                 pattern = f"(?i:{'|'.join(map(re.escape, choices))})"
             # Where text is rewritten first, such as a phone's, its pattern says nothing of delivered cells.
-            case Pattern(regex, _, _) if attribute.kind.canonical == "{text}":
+            case Pattern(regex, _, _) if attribute.kind.canonical == "text":
                 pattern = regex
             case CalendarDate():
                 pattern = _DATE
