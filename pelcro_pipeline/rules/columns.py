@@ -105,7 +105,8 @@ def _excluded() -> Relation:
     )
 
 
-_JUDGED = "(FROM converted_subscription SEMI JOIN judged_subscription USING (record))"
+#: Wider than ``judged_subscription``, and the same: joined to the few that are not, and to no million that are.
+_JUDGED = "(FROM converted_subscription ANTI JOIN excluded USING (record))"
 
 
 def _repeat(manifest: Manifest) -> Relation:
@@ -117,7 +118,7 @@ def _repeat(manifest: Manifest) -> Relation:
     return Relation(
         "repeat",
         "Records with an id that an earlier one has, and whether they say the same.",
-        ("converted_product", "converted_plan", "converted_subscription", "judged_subscription"),
+        ("converted_product", "converted_plan", "converted_subscription", "excluded"),
         "\nUNION ALL\n".join(repeats),
         stored=True,
     )
@@ -128,11 +129,12 @@ def _repeats(manifest: Manifest, table: Table, source: str, key: str, *beside: s
     equal = " AND ".join(f"later.{quoted(name)} IS NOT DISTINCT FROM first.{quoted(name)}" for name in names)
     return f"""
         SELECT * FROM (
-            WITH judged AS (FROM {source} WHERE {agrees(table)}), first_of AS (
-                SELECT {key} AS key, min(record) AS first_record FROM judged
-                WHERE {key} IS NOT NULL GROUP BY key HAVING count(*) > 1
+            WITH first_of AS (
+                SELECT {key} AS key, min(record) AS first_record FROM {source}
+                WHERE {key} IS NOT NULL AND {agrees(table)} GROUP BY key HAVING count(*) > 1
             ), rows AS (
-                SELECT judged.*, key, first_record FROM judged JOIN first_of ON {key} = first_of.key
+                SELECT judged.*, key, first_record FROM {source} judged JOIN first_of ON {key} = first_of.key
+                WHERE {agrees(table)}
             )
             SELECT {literal(table.object)} AS object, later.record, later.key, later.first_record, {equal} AS equal
             FROM rows later JOIN rows first ON later.first_record = first.record
@@ -171,7 +173,7 @@ def _violation(manifest: Manifest) -> Relation:
     return Relation(
         "violation",
         "What breaks a rule: first what each record tells by itself, then what the rules between records find.",
-        ("judged_subscription", *(f"converted_{table.object}" for table in TABLES)),
+        ("excluded", *(f"converted_{table.object}" for table in TABLES)),
         "\nUNION ALL BY NAME\n".join([none, *(_of_records(manifest, table) for table in TABLES)]),
         stored=True,
     )
