@@ -139,3 +139,40 @@ def test_each_step_is_held_to_its_pandera_schema(checked):
         "prepared",
         "staging",
     }
+
+
+def test_what_the_plots_draw_is_a_number(shown):
+    findings, ledger = shown["analysis/findings"], shown["analysis/ledger"]
+    assert {name: findings[f"findings: {name}"].value for name in ("reject", "clear", "question")} == {
+        "reject": 2,
+        "clear": 0,
+        "question": 1,
+    }
+    assert ledger["rejected"].value == 2
+    assert ledger["prepared"].value > 10
+    assert shown["staging/migration_statistics"]["accuracy of Subscriptions"].value == pytest.approx(33.33)
+
+
+def test_the_statistics_columns_carry_their_types():
+    from pelcro_pipeline.definitions import defs
+
+    for group in ("staging", "production"):
+        node = defs.resolve_asset_graph().get(dg.AssetKey([group, "migration_statistics"]))
+        types = {column.name: column.type for column in node.metadata["dagster/column_schema"].columns}
+        assert types["Attribute"] == "string"
+        assert types["Production"] == types["Excel dump"] == "int"
+        assert types["Accuracy"] == "float"
+
+
+@pytest.mark.parametrize(
+    ("job", "fields"),
+    [
+        ("sign_off", {"review__sign_off": {"config": {"signed_by": "", "role": ""}}}),
+        ("purge", {"purge_extract": {"config": {"extract": ""}}}),
+    ],
+)
+def test_a_job_that_asks_opens_with_its_fields_in_the_launchpad(job, fields):
+    from pelcro_pipeline.definitions import defs
+
+    partitioned = defs.resolve_job_def(job).partitioned_config
+    assert partitioned.get_run_config_for_partition_key(EXTRACT) == {"ops": fields}

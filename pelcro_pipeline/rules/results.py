@@ -28,7 +28,7 @@ _AMENDING = (
 
 
 @dataclass(frozen=True)
-class Table:
+class Result:
     """What is handed on by the name of its relation, and the record that names a row where it is not as it was."""
 
     query: str
@@ -38,20 +38,20 @@ class Table:
 #: What is handed on, once ``judgement`` and ``ledger`` have run.
 TABLES = {
     # Objects that are not prepared: rejected, excluded or merged.
-    "not_prepared": Table("FROM not_prepared"),
+    "not_prepared": Result("FROM not_prepared"),
     # Which record's object a merged one went into.
-    "merged": Table("FROM merged"),
+    "merged": Result("FROM merged"),
     # Values that other records imputed or cleared; a filled customer is in ``repeated_golden_record``.
-    "amendment": Table(
+    "amendment": Result(
         f"""SELECT coalesce(owner, record) AS record, object, attribute, result FROM violation
         WHERE severity IN ('repair', 'clear') AND rule IN ({", ".join(map(literal, sorted(_AMENDING)))})"""
     ),
-    "repeated_customer": Table("FROM repeated_customer", "first_record"),
-    "repeated_golden_record": Table("FROM repeated_golden_record"),
-    "first_plan": Table("FROM first_plan", "plan_record"),
-    "first_product": Table("FROM first_product", "product_record"),
-    "customer_address": Table("FROM customer_address", "coalesce(billing, shipping)"),
-    "subscription_address": Table("FROM subscription_address", "subscription"),
+    "repeated_customer": Result("FROM repeated_customer", "first_record"),
+    "repeated_golden_record": Result("FROM repeated_golden_record"),
+    "first_plan": Result("FROM first_plan", "plan_record"),
+    "first_product": Result("FROM first_product", "product_record"),
+    "customer_address": Result("FROM customer_address", "coalesce(billing, shipping)"),
+    "subscription_address": Result("FROM subscription_address", "subscription"),
 }
 
 
@@ -62,15 +62,15 @@ def parquet(folder: Path, name: str) -> Path:
 
 def save(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Write the results' tables into ``folder``."""
-    for name, table in TABLES.items():
-        connection.execute(f"COPY ({table.query}) TO {literal(str(parquet(folder, name)))} (FORMAT parquet)")
-        checksum.write(connection, *_checksummed(folder, name), table.record)
+    for name, result in TABLES.items():
+        connection.execute(f"COPY ({result.query}) TO {literal(str(parquet(folder, name)))} (FORMAT parquet)")
+        checksum.write(connection, *_checksummed(folder, name), result.record)
 
 
 def verify(connection: duckdb.DuckDBPyConnection, manifest: Manifest, conversion: Path, folder: Path) -> None:
     """Raise RefusedError, naming the records, where what was judged or a result is not as it was made.
 
-    Needs ``open_on``.
+    Needs ``attach``.
     """
     altered = tables.altered(connection, manifest, conversion)
     for name in TABLES:
