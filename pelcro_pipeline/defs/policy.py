@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import dagster as dg
@@ -25,6 +26,7 @@ _ROOMS = {
 _SHARED = ("spec", "engine", "settings.py", "steps.py")
 
 
+@cache
 def code_version(group: str, package: Path = _PACKAGE) -> str:
     """Changes with whatever the steps of a group run through: the spec and its kinds, rules, relations, code."""
     files = [

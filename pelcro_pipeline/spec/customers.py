@@ -5,6 +5,7 @@ from pelcro_pipeline.spec.kinds import (
     CUSTOMER_PHONE,
     EMAIL,
     IDENTIFIER,
+    PASSWORD,
     PASSWORD_SCHEME,
     SALUTATION,
     TEXT,
@@ -14,10 +15,9 @@ from pelcro_pipeline.spec.model import Attribute, Need, Severity, Table, empty, 
 _PASSWORD = '"customer.password"'
 _SCHEME = '"customer.common_metadata.password_encryption"'
 _TOLD_SCHEME = f"detect_hash_scheme({_PASSWORD})"
-#: md5 may carry a salt before or behind it, and plain text has no shape: neither is told by the hash alone.
+#: Neither a salted md5 nor plain text is told by the hash alone.
 _UNTOLD_BUT_POSSIBLE = (
-    f"coalesce({_SCHEME} = 'plain text' "
-    f"OR {_SCHEME} = 'md5' AND regexp_matches({_PASSWORD}, '(?:^|[^0-9A-Za-z])[0-9a-fA-F]{{32}}(?:[^0-9A-Za-z]|$)'), false)"
+    f"coalesce({_SCHEME} IN ('md5', 'plain text') AND accepts_password({_PASSWORD}, {_SCHEME}), false)"
 )
 
 #: The same on every run; records with the same email share it, unless it is none (`n/a`).
@@ -79,7 +79,7 @@ CUSTOMERS = Table(
         ),
         Attribute(
             "customer.password",
-            IDENTIFIER,
+            PASSWORD,
             Need.DEPENDENT,
             "The password's hash, where passwords are migrated.",
             secret=True,

@@ -277,3 +277,15 @@ PASSWORD_SCHEME = Kind(
     # A plain name, which most are, is spared the regular expressions: a tenth of their cost.
     canonical=f"CASE lower(text) {_SCHEMES} ELSE CASE {_SCHEME} {_SCHEMES} ELSE text END END",
 )
+#: Of md5 the hash may carry a salt before or behind it; plain text, and what no scheme is named for, has no shape.
+PASSWORD = Kind(
+    "password",
+    "A hash of the scheme that is named beside it, or plain text.",
+    domain=PatternBy(
+        "customer.common_metadata.password_encryption",
+        (
+            *((scheme, f"(?s:{shape[1:]}.*)") for scheme, shape in HASH_SHAPES.items() if scheme != "md5"),
+            ("md5", "(?s:(?:.*[^0-9A-Za-z])?[0-9a-fA-F]{32}(?:[^0-9A-Za-z].*)?)"),
+        ),
+    ),
+)

@@ -48,7 +48,7 @@ def _schema(table: Table, filled: set[str]) -> pandera.DataFrameSchema:
             )
             for attribute in table.attributes
         },
-        checks=[check for attribute in table.attributes for check in _sibling_checks(attribute)],
+        checks=[check for attribute in table.attributes for check in _sibling_checks(attribute, table)],
         name=table.name,
         description=table.doc,
         strict="filter",
@@ -71,10 +71,10 @@ def _checks(attribute: Attribute) -> list[pandera.Check]:
     return []
 
 
-def _sibling_checks(attribute: Attribute) -> list[pandera.Check]:
+def _sibling_checks(attribute: Attribute, table: Table) -> list[pandera.Check]:
     checks = []
     domain: Domain | None = attribute.kind.domain
-    if isinstance(domain, PatternBy) and _enforced(attribute):
+    if isinstance(domain, PatternBy) and _enforced(attribute, table):
         checks.append(pandera.Check(partial(_matches_by, attribute.name, domain), name=attribute.kind.name))
     checks += [
         pandera.Check(
@@ -86,12 +86,12 @@ def _sibling_checks(attribute: Attribute) -> list[pandera.Check]:
     return checks
 
 
-def _enforced(attribute: Attribute) -> bool:
-    """Whether a value outside the domain never stands; a question lets it."""
+def _enforced(attribute: Attribute, table: Table) -> bool:
+    """Whether a value outside the domain never stands: its own violation, or a sibling's, takes it away; a question does not."""
     return any(
         violation.outcome is Outcome.INVALID and violation.severity in (Severity.REJECT, Severity.CLEAR)
         for violation in attribute.violations
-    )
+    ) or any(attribute.name in violation.clears for _, violation in table.violations)
 
 
 def _requires(violation: Violation) -> bool:
