@@ -156,7 +156,30 @@ def test_a_check_that_is_red_stops_what_follows(red, paths, monkeypatch):
     assert red.check in str(refused.value)
     assert "A blocking check does not hold" in str(refused.value)
     assert "what follows it did not run" in str(refused.value)
+    # A check holds within its run: whoever goes on all the same is refused by the gate.
+    for job, config in (("sign_off", SIGNATURE), ("production", {})):
+        with pytest.raises(RefusedError):
+            run.job(job, paths, config, Watcher())
     assert red.follows not in made(paths.home)
+    assert not paths.database("production").exists()
+
+
+@pytest.mark.parametrize("red", OF_THE_DRY_RUN, ids=lambda red: red.check)
+def test_what_was_good_before_cannot_be_signed_after_a_red_run(red, paths, monkeypatch):
+    from pelcro_pipeline.defs import run
+
+    run.job("dry_run", paths, {}, Watcher())
+    run.job("sign_off", paths, SIGNATURE, Watcher())
+    # Delivered once more: nothing that was made of it is taken for what it is now.
+    delivered = paths.delivered / "customers.csv"
+    delivered.write_text(delivered.read_text().replace("Jane", "Joan"))
+    red.by(monkeypatch)
+    with pytest.raises(RefusedError, match="A blocking check does not hold"):
+        run.job("dry_run", paths, {}, Watcher())
+    for job, config in (("sign_off", SIGNATURE), ("production", {})):
+        with pytest.raises(RefusedError):
+            run.job(job, paths, config, Watcher())
+    assert not paths.database("production").exists()
 
 
 def test_production_that_is_counted_otherwise_is_told(paths, monkeypatch):

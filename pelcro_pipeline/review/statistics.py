@@ -441,6 +441,23 @@ def _write(statistics: pd.DataFrame, paths: ExtractPaths) -> None:
 
 
 def verify(paths: ExtractPaths) -> None:
-    """Raise RefusedError where statistics.csv is not as it was counted."""
-    if not paths.statistics_digest.is_file() or paths.statistics_digest.read_text() != digest(read(paths.statistics)):
+    """Raise RefusedError where statistics.csv is not as it was counted, or what was counted does not hold.
+
+    A check that is red stops the run that it is in: what is started after it would go on.
+    """
+    frame = read(paths.statistics)
+    if not paths.statistics_digest.is_file() or paths.statistics_digest.read_text() != digest(frame):
         raise RefusedError(f"{paths.extract}: statistics.csv is not as it was counted: run the extract again.")
+    if wrong := [*_malformed(frame), *unbalanced(frame)]:
+        raise RefusedError(
+            f"{paths.extract}: the statistics do not add up ({', '.join(wrong[:5])}), so nothing can be signed or loaded: "
+            "look at the checks of its last dry run in the UI."
+        )
+
+
+def _malformed(statistics: pd.DataFrame) -> list[str]:
+    """The measures without a name or with a count below 0."""
+    nameless = (statistics[["Section", "Attribute"]] == "").any(axis=1)
+    negative = (statistics[list(COUNTS)] < 0).any(axis=1)
+    names = statistics["Attribute"].where(statistics["Attribute"] != "", "a measure without a name")
+    return list(names[nameless | negative])
