@@ -16,6 +16,8 @@ from pelcro_pipeline.spec.codes import currencies
 from pelcro_pipeline.workspace.intake import own_file
 
 FILE_NAME = "extract.toml"
+#: What systems write for nothing, in this case (FILE-NOTHING).
+NOTHING = ("NULL", "\\N", "NaN", "nan", "None", "N/A", "n/a", "#N/A", "-", "--", ".")
 DELIMITERS = (",", ";", "\t", "|")
 #: The encodings that extract.toml can name, as Python knows them.
 ENCODINGS = {"utf-8": "utf-8-sig", "utf-16": "utf-16", "windows-1252": "cp1252"}
@@ -38,6 +40,13 @@ class DateFormat(StrEnum):
         return {"dd/mm/yyyy": "%d/%m/%Y", "mm/dd/yyyy": "%m/%d/%Y", "yyyy-mm-dd": "%Y-%m-%d"}[self]
 
 
+class Amounts(StrEnum):
+    """What plan amounts are written in."""
+
+    CENTS = "cents"
+    UNITS = "units"
+
+
 class UnpaidReading(StrEnum):
     """Which of the guide's two lists an open invoice follows."""
 
@@ -56,6 +65,14 @@ class Settings(BaseModel):
     )
     timezone: str = Field(
         "UTC", description="Whose day it is where no migration_date is set: an IANA name, such as America/Toronto."
+    )
+    amounts: Amounts | None = Field(
+        None,
+        description="What prices are written in: cents, or units (dollars, euros); cents if not set, and asked about.",
+    )
+    nothing: tuple[str, ...] | None = Field(
+        None,
+        description='Words that stand for an empty cell, such as ["NULL", "-"]; told if not set, and asked about.',
     )
     currency: str | None = Field(None, description="Of plans that give none: ISO 4217, such as cad.")
     taxes: bool | None = Field(None, description="Whether the publisher collects taxes: true or false.")

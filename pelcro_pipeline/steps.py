@@ -11,6 +11,7 @@ import pandas as pd
 
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline.conversion import passwords, tables
+from pelcro_pipeline.delivery import profile
 from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.delivery.cards import refuse_card_numbers
 from pelcro_pipeline.delivery.manifest import Manifest
@@ -31,7 +32,7 @@ from pelcro_pipeline.workspace.places import ExtractPaths
 
 
 def read(paths: ExtractPaths) -> Manifest:
-    """Read the delivered folder and write manifest.json. Raises UnusableInputError for what cannot be read."""
+    """Read the delivered folder and write manifest.json and profile.csv. Raises UnusableInputError for what cannot be read."""
     with atomic.folder(paths.manifest.parent) as folder, duck.connect() as connection:
         # Reports of two runs must not be signed as one: until this one has counted, there is nothing to sign.
         paths.statistics_digest.unlink(missing_ok=True)
@@ -41,6 +42,7 @@ def read(paths: ExtractPaths) -> Manifest:
         # The folder takes its final name only when it is whole, so the manifest names that one.
         manifest = manifest.moved(folder, paths.manifest.parent)
         (folder / paths.manifest.name).write_text(manifest.model_dump_json(indent=1))
+    profile.write(manifest, paths.profile)
     return manifest
 
 

@@ -31,6 +31,7 @@ def _others(folder: Path, *but: str) -> list[Path]:
 MADE: dict[str, Callable[[ExtractPaths], list[Path]]] = {
     "raw/manifest": lambda paths: [path for path in paths.manifest.parent.iterdir() if path.suffix != ".csv"],
     "raw": lambda paths: list(paths.manifest.parent.glob("*.csv")),
+    "raw/profile": lambda paths: [paths.profile],
     "conversion": lambda paths: [paths.conversion],
     "analysis/findings": lambda paths: [paths.analysis / "findings.parquet"],
     "analysis/ledger": lambda paths: _others(paths.analysis, "findings.parquet"),

@@ -208,6 +208,32 @@ CASES = [
             *merged(5, "customer", "billing_address"),
         ],
     ),
+    Case(
+        "ADR-WHICH",
+        [
+            # Its own billing address is rejected, and another one stands.
+            reader(1, {SHIPPING_ID: "S-1"}, address("billing", {"city": ""})),
+            reader(1, {OLD_ID: "S8", BILLING_ID: "B-8", SHIPPING_ID: "S-1"}, address("billing", NEW_YORK)),
+            # Online, it names an id that no address has.
+            reader(2, {PLAN_ID: "O-M", SHIPPING_ID: "S-9", BILLING_ID: "B-2"}, dict.fromkeys(address("shipping"), "")),
+        ],
+        [
+            reader(3, {BILLING_ID: "B-3", SHIPPING_ID: "S-3"}),
+            reader(3, {OLD_ID: "S7", BILLING_ID: "B-3", SHIPPING_ID: "S-7"}, address("shipping", SAINT_MALO)),
+            reader(4),
+            reader(5, {PLAN_ID: "O-M"}, dict.fromkeys([*address("shipping"), *address("billing")], "")),
+        ],
+        [
+            found(2, "city", "ADR-REQUIRED reject"),
+            "customers.csv:2 subscription, address.billing: ADR-WHICH question",
+            "customers.csv:4 subscription, address.shipping: ADR-WHICH question",
+        ],
+        [
+            rejected(2, "ADR-REQUIRED"),
+            *merged(3, "customer", "shipping_address"),
+            *merged(6, "customer", "billing_address"),
+        ],
+    ),
 ]
 
 
@@ -217,10 +243,40 @@ def test_what_breaks_a_rule_is_found_and_nothing_else(case, tmp_path):
 
 
 def test_an_address_that_does_not_stand_leaves_its_place_to_the_next(tmp_path):
-    rows = [billed(1, {"city": ""}), reader(1, {OLD_ID: "S9"}, address("billing", NEW_YORK))]
+    rows = [customer(1) | address("billing", {"city": ""}), reader(1, {OLD_ID: "S9"}, address("billing", NEW_YORK))]
     migration = migrate(Delivery(rows), tmp_path)
     assert [each for each in migration.fallen if "billing" in each] == [rejected(2, "ADR-REQUIRED")]
     assert {row[f"{BILLING}city"] for row in migration.prepared("customers")} == {"New York"}
+
+
+def test_a_subscription_whose_own_address_is_rejected_is_shipped_to_no_other(tmp_path):
+    lost = address("shipping", {"zip": ""})
+    rows = [reader(1, lost), reader(1, {OLD_ID: "S9"}, address("shipping", NEW_YORK))]
+    migration = migrate(Delivery(rows), tmp_path)
+    assert "customers.csv:2 subscription: rejected REL-SHIPPING" in migration.fallen
+    assert [row[OLD_ID] for row in migration.prepared("customers")] == ["S9"]
+
+
+def test_an_address_without_an_id_among_ids_is_a_question(tmp_path):
+    rows = [
+        reader(1, {SHIPPING_ID: "S-1"}),
+        reader(1, {OLD_ID: "S9"}, address("shipping", NEW_YORK)),
+        reader(2, {SHIPPING_ID: ""}),
+    ]
+    migration = migrate(Delivery(rows), tmp_path)
+    assert migration.told == ["customers.csv:3 shipping_address, address.shipping: ADR-WHICH question"]
+
+
+def test_a_digital_subscription_that_names_none_of_several_has_none(tmp_path):
+    """Which of the two is meant cannot be told, and nothing is shipped."""
+    online = {OLD_ID: "S9", PLAN_ID: "O-M"} | dict.fromkeys(address("shipping"), "")
+    rows = [
+        reader(1, {SHIPPING_ID: "S-1", BILLING_ID: "B"}),
+        reader(1, {OLD_ID: "S8", SHIPPING_ID: "S-2", BILLING_ID: "B"}, address("shipping", NEW_YORK)),
+        reader(1, online, {BILLING_ID: "B"}),
+    ]
+    migration = migrate(Delivery(rows), tmp_path)
+    assert migration.told == ["customers.csv:4 subscription, address.shipping: ADR-WHICH question"]
 
 
 def test_an_address_whose_name_was_repaired_equals_one_that_gives_it(tmp_path):
@@ -260,7 +316,7 @@ def test_what_needs_no_address_carries_none_where_its_own_fell(tmp_path):
     assert carried == [("S1", "home"), ("S9", "")]
 
 
-@pytest.mark.parametrize(("named", "ships_to"), [("work", "work"), ("elsewhere", None), ("", "home")])
+@pytest.mark.parametrize(("named", "ships_to"), [("work", "work"), ("elsewhere", None), ("", None)])
 def test_a_subscription_of_another_file_ships_to_the_address_that_it_names(named, ships_to, tmp_path):
     link = {"customer.old_provider_id": "HR1"}
     addresses = [link | {SHIPPING_ID: each} | address("shipping", {"line1": each}) for each in ("home", "work")]

@@ -16,6 +16,7 @@ BCRYPT = "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 DRUPAL = "$S$E787NL98gqdILAPnprFDzXuXzJjSMttvx8l.YNcEqtM7rvMJZpsJ"
 WORDPRESS = "$P$BIRXVj/ZG0YRiBH8gnRy0x72BXxbk71"
 MD5 = "5f4dcc3b5aa765d61d8327deb882cf99"
+SAME_AS_2 = {EMAIL: "g.cassano@example.com"}
 #: Five pairs that prove plain text.
 PROVEN = "".join(f"open{each},open{each}\n" for each in range(5))
 #: One for each scheme without five verified samples.
@@ -51,7 +52,10 @@ CASES = [
     Case(
         "CUS-CONFLICT",
         [reader(1), reader(1, {"customer.last_name": "Casano", PHONE: "+15140000000", OLD_ID: "S9"})],
-        [reader(2, {PHONE: "+1 (514) 123-4567"}), reader(2, {OLD_ID: "S8", IMPORT_ONLY: "1", "customer.title": ""})],
+        [
+            reader(2, {PHONE: "+1 (514) 123-4567"}),
+            reader(2, {OLD_ID: "S8", IMPORT_ONLY: "No", EMAIL: "Genaro.Cassano2@Example.com"}),
+        ],
         [
             "customers.csv:3 customer, customer.last_name: CUS-CONFLICT question -> Cassano",
             f"customers.csv:3 customer, {PHONE}: CUS-CONFLICT question -> +15141234567",
@@ -77,12 +81,78 @@ CASES = [
     Case(
         "CUS-EMAIL-SHARED",
         [
-            reader(1, {EMAIL: "family@example.com"}),
-            reader(2, {EMAIL: " FAMILY@example.com"}),
-            customer(3, {EMAIL: "Family@Example.com"}),
+            customer(1, {EMAIL: "family@harbour.example"}),
+            reader(2, {EMAIL: " FAMILY@harbour.example", PERIOD_END: "no date"}),
+            reader(3, {EMAIL: "Family@Harbour.example"}),
+            reader(4, {EMAIL: "family@harbour.example"}),
+            customer(5, {EMAIL: "alone@harbour.example"}),
+            customer(6, {EMAIL: "Alone@harbour.example"}),
         ],
-        [reader(4), reader(5, {EMAIL: ""}), reader(6, {EMAIL: ""})],
-        [f"customers.csv:{line} customer, {EMAIL}: CUS-EMAIL-SHARED clear" for line in (3, 4)],
+        [reader(7), reader(8, {EMAIL: ""}), reader(9, {EMAIL: ""})],
+        [
+            *(f"customers.csv:{line} customer, {EMAIL}: CUS-EMAIL-SHARED clear" for line in (2, 3, 5, 7)),
+            f"customers.csv:3 subscription, {PERIOD_END}: SUB-PERIOD-END reject",
+        ],
+        ["customers.csv:3 subscription: rejected SUB-PERIOD-END"],
+    ),
+    Case(
+        "CUS-EMAIL-PLACEHOLDER",
+        [
+            *(reader(number, {EMAIL: "No-Email@harbour.example"}) for number in (1, 2, 3)),
+            *(customer(number, {EMAIL: "reader@none.example"}) for number in (4, 5, 6)),
+        ],
+        [reader(7, {EMAIL: "test@harbour.example"}), reader(8, {EMAIL: "genaro@example.org"})],
+        [f"customers.csv:{line} customer, {EMAIL}: CUS-EMAIL-PLACEHOLDER clear" for line in range(2, 8)],
+    ),
+    Case(
+        "CUS-TWO-PEOPLE",
+        [
+            reader(1),
+            reader(
+                1,
+                {
+                    OLD_ID: "S9",
+                    EMAIL: "ada@harbour.example",
+                    "customer.first_name": "Ada",
+                    "customer.last_name": "Byron",
+                },
+            ),
+            reader(
+                1, {OLD_ID: "S8", EMAIL: "ada@harbour.example", "customer.first_name": "Ada", "customer.last_name": ""}
+            ),
+        ],
+        [
+            reader(2),
+            reader(2, {OLD_ID: "S7", "customer.first_name": "GENARO", "customer.last_name": "Cassanó"}, SAME_AS_2),
+        ],
+        [
+            f"customers.csv:3 customer, {ID}: CUS-TWO-PEOPLE reject",
+            f"customers.csv:4 customer, {EMAIL}: CUS-CONFLICT question -> genaro.cassano1@example.com",
+            "customers.csv:4 customer, customer.first_name: CUS-CONFLICT question -> Genaro",
+            *(
+                f"customers.csv:6 customer, customer.{name}: CUS-CONFLICT question -> {first}"
+                for name, first in (
+                    ("email", "genaro.cassano2@example.com"),
+                    ("first_name", "Genaro"),
+                    ("last_name", "Cassano"),
+                )
+            ),
+        ],
+        [
+            *(
+                f"customers.csv:3 {each}: rejected CUS-TWO-PEOPLE"
+                for each in ("customer", "billing_address", "shipping_address", "subscription")
+            ),
+            *(each.replace(":3", f":{line}") for line in (4, 6) for each in MERGED),
+        ],
+    ),
+    Case(
+        "CUS-ID-ALIKE",
+        [
+            *(customer(number, {ID: id_}) for number, id_ in enumerate(("ab12", "AB12", "00077", "77", "77.0"))),
+        ],
+        [customer(7, {ID: "770"}), customer(8, {ID: "0"}), customer(9, {ID: "10"}), customer(10, {ID: "100"})],
+        [f"customers.csv:{line} customer, {ID}: CUS-ID-ALIKE question" for line in (3, 5, 6)],
     ),
     Case(
         "CUS-PHONE-INVALID",
@@ -181,6 +251,16 @@ def test_a_merged_customer_says_where_it_went_and_leaves_its_subscription(tmp_pa
     migration = migrate(Delivery([reader(1), reader(1, {OLD_ID: "S9"})]), tmp_path)
     went = {each["detail"] for each in migration.ledger if each["disposition"] == "merged"}
     assert went == {"into customers.csv:2"}
+    assert [row[OLD_ID] for row in migration.prepared("customers")] == ["S1", "S9"]
+
+
+@pytest.mark.parametrize("said", ["10", "01"])
+def test_a_contradiction_leaves_no_subscription_behind(said, tmp_path):
+    rows = [reader(1, {IMPORT_ONLY: said[0]}), reader(1, {IMPORT_ONLY: said[1], OLD_ID: "S9"})]
+    migration = migrate(Delivery(rows), tmp_path)
+    assert migration.told == [
+        f"customers.csv:3 customer, {IMPORT_ONLY}: CUS-CONFLICT question" + (" -> 0" if said[1] == "1" else "")
+    ]
     assert [row[OLD_ID] for row in migration.prepared("customers")] == ["S1", "S9"]
 
 

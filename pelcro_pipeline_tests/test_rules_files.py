@@ -8,6 +8,7 @@ from pelcro_pipeline_tests.extract import (
     DONOR,
     IMPORT_ONLY,
     OLD_ID,
+    ORDER_NUMBER,
     PERIOD_END,
     PLAN_ID,
     PLANS,
@@ -35,12 +36,96 @@ def delivered(text: str | bytes, **more: object) -> Delivery:
     return Delivery(texts={"customers.csv": text}, **more)
 
 
+ID = "customer.old_provider_id"
+#: Names and addresses that look odd and are not.
+HEALTHY = (
+    {
+        "customer.first_name": "JOÃO",
+        "customer.last_name": "N’Golo O’Brien",
+        "address.shipping_company": "Baker & Sons; AT&T",
+    },
+    {
+        "customer.first_name": "Živa",
+        "customer.last_name": "KNEŽEVIĆ",
+        "address.shipping_line1": "Chaussée d’Anvers n°5, 1º",
+    },
+    {
+        "customer.first_name": "東京",
+        "customer.last_name": "Paral·lel",
+        "address.shipping_company": "Издательство «Волна»",
+    },
+)
+
 CASES = [
     Pair(
         "FILE-UNREADABLE",
         delivered(b"PNG\r\n\x1a\x81\x8d\x8f"),
         delivered(TWO),
         refusal="customers.csv is not text in any encoding we know (byte offset 6)",
+    ),
+    Pair(
+        "FILE-TEXT-HEALTH",
+        Delivery(
+            [
+                reader(1, {"customer.first_name": "RenÃ©", "customer.last_name": "L\ufffdvesque"}),
+                reader(2, {"customer.last_name": "Baker &amp; Sons", "customer.first_name": "MontrŽal"}),
+            ]
+        ),
+        Delivery([reader(1, HEALTHY[0]), reader(2, HEALTHY[1]), reader(3, HEALTHY[2])]),
+        (
+            "customers.csv: customer, customer.first_name: FILE-TEXT-HEALTH question",
+            "customers.csv: customer, customer.last_name: FILE-TEXT-HEALTH question",
+        ),
+    ),
+    Pair(
+        "FILE-NOTHING",
+        Delivery(
+            [
+                reader(1, {ID: "NULL", OLD_ID: "NULL", "customer.first_name": "NULL"}),
+                reader(2, {ID: "NULL", OLD_ID: "NULL", "customer.first_name": "None", "customer.title": "n/a"}),
+            ]
+        ),
+        Delivery(
+            [
+                reader(1, {"customer.last_name": "Null", "customer.first_name": "None"}),
+                reader(2, {"customer.last_name": "Ng", "customer.first_name": "Nan", "customer.title": "-1"}),
+            ]
+        ),
+        (
+            "customers.csv: file, all of it: FILE-NOTHING question",
+            "customers.csv: file, all of it: FILE-NOTHING question",
+            *(f"customers.csv:{line} customer, {ID}: CUS-ID-MISSING repair -> gen-<12 hex digits>" for line in (2, 3)),
+        ),
+    ),
+    Pair(
+        "FILE-DIGITS-LOST",
+        Delivery(
+            [
+                reader(1, {ID: "4.56123E+15"}),
+                reader(2, {ID: "4.56123E+15"}),
+                reader(3, {PLAN_ID: "1E+12"}),
+                reader(4, {ORDER_NUMBER: "4.00000e15"}),
+            ]
+        ),
+        Delivery([reader(1, {ID: "4561230000000001"}), reader(2, {ID: "12E5"}), reader(3, {ORDER_NUMBER: "E+15"})]),
+        (
+            f"customers.csv: customer, {ID}: FILE-DIGITS-LOST reject",
+            f"customers.csv: subscription, {PLAN_ID}: FILE-DIGITS-LOST reject",
+            f"customers.csv: subscription, {ORDER_NUMBER}: FILE-DIGITS-LOST question",
+        ),
+        (
+            *(f"customers.csv:{line} {each}: rejected FILE-DIGITS-LOST" for line in (2, 3) for each in OBJECTS),
+            "customers.csv:4 subscription: rejected FILE-DIGITS-LOST",
+        ),
+    ),
+    Pair(
+        "FILE-INVISIBLE",
+        Delivery([reader(1, {ID: "HR\u200b1", "customer.email": "genaro\u00ad@post.example"})]),
+        Delivery([reader(1, {"customer.first_name": "\u0645\u06cc\u200c\u0646\u0627"})]),
+        (
+            f"customers.csv: customer, {ID}: FILE-INVISIBLE repair",
+            "customers.csv: customer, customer.email: FILE-INVISIBLE repair",
+        ),
     ),
     Pair(
         "FILE-MISSING",
@@ -87,7 +172,7 @@ CASES = [
         "FILE-DATE-ORDER",
         Delivery([reader(1, {PERIOD_END: "05/06/2027"}), reader(2, {PERIOD_END: "07.08.2027"})]),
         Delivery([reader(1, {PERIOD_END: "05/06/2027"}), reader(2, {PERIOD_END: "13.08.2027"})]),
-        (f"customers.csv: file, {PERIOD_END}: FILE-DATE-ORDER question",),
+        (f"customers.csv: subscription, {PERIOD_END}: FILE-DATE-ORDER question",),
     ),
 ]
 
@@ -384,3 +469,118 @@ def test_a_gift_pair_may_be_in_two_files(tmp_path):
     migration = migrate(Delivery([donor], texts={"more.csv": as_csv([recipient])}), tmp_path)
     assert migration.told == migration.fallen == []
     assert [row[PLAN_ID] for row in migration.prepared("customers")] == ["P-Y", "P-Y"]
+
+
+def delivered_dates(*texts: str, settings: str = SETTINGS) -> Delivery:
+    return Delivery([reader(number, {PERIOD_END: each}) for number, each in enumerate(texts, 1)], settings=settings)
+
+
+def ends(migration) -> list[str]:
+    return [row[PERIOD_END] for row in migration.prepared("customers")]
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2027/03/31", "31/03/2027"),
+        ("2027.3.1", "01/03/2027"),
+        ("31-Mar-2027", "31/03/2027"),
+        ("31 March 2027", "31/03/2027"),
+        ("March 31, 2027", "31/03/2027"),
+        ("Mar 31 2027 10:15", "31/03/2027"),
+        ("20270331", "31/03/2027"),
+        # An instant has its day where the publisher is.
+        ("2027-03-31T23:30:00Z", "31/03/2027"),
+        ("2027-04-01T02:30:00Z", "31/03/2027"),
+        ("2027-03-31 23:30:00-08:00", "01/04/2027"),
+        ("31/03/2027 23:30 +0000", "31/03/2027"),
+        ("01/04/2027 01:30 UTC", "31/03/2027"),
+    ],
+)
+def test_a_date_that_says_what_it_is_is_read_in_every_column(text, day, tmp_path):
+    zone = SETTINGS + 'timezone = "America/Toronto"\n'
+    migration = migrate(delivered_dates(text, "05/13/2027", settings=zone), tmp_path)
+    assert ends(migration) == [day, "13/05/2027"]
+    assert migration.told == []
+
+
+@pytest.mark.parametrize(
+    ("texts", "days", "what"),
+    [
+        (("46477", "46478.5"), ["31/03/2027", "01/04/2027"], "Excel day numbers"),
+        (("1806537600", "1806451200"), ["01/04/2027", "31/03/2027"], "Unix seconds"),
+        (("1806537600000", "1806451200000"), ["01/04/2027", "31/03/2027"], "Unix milliseconds"),
+    ],
+)
+def test_a_column_of_numbers_is_told_for_what_it_is(texts, days, what, tmp_path):
+    migration = migrate(delivered_dates(*texts), tmp_path)
+    assert migration.told == [f"customers.csv: subscription, {PERIOD_END}: FILE-DATE-ORDER repair"]
+    assert f"2 cells read as {what}, on lines 2, 3." in migration.findings[0]["message"]
+    assert ends(migration) == days
+
+
+def test_a_value_of_the_losing_order_is_asked_about(tmp_path):
+    migration = migrate(delivered_dates("12/31/2026", "01/15/2027", "05/06/2027", "15/03/2027"), tmp_path)
+    assert migration.told == sorted(
+        [
+            f"customers.csv: subscription, {PERIOD_END}: FILE-DATE-ORDER question",
+            f"customers.csv:5 subscription, {PERIOD_END}: SUB-PERIOD-END reject",
+        ]
+    )
+
+
+def test_the_order_that_is_set_is_asked_about_no_more(tmp_path):
+    given = delivered_dates("05/06/2027", settings=SETTINGS + 'date_format = "mm/dd/yyyy"\n')
+    migration = migrate(given, tmp_path)
+    assert (migration.told, ends(migration)) == ([], ["06/05/2027"])
+
+
+@pytest.mark.parametrize(("words", "first_name"), [("[]", "NULL"), ('["?", "NULL"]', "")])
+def test_words_for_nothing_that_are_named_are_asked_about_no_more(words, first_name, tmp_path):
+    rows = [reader(1, {"customer.first_name": "NULL"})]
+    migration = migrate(Delivery(rows, settings=f"{SETTINGS}nothing = {words}\n"), tmp_path)
+    assert (migration.told, migration.value("customer.first_name")) == ([], first_name)
+
+
+def test_none_is_a_name_where_no_other_column_uses_it_as_a_word(tmp_path):
+    rows = [reader(1, {"customer.last_name": "None"}), reader(2, {"customer.title": "None"})]
+    alone = migrate(Delivery(rows[:1]), tmp_path / "alone")
+    assert (alone.told, alone.value("customer.last_name")) == ([], "None")
+    beside = migrate(Delivery(rows), tmp_path / "beside")
+    assert beside.told == ["customers.csv: file, all of it: FILE-NOTHING question"]
+    assert beside.value("customer.last_name") == ""
+
+
+def test_a_lost_id_on_a_gift_takes_the_other_side_with_it(tmp_path):
+    donor, recipient = gift()
+    lost = {OLD_ID: "1.2E+15"}
+    migration = migrate(
+        Delivery([donor | lost, recipient | {"subscription.common_metadata.gift_donor_subscription_id": "1.2E+15"}]),
+        tmp_path,
+    )
+    assert [each for each in migration.fallen if "subscription" in each] == [
+        f"customers.csv:{line} subscription: rejected FILE-DIGITS-LOST" for line in (2, 3)
+    ]
+
+
+def test_what_most_of_a_file_breaks_is_one_finding_and_the_ledger_names_each(tmp_path):
+    rows = [reader(number, {"subscription.quantity": "0" if number % 10 else "1"}) for number in range(200)]
+    migration = migrate(Delivery(rows), tmp_path)
+    assert migration.told == ["customers.csv: subscription, subscription.quantity: SUB-QUANTITY reject"]
+    assert "This holds for 180 records, first on lines 3, 4, 5." in migration.findings[0]["message"]
+    assert len(migration.fallen) == 180
+    fewer = migrate(Delivery([*rows[:99], *rows[100:110]]), tmp_path / "fewer")
+    assert len(fewer.findings) == 98
+
+
+def test_the_key_that_was_probably_meant_is_named(tmp_path):
+    rows = [reader(1, {PLAN_ID: "p-y"}), reader(2, {PLAN_ID: "ATLAS"})]
+    messages = [each["message"] for each in migrate(Delivery(rows), tmp_path).findings]
+    assert [each.endswith(" Most probably P-Y is meant.") for each in messages] == [True, False]
+
+
+def test_a_parent_that_is_ragged_is_said_to_be(tmp_path):
+    plans = as_csv([*PLANS, PLANS[0] | {"plan.old_id": "P-X"}]).rstrip() + ",one more\n"
+    given = Delivery([reader(1, {PLAN_ID: "P-X"})], plans=(), texts={"plans.csv": plans})
+    messages = [each["message"] for each in migrate(given, tmp_path).findings if each["rule"] == "SUB-PLAN"]
+    assert messages[0].endswith("It stands at plans.csv:5, on a line that could not be parted into its cells.")

@@ -63,8 +63,8 @@ CASES = [
         "PRD-ID-SHARED",
         [product("A"), product("A", name="Another")],
         [product("B"), product("B", address_required="No")],
-        ["3 product, product.id: PRD-ID-SHARED reject"],
-        ("3 product: rejected PRD-ID-SHARED", "5 product: merged"),
+        [f"{line} product, product.id: PRD-ID-SHARED reject" for line in (2, 3)],
+        ("2 product: rejected PRD-ID-SHARED", "3 product: rejected PRD-ID-SHARED", "5 product: merged"),
     ),
     of_products(
         "PRD-ADDRESS-REQUIRED",
@@ -101,10 +101,10 @@ CASES = [
     ),
     of_plans(
         "PLN-ID-SHARED",
-        [plan("A"), plan("A", amount="800")],
-        [plan("B"), plan("B", amount="700.00", currency="CAD")],
-        ["3 plan, plan.old_id: PLN-ID-SHARED reject"],
-        ("3 plan: rejected PLN-ID-SHARED", "5 plan: merged"),
+        [plan("A"), plan("A", amount="800"), plan("A")],
+        [plan("B"), plan("B", amount="0700", currency="CAD")],
+        [f"{line} plan, plan.old_id: PLN-ID-SHARED reject" for line in (2, 3, 4)],
+        (*(f"{line} plan: rejected PLN-ID-SHARED" for line in (2, 3, 4)), "6 plan: merged"),
     ),
     of_plans(
         "PLN-PRODUCT",
@@ -112,6 +112,12 @@ CASES = [
         [plan("B", temporary_product_id="PRINT")],
         ["2 plan, plan.temporary_product_id: PLN-PRODUCT reject"],
         ("2 plan: rejected PLN-PRODUCT",),
+    ),
+    of_plans(
+        "PLN-AMOUNT-UNIT",
+        [plan("A", amount="199.00"), plan("B", amount="99,0")],
+        [plan("C", amount="19900")],
+        [" plan, plan.amount: PLN-AMOUNT-UNIT question"],
     ),
     of_plans(
         "PLN-AMOUNT",
@@ -122,7 +128,7 @@ CASES = [
             plan("D", amount="free"),
             plan("E", amount="7e2"),
         ],
-        [plan("F", amount="0"), plan("G", amount="199.00"), plan("H", amount="000700")],
+        [plan("F", amount="0"), plan("H", amount="000700")],
         [f"{line} plan, plan.amount: PLN-AMOUNT reject" for line in range(2, 7)],
         tuple(f"{line} plan: rejected PLN-AMOUNT" for line in range(2, 7)),
     ),
@@ -277,3 +283,48 @@ def test_a_rejected_product_takes_its_plans_and_their_subscriptions_along(tmp_pa
     ]
     closed = {each["detail"] for each in migration.ledger if each["rule"] == "REL-CLOSURE"}
     assert closed == {"PRD-REQUIRED on product at products.csv:2"}
+
+
+def amounts(tmp_path, settings: str, *amounts: tuple[str, str]) -> list[str]:
+    plans = [plan(str(number), amount=amount, currency=currency) for number, (amount, currency) in enumerate(amounts)]
+    migration = migrate(Delivery(plans=plans, settings=SETTINGS + settings), tmp_path)
+    assert {each["rule"] for each in migration.findings} <= {"PLN-AMOUNT"}
+    return [row["plan.amount"] for row in migration.prepared("plans")]
+
+
+def test_amounts_that_are_set_to_units_are_read_by_their_currency(tmp_path):
+    delivered = ("19.99", "usd"), ("19,99", "cad"), ("20", "eur"), ("1234", "jpy"), ("1000.00", "jpy"), ("1.5", "kwd")
+    refused = ("1,234", "cad"), ("1.999", "usd"), ("12.50", "jpy"), ("$5", "usd"), ("-5", "usd"), ("1,234.50", "usd")
+    assert amounts(tmp_path, 'amounts = "units"\n', *delivered, *refused) == [
+        "1999",
+        "1999",
+        "2000",
+        "1234",
+        "1000",
+        "1500",
+    ]
+
+
+def test_amounts_that_are_set_to_cents_are_asked_about_no_more(tmp_path):
+    delivered = ("1999", "usd"), ("19.00", "cad"), ("19,0", "cad")
+    assert amounts(tmp_path, 'amounts = "cents"\n', *delivered, ("1.000", "cad"), ("1,000", "cad")) == [
+        "1999",
+        "19",
+        "19",
+    ]
+
+
+def test_another_amount_with_a_fraction_rejects_what_may_be_dollars(tmp_path):
+    migration = migrate(
+        Delivery(plans=[plan("A", amount="19.00"), plan("B", amount="19.99"), plan("C", amount="500")]), tmp_path
+    )
+    assert migration.fallen == ["plans.csv:2 plan: rejected PLN-AMOUNT-UNIT", "plans.csv:3 plan: rejected PLN-AMOUNT"]
+
+
+def test_an_order_s_price_with_a_fraction_asks_for_the_unit_of_its_plan(tmp_path):
+    row = reader(1, {"subscription.common_metadata.order_price": "99.00"})
+    dollars = [PLANS[0] | {"plan.amount": "99"}, *PLANS[1:]]
+    assert migrate(Delivery([row]), tmp_path / "cents").told == []
+    assert migrate(Delivery([row], plans=dollars), tmp_path / "dollars").told == [
+        "plans.csv: plan, plan.amount: PLN-AMOUNT-UNIT question"
+    ]

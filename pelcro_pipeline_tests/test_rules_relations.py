@@ -9,6 +9,7 @@ from pelcro_pipeline_tests.extract import (
     GROUP,
     IMPORT_ONLY,
     OLD_ID,
+    PERIOD_END,
     PLAN_ID,
     PLANS,
     PRINT_YEARLY,
@@ -144,6 +145,42 @@ CASES = [
         ],
     ),
     Case(
+        "REL-GIFT-FLAG",
+        [
+            gift(1, 2)[0] | {DONOR: ""},
+            gift(1, 2)[1],
+            gift(3, 4)[0],
+            gift(3, 4)[1] | {RECIPIENT: ""},
+        ],
+        [*gift(5, 6), reader(7, {DONOR: "", RECIPIENT: ""})],
+        [found(2, DONOR, "REL-GIFT-FLAG repair -> 1"), found(5, RECIPIENT, "REL-GIFT-FLAG repair -> 1")],
+    ),
+    Case(
+        "REL-EXCLUDED-PARTNER",
+        [
+            gift(1, 2)[0] | {STATUS: "cancelled"},
+            gift(1, 2)[1],
+            crew("admin", "member", "member", first=3)[0] | {PERIOD_END: "31/10/2026"},
+            *crew("admin", "member", "member", first=3)[1:],
+            gift(6, 7)[0],
+            gift(6, 7)[1] | {IMPORT_ONLY: "1"},
+        ],
+        [reader(8, {STATUS: "cancelled"}), *gift(9, 10)],
+        [
+            found(2, OLD_ID, "REL-EXCLUDED-PARTNER question"),
+            found(4, PERIOD_END, "SUB-ENDED-ACTIVE question"),
+            found(4, GROUP, "REL-EXCLUDED-PARTNER question"),
+            found(8, OLD_ID, "REL-EXCLUDED-PARTNER question"),
+        ],
+        [
+            "customers.csv:2 subscription: excluded SUB-NOT-MIGRATED",
+            "customers.csv:4 subscription: excluded SUB-EXPIRED",
+            "customers.csv:8 subscription: excluded CUS-IMPORT-ONLY-SUB",
+            "customers.csv:9 subscription: excluded SUB-NOT-MIGRATED",
+            *rejected("REL-CLOSURE", 3, 5, 6, 7),
+        ],
+    ),
+    Case(
         "REL-GIFT-SELF",
         [gift(1, 2)[0], reader(1, {RECIPIENT: "1", DONOR_ID: "S1", OLD_ID: "S2"})],
         gift(3, 4),
@@ -238,8 +275,30 @@ def test_a_recipient_falls_with_its_donor_without_a_finding(tmp_path):
 def test_a_recipient_falls_with_an_excluded_donor(tmp_path):
     donor, recipient = gift()
     migration = migrate(Delivery([donor | {STATUS: "cancelled"}, recipient]), tmp_path)
-    assert migration.told == []
+    assert migration.told == [found(2, OLD_ID, "REL-EXCLUDED-PARTNER question")]
+    assert migration.findings[0]["message"].endswith(" It takes 1 subscription with it.")
     assert closed(migration) == {3: "SUB-NOT-MIGRATED on subscription at customers.csv:2"}
+
+
+@pytest.mark.parametrize(
+    ("of_donor", "of_recipient", "unreadable"),
+    [({}, {RECIPIENT: "X"}, {3}), ({DONOR: "oui"}, {}, {2}), ({DONOR: "oui"}, {RECIPIENT: "oui"}, {2, 3})],
+)
+def test_half_a_gift_is_never_migrated(of_donor, of_recipient, unreadable, tmp_path):
+    """A flag that cannot be read may be a yes: what it hangs together with falls with it."""
+    donor, recipient = gift()
+    migration = migrate(Delivery([donor | of_donor, recipient | of_recipient]), tmp_path)
+    assert migration.fallen == sorted(
+        each for line in (2, 3) for each in rejected("SUB-BOOLEAN" if line in unreadable else "REL-CLOSURE", line)
+    )
+    assert {each["rule"] for each in migration.findings} == {"SUB-BOOLEAN"}
+
+
+def test_a_repaired_gift_needs_an_id_as_any_other(tmp_path):
+    donor, recipient = gift()
+    migration = migrate(Delivery([donor, recipient | {RECIPIENT: "", OLD_ID: ""}]), tmp_path)
+    assert migration.told == [found(3, OLD_ID, "SUB-OLD-ID-MISSING reject")]
+    assert migration.fallen == sorted([*rejected("SUB-OLD-ID-MISSING", 3), *rejected("REL-CLOSURE", 2)])
 
 
 def test_members_fall_with_their_only_admin_and_the_admin_with_no_member(tmp_path):

@@ -9,6 +9,7 @@ from pelcro_pipeline_tests.extract import (
     GROUP,
     IMPORT_ONLY,
     OLD_ID,
+    ORDER_NUMBER,
     PERIOD_END,
     PLAN_ID,
     PLANS,
@@ -32,6 +33,8 @@ SHIPMENTS = "subscription.shipments_remaining"
 QUANTITY = "subscription.quantity"
 COLLECTION = "subscription.collection_method"
 TYPE = "subscription.type"
+
+SAME_ORDER = {ORDER_NUMBER: "4003"}
 
 #: A plan that is paid for once.
 ONCE = PRINT_YEARLY | {"plan.old_id": "P-ONCE", "plan.auto_renew": "0"}
@@ -94,7 +97,10 @@ CASES = [
     ),
     Case(
         "SUB-EXPIRED",
-        [reader(1, {PERIOD_END: "31/10/2026"}), reader(2, {PERIOD_END: "31/10/2026", QUANTITY: "none"})],
+        [
+            reader(1, {PERIOD_END: "31/10/2026", CANCEL: "1"}),
+            reader(2, {PERIOD_END: "31/10/2026", CANCEL: "1", QUANTITY: "none"}),
+        ],
         [
             reader(3, {PERIOD_END: "01/11/2026"}),
             reader(4, {PERIOD_END: "31/10/2026", IS_EXPIRED: "yes"}),
@@ -102,6 +108,28 @@ CASES = [
             reader(6, {PERIOD_END: "31/10/2026", STATUS: "unpaid"}),
         ],
         fallen=excluded("SUB-EXPIRED", 2, 3),
+    ),
+    Case(
+        "SUB-ENDED-ACTIVE",
+        [
+            reader(1, {PERIOD_END: "31/10/2026"}),
+            reader(2, {PERIOD_END: "31/10/2026", CANCEL: ""}),
+        ],
+        [
+            reader(3, {PERIOD_END: "31/10/2026", CANCEL: "1"}),
+            reader(4, {PERIOD_END: "31/10/2026", CANCEL: "", PLAN_ID: "P-ONCE"}),
+            reader(5, {PERIOD_END: "31/10/2026", STATUS: "cancelled"}),
+            reader(6),
+        ],
+        [found(line, PERIOD_END, "SUB-ENDED-ACTIVE question") for line in (2, 3)],
+        [*excluded("SUB-EXPIRED", 2, 3, 4, 5), *excluded("SUB-NOT-MIGRATED", 6)],
+        beside=WITH_ONCE,
+    ),
+    Case(
+        "SUB-FAR",
+        [reader(1, {PERIOD_END: "02/11/2046"}), reader(2, {PERIOD_END: "31/12/9999"})],
+        [reader(3, {PERIOD_END: "01/11/2046"})],
+        [found(line, PERIOD_END, "SUB-FAR question") for line in (2, 3)],
     ),
     Case(
         "SUB-CANCEL",
@@ -124,7 +152,11 @@ CASES = [
     Case(
         "SUB-DATE",
         [reader(1, {START: "2019"}), reader(2, {SUSPENDED: "when back"}), reader(3, {START: "30/02/2026"})],
-        [reader(4, {START: "", SUSPENDED: ""}), reader(5, {START: "2026-02-28T00:00:00Z"})],
+        [
+            reader(4, {START: "", SUSPENDED: ""}),
+            reader(5, {START: "2026-02-28T00:00:00Z"}),
+            reader(6, {START: "02/01/1970"}),
+        ],
         [
             found(2, START, "SUB-DATE clear"),
             found(3, SUSPENDED, "SUB-DATE clear"),
@@ -142,10 +174,11 @@ CASES = [
         [reader(5, {UNDELIVERABLE: "", IS_EXPIRED: "2", START_NOW: "No"}), reader(6, {DONOR: "2", RECIPIENT: "2"})],
         [
             found(2, UNDELIVERABLE, "SUB-BOOLEAN clear"),
-            found(3, IS_EXPIRED, "SUB-BOOLEAN clear"),
-            found(4, START_NOW, "SUB-BOOLEAN clear"),
+            found(3, IS_EXPIRED, "SUB-BOOLEAN reject"),
+            found(4, START_NOW, "SUB-BOOLEAN reject"),
             found(5, UNDELIVERABLE, "SUB-BOOLEAN clear"),
         ],
+        rejected("SUB-BOOLEAN", 3, 4),
     ),
     Case(
         "SUB-START-AFTER-END",
@@ -226,10 +259,19 @@ CASES = [
             reader(1, {OLD_ID: "", QUANTITY: "1.0"}),
             reader(2, {OLD_ID: "", STATUS: "unpaid"}),
             reader(2, {OLD_ID: "", STATUS: "Unpaid"}),
+            # An id of its own tells an unpaid one apart; case and leading zeros do not.
+            reader(3, {OLD_ID: "du3", STATUS: "unpaid"}, SAME_ORDER),
+            reader(3, {OLD_ID: "DU3", STATUS: "unpaid"}, SAME_ORDER),
+            reader(3, {OLD_ID: "DU4", STATUS: "unpaid"}, SAME_ORDER),
         ],
-        [reader(3, {OLD_ID: ""}), reader(3, {OLD_ID: "", QUANTITY: "2"}), reader(4, {OLD_ID: ""})],
-        [found(3, OLD_ID, "SUB-DUPLICATE question"), found(5, OLD_ID, "SUB-DUPLICATE reject")],
-        [*merged(3), *merged(5), *rejected("SUB-DUPLICATE", 5), *merged(7)],
+        [reader(4, {OLD_ID: ""}), reader(4, {OLD_ID: "", QUANTITY: "2"}), reader(5, {OLD_ID: ""})],
+        [
+            found(3, OLD_ID, "SUB-DUPLICATE question"),
+            found(5, OLD_ID, "SUB-DUPLICATE reject"),
+            found(7, OLD_ID, "SUB-DUPLICATE reject"),
+            found(8, OLD_ID, "SUB-DUPLICATE question"),
+        ],
+        [*(each for line in (3, 5, 7, 8, 10) for each in merged(line)), *rejected("SUB-DUPLICATE", 5, 7)],
     ),
 ]
 
@@ -298,13 +340,40 @@ def test_a_rejected_subscription_leaves_its_customer_and_addresses(tmp_path):
     assert (row[IMPORT_ONLY], row["address.shipping_city"], row[QUANTITY]) == ("1", "Montréal", "")
 
 
-def test_an_unpaid_duplicate_is_told_by_what_would_be_charged(tmp_path):
-    """Their addresses differ, and of the second it is told from the plan whether it renews."""
-    ids = {"shipping_address_id": "home"}, {"shipping_address_id": "work", "address.shipping_line1": "1 Water Street"}
-    unpaid = [{OLD_ID: "", STATUS: "unpaid", CANCEL: cancel} for cancel in ("0", "")]
-    migration = migrate(Delivery([reader(1, *each) for each in zip(ids, unpaid, strict=True)]), tmp_path)
+#: Cells that say the same of a subscription online, beside what they are compared with.
+SAME = [
+    ({IS_EXPIRED: "2"}, {IS_EXPIRED: ""}),
+    ({SHIPMENTS: "0"}, {SHIPMENTS: ""}),
+    ({UNDELIVERABLE: "0"}, {UNDELIVERABLE: ""}),
+    ({DONOR: "", RECIPIENT: "2"}, {DONOR: "0", RECIPIENT: ""}),
+    ({CANCEL: "0"}, {CANCEL: ""}),
+    ({START_NOW: "1", PERIOD_END: ""}, {START_NOW: "1", PERIOD_END: "01/01/2027"}),
+    ({OLD_ID: "DU2"}, {OLD_ID: ""}),
+    ({OLD_ID: "0042"}, {OLD_ID: "42"}),
+    ({START: "31/07/2026"}, {START: "2026-07-31 00:00"}),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), SAME)
+def test_an_unpaid_duplicate_is_told_by_what_would_be_loaded(one, other, tmp_path):
+    rows = [unaddressed(1, {OLD_ID: "", STATUS: "unpaid"}, SAME_ORDER, each) for each in (one, other)]
+    migration = migrate(Delivery(rows), tmp_path)
     assert found(3, OLD_ID, "SUB-DUPLICATE reject") in migration.told
-    assert [row[STATUS] for row in migration.prepared("customers")] == ["unpaid", ""]
+    assert [row[STATUS] for row in migration.prepared("customers")] == ["unpaid"]
+
+
+def test_subscriptions_that_go_to_two_addresses_are_two(tmp_path):
+    ids = {"shipping_address_id": "home"}, {"shipping_address_id": "work", "address.shipping_line1": "1 Water Street"}
+    migration = migrate(Delivery([reader(1, {OLD_ID: "", STATUS: "unpaid"}, each) for each in ids]), tmp_path)
+    assert migration.told == []
+    assert [row[STATUS] for row in migration.prepared("customers")] == ["unpaid", "unpaid"]
+
+
+def test_a_duplicate_of_what_fell_is_none(tmp_path):
+    """Of three alike the first falls by itself: the second stands, and the third is its duplicate."""
+    rows = [unaddressed(1, {OLD_ID: "", STATUS: "unpaid"}, each) for each in ({QUANTITY: "0"}, {}, {})]
+    migration = migrate(Delivery(rows), tmp_path)
+    assert migration.told == [found(2, QUANTITY, "SUB-QUANTITY reject"), found(4, OLD_ID, "SUB-DUPLICATE reject")]
 
 
 def test_cancelled_repeats_are_excluded_and_compared_with_nothing(tmp_path):

@@ -66,7 +66,6 @@ SHOWN = {
     "products": "product.active product.image",
     "plans": "plan.common_metadata.account_name plan.is_donated",
 }
-DAY_FIRST = "'%d/%m/%Y'"
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +92,7 @@ def understood(
         WITH delivered AS (
             SELECT trim_to_null(text) AS {name}, place{beside} FROM unnest(?) WITH ORDINALITY cells(text, place)
         ),
-        spelled AS (SELECT * REPLACE ({sql.canonical(attribute, DAY_FIRST)} AS {name}) FROM delivered)
+        spelled AS (SELECT * REPLACE ({sql.canonical(attribute)} AS {name}) FROM delivered)
         SELECT {name}, {holds}, {inferred} FROM spelled ORDER BY place""",
         [sibling, texts] if sibling else [texts],
     )

@@ -18,7 +18,7 @@ from pathlib import Path
 import bcrypt
 
 from pelcro_pipeline.errors import UnusableInputError
-from pelcro_pipeline.spec.kinds import HASH_SHAPES
+from pelcro_pipeline.spec.kinds import BCRYPT, DRUPAL, HASH_SHAPES, MD5, PLAIN_TEXT, WORDPRESS
 from pelcro_pipeline.workspace.intake import PASSWORD_SAMPLES, own_file
 
 #: "A minimum of 5 password examples (hashes and their equivalent plain text)."
@@ -72,7 +72,7 @@ def _has_shape(scheme: str, hash_: str) -> bool:
 
 
 def _drupal(hash_: str, plain: str) -> bool:
-    return _has_shape("drupal", hash_) and _phpass(hash_, plain, "sha512")[:55] == hash_[:55]
+    return _has_shape(DRUPAL, hash_) and _phpass(hash_, plain, "sha512")[:55] == hash_[:55]
 
 
 def _wordpress(hash_: str, plain: str) -> bool:
@@ -80,11 +80,11 @@ def _wordpress(hash_: str, plain: str) -> bool:
         # WordPress 6.8: bcrypt over the HMAC, so that no password is cut.
         digest = hmac.new(b"wp-sha384", plain.strip().encode(), hashlib.sha384).digest()
         return _checked(base64.b64encode(digest), hash_.removeprefix("$wp"))
-    return _has_shape("wordpress", hash_) and _phpass(hash_, plain, "md5") == hash_
+    return _has_shape(WORDPRESS, hash_) and _phpass(hash_, plain, "md5") == hash_
 
 
 def _bcrypt(hash_: str, plain: str) -> bool:
-    return _has_shape("bcrypt", hash_) and _checked(plain.encode()[:_BCRYPT_BYTES], hash_)
+    return _has_shape(BCRYPT, hash_) and _checked(plain.encode()[:_BCRYPT_BYTES], hash_)
 
 
 def _checked(plain: bytes, hash_: str) -> bool:
@@ -136,4 +136,4 @@ def _encoded(digest: bytes) -> str:
 
 
 #: In the order in which a hash is tried; plain text has no shape of its own.
-_SCHEMES = {"drupal": _drupal, "wordpress": _wordpress, "bcrypt": _bcrypt, "md5": _md5, "plain text": _plain}
+_SCHEMES = {DRUPAL: _drupal, WORDPRESS: _wordpress, BCRYPT: _bcrypt, MD5: _md5, PLAIN_TEXT: _plain}

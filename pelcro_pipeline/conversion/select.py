@@ -16,7 +16,7 @@ from __future__ import annotations
 from pelcro_pipeline.delivery.header import is_metadata, metadata_of
 from pelcro_pipeline.delivery.manifest import DeliveredFile
 from pelcro_pipeline.delivery.recognition import MOST_REPEATED
-from pelcro_pipeline.settings import Settings
+from pelcro_pipeline.settings import Amounts, Settings
 from pelcro_pipeline.spec import (
     ADDRESS_IDS,
     ADDRESSES,
@@ -24,10 +24,12 @@ from pelcro_pipeline.spec import (
     BY_OBJECT,
     CUSTOMER_ID,
     HIDDEN,
+    PLANS,
     SUBSCRIPTIONS,
     TABLES,
     sql,
 )
+from pelcro_pipeline.spec.kinds import CENTS
 from pelcro_pipeline.spec.model import Attribute, Outcome, Severity, Table, Violation
 from pelcro_pipeline.spec.sql import literal, quoted
 
@@ -84,10 +86,10 @@ def select(file: DeliveredFile, settings: Settings) -> str:
 WITH delivered AS (
     SELECT {_listed(_delivered(file, attributes))}
     FROM {file.relation()}
-), {_by_kind(file, plain, "delivered")}
-, {_by_kind(file, conditional, "repaired", "_conditional")}
+), {_by_kind(file, settings, plain, "delivered")}
+, {_by_kind(file, settings, conditional, "repaired", "_conditional")}
 , violated AS (
-    SELECT *, {_listed(_violated(file, tables, constants))}
+    SELECT *, {_listed(_violated(file, settings, tables, constants))}
     FROM repaired_conditional
 )
 SELECT {_listed(_converted(file, tables, constants))}
@@ -95,10 +97,10 @@ FROM violated
 """
 
 
-def _by_kind(file: DeliveredFile, attributes: list[Attribute], upon: str, suffix: str = "") -> str:
+def _by_kind(file: DeliveredFile, settings: Settings, attributes: list[Attribute], upon: str, suffix: str = "") -> str:
     """The layers ``canonical``, ``validated`` and ``repaired`` of some attributes, which stand upon another."""
     return f"""canonical{suffix} AS (
-    SELECT {_replaced(_canonical(file, attributes))}
+    SELECT {_replaced(_canonical(file, settings, attributes))}
     FROM {upon}
 ), validated{suffix} AS (
     SELECT {_listed(["*", *_outcomes(attributes)])}
@@ -123,8 +125,8 @@ def _delivered(file: DeliveredFile, attributes: list[Attribute]) -> list[str]:
     cells = []
     for name in names:
         columns = file.columns_of(name)
-        cells.append(f"{f'trim_to_null({columns[0].name})' if columns else 'NULL::VARCHAR'} AS {quoted(name)}")
-    filled = ", ".join(f"trim_to_null({column.name})" for column in file.columns)
+        cells.append(f"{columns[0].text if columns else 'NULL::VARCHAR'} AS {quoted(name)}")
+    filled = ", ".join(column.text for column in file.columns)
     raw = [column.name for column in file.columns]
     return [*cells, *raw, f"coalesce({filled}) IS NULL AS blank"]
 
@@ -135,24 +137,34 @@ def _carried(file: DeliveredFile) -> list[str]:
     return [name for name in file.attributes if name == CUSTOMER_ID or name in ids or is_metadata(name)]
 
 
-def _canonical(file: DeliveredFile, attributes: list[Attribute]) -> list[str]:
+def _canonical(file: DeliveredFile, settings: Settings, attributes: list[Attribute]) -> list[str]:
+    constants = sql.constants(settings.today, settings.currency)
     return [
-        f"{sql.canonical(attribute, _date_order(file, attribute.name))} AS {quoted(attribute.name)}"
+        f"{_in_cents(attribute, constants)} AS {quoted(attribute.name)}"
+        if attribute.kind is CENTS and settings.amounts is Amounts.UNITS
+        else f"{sql.canonical(attribute, reading=_date_reading(file, attribute.name, settings))} AS {quoted(attribute.name)}"
         for attribute in attributes
         if attribute.kind.canonical != "text" and file.columns_of(attribute.name)
     ]
 
 
-def _date_order(file: DeliveredFile, name: str) -> str:
-    return literal(file.date_formats.get(name, "%d/%m/%Y"))
+def _in_cents(attribute: Attribute, constants: dict[str, str]) -> str:
+    """SQL of an amount that is delivered in units of its plan's currency."""
+    currency = f"""coalesce(lower("plan.currency"), {constants["{currency}"]})"""
+    return f"in_cents({quoted(attribute.name)}, minor_digits({currency}))"
 
 
-def _repeated_cells(file: DeliveredFile, name: str) -> list[str]:
+def _date_reading(file: DeliveredFile, name: str, settings: Settings) -> tuple[str, ...]:
+    formats, numbers = file.date_formats, file.date_numbers
+    return sql.date_reading(formats.get(name, "%d/%m/%Y"), numbers.get(name, ""), settings.timezone)
+
+
+def _repeated_cells(file: DeliveredFile, name: str, settings: Settings) -> list[str]:
     """SQL of the cells of a header that is named twice, as the attribute's kind writes them."""
-    cells = [f"trim_to_null({column.name})" for column in file.columns_of(name)]
+    cells = [column.text for column in file.columns_of(name)]
     if name not in ATTRIBUTES:
         return cells
-    return [sql.canonical(ATTRIBUTES[name], _date_order(file, name), cell) for cell in cells]
+    return [sql.canonical(ATTRIBUTES[name], cell, _date_reading(file, name, settings)) for cell in cells]
 
 
 def _outcomes(attributes: list[Attribute]) -> list[str]:
@@ -171,10 +183,12 @@ def _repaired(attributes: list[Attribute]) -> list[str]:
     ]
 
 
-def _violated(file: DeliveredFile, tables: tuple[Table, ...], constants: dict[str, str]) -> list[str]:
+def _violated(
+    file: DeliveredFile, settings: Settings, tables: tuple[Table, ...], constants: dict[str, str]
+) -> list[str]:
     columns = []
     for table in tables:
-        held = _held(file, table)
+        held = _held(file, settings, table)
         bits = [
             f"CASE WHEN {sql.violated(attribute, violation, constants)} THEN {1 << bit} ELSE 0 END"
             for bit, (attribute, violation) in enumerate(table.violations)
@@ -183,7 +197,7 @@ def _violated(file: DeliveredFile, tables: tuple[Table, ...], constants: dict[st
         bits += [
             f"CASE WHEN {first} IS DISTINCT FROM {other} THEN {1 << bit} ELSE 0 END"
             for bit, name in enumerate(repeated_of(file, table), start=len(table.violations))
-            for first, *others in [_repeated_cells(file, name)]
+            for first, *others in [_repeated_cells(file, name, settings)]
             for other in others
         ]
         mask = " | ".join(f"({bit})::UBIGINT" for bit in bits) or "0::UBIGINT"
@@ -206,7 +220,7 @@ def absent(file: DeliveredFile, attribute: Attribute, violation: Violation) -> b
     )
 
 
-def _held(file: DeliveredFile, table: Table) -> str:
+def _held(file: DeliveredFile, settings: Settings, table: Table) -> str:
     """SQL: the record holds the table's object."""
     alone = {"customer": True, "product": "plan" not in file.objects, "plan": "product" not in file.objects}
     if alone.get(table.object):
@@ -217,7 +231,7 @@ def _held(file: DeliveredFile, table: Table) -> str:
         sql.presence(ATTRIBUTES[name], cell) if name in ATTRIBUTES else cell
         for name in repeated_of(file, table)
         if name.startswith(table.prefix)
-        for cell in _repeated_cells(file, name)[1:]
+        for cell in _repeated_cells(file, name, settings)[1:]
     ]
     return sql.held(filled)
 
@@ -241,7 +255,8 @@ def _converted(file: DeliveredFile, tables: tuple[Table, ...], constants: dict[s
         selected += [
             held,
             mask,
-            f"CASE WHEN {mask} <> 0 THEN {_map(delivered)} END AS {quoted(f'{table.object}.delivered')}",
+            # Of plans, which are few, every delivered amount is asked for (PLN-AMOUNT-UNIT).
+            f"CASE WHEN {mask} <> 0 OR {table is PLANS} THEN {_map(delivered)} END AS {quoted(f'{table.object}.delivered')}",
             f"CASE WHEN {mask} <> 0 THEN {_map(results)} END AS {quoted(f'{table.object}.results')}",
         ]
     others = [f"{column.name} AS {quoted(f'other.{column.position}')}" for column in file.unknown]

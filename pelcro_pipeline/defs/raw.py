@@ -8,6 +8,7 @@ from pelcro_pipeline.defs import lineage
 from pelcro_pipeline.defs.checks import check
 from pelcro_pipeline.defs.presentation import asset_spec, markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
+from pelcro_pipeline.delivery import profile
 from pelcro_pipeline.spec import ADDRESSES, CUSTOMERS, PLANS, PRODUCTS, SUBSCRIPTIONS, Table
 
 #: The five tables of the guide, each with the objects that its records hold.
@@ -40,7 +41,15 @@ TABLES: dict[str, tuple[Table, ...]] = {
             "Every step opens it, and stops where a delivered file has changed since. "
             "The guide: *Request a data export from your current provider using Pelcro migrations templates.*",
             kinds={"json"},
-        )
+        ),
+        asset_spec(
+            "raw",
+            "profile",
+            "What each delivered column holds, and what its values were told to mean: the order of day and month, words for "
+            "nothing, ids that lost digits, text of another encoding. Each can be fixed in extract.toml. "
+            "The guide: *Request a data export from your current provider using Pelcro migrations templates.*",
+            kinds={"csv"},
+        ),
     ],
     check_specs=[
         check(
@@ -59,6 +68,16 @@ def raw(extract: Extracts):
     yield dg.MaterializeResult(
         asset_key=["raw", "manifest"],
         metadata={"dagster/row_count": len(manifest.files), "file": dg.MetadataValue.path(paths.manifest)},
+    )
+    columns = profile.table(manifest)
+    yield dg.MaterializeResult(
+        asset_key=["raw", "profile"],
+        metadata={
+            "dagster/row_count": len(columns),
+            "told": markdown(columns[columns["evidence"] != ""]),
+            "columns": markdown(columns.drop(columns="evidence")),
+            "file": dg.MetadataValue.path(paths.profile),
+        },
     )
     for name, tables in TABLES.items():
         files = {file.name: file for table in tables for file in manifest.holding(table.object)}

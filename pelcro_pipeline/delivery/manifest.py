@@ -11,6 +11,7 @@ from pelcro_pipeline.delivery.header import metadata_of
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import ADDRESS_IDS, BY_OBJECT, CUSTOMER_ID, TABLES
+from pelcro_pipeline.spec.model import Severity
 from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.workspace import places
 
@@ -23,11 +24,60 @@ class Column(BaseModel):
     position: int
     header: str
     attribute: str | None
+    #: Words that are read as empty (FILE-NOTHING).
+    nothing: tuple[str, ...] = ()
+    #: Whether format characters are taken out (FILE-INVISIBLE).
+    invisible: bool = False
+    #: Whether some of its values are numbers that a spreadsheet has cut short (FILE-DIGITS-LOST).
+    lost_digits: bool = False
 
     @property
     def name(self) -> str:
         """Its name in SQL; a delivered header never becomes one."""
         return f"c{self.position}"
+
+    @property
+    def text(self) -> str:
+        """SQL of what a cell says: trimmed, null where it is empty or a word for nothing."""
+        text = f"trim_to_null({self.name})"
+        if self.invisible:
+            text = f"regexp_replace({text}, '\\p{{Cf}}', '', 'g')"
+        if self.nothing:
+            words = ", ".join(map(literal, self.nothing))
+            text = f"null_if_word({text}, [{words}])"
+        return text
+
+
+class Told(BaseModel):
+    """What the values of a column were told to mean, where a person should know: one finding (``delivery.profile``)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: str
+    severity: Severity
+    position: int
+    attribute: str | None = None
+    object: str | None = None
+    value: str | None = None
+    #: What the finding says beside the rule's own sentence: how many, and where.
+    detail: str
+    told: str
+    evidence: str
+
+
+class Profile(BaseModel):
+    """What one delivered column holds; lengths are in characters, ``distinct`` is an estimate within a few per cent."""
+
+    model_config = ConfigDict(frozen=True)
+
+    column: str
+    attribute: str
+    filled: int
+    distinct: int
+    shortest: int | None
+    longest: int | None
+    told: str
+    evidence: str
 
 
 class DeliveredFile(BaseModel):
@@ -51,9 +101,11 @@ class DeliveredFile(BaseModel):
     #: The delivered file, and what it was when it was read: another size or time is another file.
     delivered: str
     stamp: tuple[int, int]
-    #: strptime format by date attribute, and the attributes whose order could not be told.
-    date_formats: dict[str, str]
-    ambiguous_dates: tuple[str, ...]
+    #: By date attribute its strptime format, and what its numbers are: days, seconds, milliseconds, or none.
+    date_formats: dict[str, str] = {}
+    date_numbers: dict[str, str] = {}
+    told: tuple[Told, ...] = ()
+    profile: tuple[Profile, ...] = ()
 
     @cached_property
     def attributes(self) -> tuple[str, ...]:

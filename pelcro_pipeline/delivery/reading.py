@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from pelcro_pipeline import settings as extract_settings
-from pelcro_pipeline.delivery import raw, recognition, text
+from pelcro_pipeline.delivery import profile, raw, recognition, text
 from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import Settings
@@ -86,12 +86,10 @@ def _file(
         quarantined_records=0,
         stamp=(stat.st_size, stat.st_mtime_ns),
         delivered=str(sheet.delivered),
-        date_formats={},
-        ambiguous_dates=(),
     )
     recognition.refuse_unrecognised(file)
     try:
-        scanned = recognition.scanned(file, settings, connection)
+        scanned = profile.profiled(file, settings, connection, workbook=sheet.numbers is not None)
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.NotImplementedException):
         scanned = None
     # DuckDB passes over the header: a quotation mark astray in it swallows records without an error.
@@ -99,7 +97,7 @@ def _file(
     if numbered:
         return numbered
     rewritten = raw.rewritten(file, sheet, into)
-    scanned = recognition.scanned(rewritten, settings, connection)
+    scanned = profile.profiled(rewritten, settings, connection, workbook=sheet.numbers is not None)
     if scanned.records != rewritten.records:
         raise UnusableInputError(f"{file.name} cannot be parted into its records: save it again as CSV in UTF-8.")
     return scanned

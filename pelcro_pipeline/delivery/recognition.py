@@ -1,4 +1,4 @@
-"""What a delivered file is: the attribute that each header names, the order of its dates, what it lacks."""
+"""What a delivered file is: the attribute that each header names, and what it lacks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ import duckdb
 from pelcro_pipeline.delivery.header import attribute_of
 from pelcro_pipeline.delivery.manifest import Column, DeliveredFile, Manifest
 from pelcro_pipeline.errors import UnusableInputError
-from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import ATTRIBUTES, sql
-from pelcro_pipeline.spec.kinds import DATE
-from pelcro_pipeline.spec.sql import literal
 
 #: A repeated header takes a bit of the mask of violations (``conversion.select``).
 MOST_REPEATED = 32
@@ -57,45 +54,6 @@ def refuse_unrecognised(file: DeliveredFile) -> None:
         )
 
 
-def scanned(file: DeliveredFile, settings: Settings, connection: duckdb.DuckDBPyConnection) -> DeliveredFile:
-    """The file with its count of records, and the order of day and month told for each of its date columns.
-
-    One scan for all of it: a file of a million records takes half a second for each.
-    """
-    dates = [name for name in file.attributes if name in ATTRIBUTES and ATTRIBUTES[name].kind is DATE]
-    columns = {name: file.columns_of(name)[0].name for name in dates} if settings.date_format is None else {}
-    named = "".join(f" WHEN grouping({column}) = 0 THEN {literal(name)}" for name, column in columns.items())
-    sets = ", ".join(["()", *(f"({column})" for column in columns.values())])
-    counted = connection.execute(
-        f"""
-        WITH counted AS (
-            SELECT {f"CASE{named} END" if columns else "NULL"} AS attribute,
-                {f"coalesce({', '.join(columns.values())})" if columns else "NULL"} AS value, count(*) AS records
-            FROM {file.relation()} GROUP BY GROUPING SETS ({sets})
-        ), parsed AS (
-            SELECT attribute, records,
-                ordered_date(trim_to_null(value), '%d/%m/%Y') AS day_first,
-                ordered_date(trim_to_null(value), '%m/%d/%Y') AS month_first
-            FROM counted WHERE attribute IS NULL OR iso_date(trim_to_null(value)) IS NULL
-        )
-        SELECT attribute, sum(records)::BIGINT,
-            coalesce(sum(records) FILTER (day_first IS NOT NULL), 0),
-            coalesce(sum(records) FILTER (month_first IS NOT NULL), 0),
-            count(*) FILTER (day_first IS DISTINCT FROM month_first)
-        FROM parsed GROUP BY attribute"""
-    ).fetchall()
-    formats = dict.fromkeys(dates, settings.date_format.strptime if settings.date_format else "%d/%m/%Y")
-    formats |= {name: "%m/%d/%Y" for name, _, day_first, month_first, _ in counted if name and month_first > day_first}
-    untold = {name for name, _, day_first, month_first, differing in counted if day_first == month_first and differing}
-    return file.model_copy(
-        update={
-            "records": next(records for name, records, *_ in counted if name is None),
-            "date_formats": formats,
-            "ambiguous_dates": tuple(name for name in dates if name in untold),
-        }
-    )
-
-
 def refuse_missing(manifest: Manifest, connection: duckdb.DuckDBPyConnection) -> None:
     """Raise UnusableInputError where what nothing can stand without was not delivered (FILE-MISSING)."""
     missing = [
@@ -115,7 +73,7 @@ def refuse_missing(manifest: Manifest, connection: duckdb.DuckDBPyConnection) ->
 def _has_subscriptions(file: DeliveredFile, connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether a record holds a subscription: the template names its columns in any case."""
     cells = [
-        _presence(file, column)
+        _presence(column)
         for column in file.columns
         if column.attribute and column.attribute.startswith("subscription.")
     ]
@@ -124,9 +82,8 @@ def _has_subscriptions(file: DeliveredFile, connection: duckdb.DuckDBPyConnectio
     ][0]
 
 
-def _presence(file: DeliveredFile, column: Column) -> str:
-    cell = f"trim_to_null({column.name})"
+def _presence(column: Column) -> str:
     if column.attribute not in ATTRIBUTES:
-        return cell
+        return column.text
     attribute = ATTRIBUTES[column.attribute]
-    return sql.presence(attribute, sql.canonical(attribute, literal(file.date_formats.get(attribute.name, "")), cell))
+    return sql.presence(attribute, sql.canonical(attribute, column.text))

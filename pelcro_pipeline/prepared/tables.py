@@ -6,6 +6,7 @@ import duckdb
 
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.delivery.manifest import Manifest
+from pelcro_pipeline.rules import results
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import CUSTOMER_ID, CUSTOMERS, TABLES, sql
 from pelcro_pipeline.spec.model import Table
@@ -44,15 +45,7 @@ def create_views(connection: duckdb.DuckDBPyConnection, manifest: Manifest, sett
 
 def _amended(table: Table) -> list[str]:
     """The attributes whose standing value may lie in an amendment."""
-    return [
-        attribute.name
-        for attribute in table.attributes
-        if attribute.name not in (CUSTOMER_ID, _IMPORT_ONLY)
-        and (
-            any(violation.cross_record for violation in attribute.violations)
-            or (table is CUSTOMERS and attribute.unique)
-        )
-    ]
+    return [attribute.name for attribute in table.attributes if attribute.name in results.AMENDED]
 
 
 def _amendments(table: Table, amended: list[str]) -> str:

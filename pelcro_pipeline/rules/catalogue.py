@@ -35,6 +35,8 @@ class Rule:
     object: str | None = None
     #: One finding for a record, whatever of its objects break it.
     once_a_record: bool = False
+    #: One finding for a column of a file, with its count: what it means is told from all its values.
+    once_a_column: bool = False
 
 
 _STOPS = "The run stops before anything is stored."
@@ -49,6 +51,40 @@ FILES = (
         "faster",
         interpretation="Workbooks, other delimiters and other encodings are read as well; what cannot be told for certain is "
         "not guessed, as a wrong guess would spoil every name with an accent.",
+    ),
+    Rule(
+        id="FILE-TEXT-HEALTH",
+        sentence="Text of this column was decoded wrongly somewhere, or holds codes of a web page; it is migrated as it is.",
+        fix="Export it again as UTF-8, without codes of web pages.",
+        severities=(Severity.QUESTION,),
+        interpretation="What a spoiled letter was cannot be told for certain, so names are not touched.",
+    ),
+    Rule(
+        id="FILE-NOTHING",
+        sentence="This word is read as an empty cell.",
+        fix="Say whether it stands for nothing; name such words as nothing in extract.toml, or nothing = [] where there are none.",
+        severities=(Severity.QUESTION,),
+        guide="7. 'empty'.",
+        interpretation="Databases and spreadsheets write words where nothing is: taken for ids they would make one customer of "
+        "many. Among names None is one only where other columns use it so.",
+    ),
+    Rule(
+        id="FILE-DIGITS-LOST",
+        sentence="A spreadsheet has written these numbers in short form, and their last digits are lost.",
+        fix="Export the column again as text.",
+        severities=(Severity.REJECT, Severity.QUESTION),
+        guide="The unique identifier of the customer in the old system",
+        interpretation="Two ids that were cut to the same are two people: whatever has such an id stays behind and is merged with "
+        "nothing. In columns that are no ids the publisher is asked.",
+        once_a_record=True,
+        once_a_column=True,
+    ),
+    Rule(
+        id="FILE-INVISIBLE",
+        sentence="Characters that cannot be seen stand within cells of this column; they are taken out.",
+        fix="Take them out where the data comes from: they make two of what looks like one.",
+        severities=(Severity.REPAIR,),
+        interpretation="Zero widths, marks of direction and soft hyphens come in by copying, and no id, code or date has any.",
     ),
     Rule(
         id="FILE-HEADER",
@@ -96,10 +132,11 @@ FILES = (
     ),
     Rule(
         id="FILE-DATE-ORDER",
-        sentence="Day and month cannot be told apart in this column; the day is taken to come first.",
-        fix="Set date_format in extract.toml.",
-        severities=(Severity.QUESTION,),
-        interpretation="The guide does not name a date format, and its examples write the day first.",
+        sentence="What the dates of this column mean had to be told from all of them.",
+        fix="Check it against the old system; set date_format in extract.toml, or export the column as 2027-03-31.",
+        severities=(Severity.QUESTION, Severity.REPAIR),
+        interpretation="The guide does not name a date format, and its examples write the day first: the order that reads most of "
+        "a column's values is used, the day first where both read as many. Day numbers of Excel and Unix times are understood.",
     ),
     Rule(
         id="FILE-CARD-NUMBER",
@@ -141,14 +178,35 @@ CUSTOMERS = (
     ),
     Rule(
         id="CUS-CONFLICT",
-        sentence="The customer's lines disagree; the first filled value is used.",
+        sentence="The customer's lines disagree; the first filled value is used, of import_only_the_customer 0.",
         fix="Say which value is right, and write it on every line of the customer.",
         severities=(Severity.QUESTION,),
         guide="If the same user has multiple subscriptions, all the repeated rows must have exactly the same values "
         "for the following customer related attributes with the same old_provider_id.",
         interpretation="The guide uses one row and does not say which: the first filled value in file order is used, and "
-        "every line's subscription is migrated.",
+        "every line's subscription is migrated. Of import_only_the_customer 0 is used where any line says it: no subscription "
+        "is left behind by a contradiction.",
         object="customer",
+    ),
+    Rule(
+        id="CUS-TWO-PEOPLE",
+        sentence="An earlier line has this id with another email, first name and last name: two people, of whom this one stays "
+        "behind with all that stands on the line.",
+        fix="Give each of the two an id of its own.",
+        severities=(Severity.REJECT,),
+        guide="The unique identifier of the customer in the old system",
+        interpretation="A typing error changes one of the three: where all differ, the second reader must not be charged, "
+        "shipped to and written to as the first.",
+        attributes=("customer.old_provider_id",),
+        once_a_record=True,
+    ),
+    Rule(
+        id="CUS-ID-ALIKE",
+        sentence="An earlier customer's id differs from this one in case, leading zeros or a final .0 alone.",
+        fix="Say whether the two are one customer, and write one id for both if so.",
+        severities=(Severity.QUESTION,),
+        interpretation="Spreadsheets drop zeros and add decimals; ids are kept to the letter, so the two are migrated as two.",
+        attributes=("customer.old_provider_id",),
     ),
     Rule(
         id="CUS-EMAIL-INVALID",
@@ -159,12 +217,23 @@ CUSTOMERS = (
         "written to.",
     ),
     Rule(
+        id="CUS-EMAIL-PLACEHOLDER",
+        sentence="Three customers or more have this email address, and it stands for none; this one is migrated without it.",
+        fix="Leave the cell empty, or give the customer's own address.",
+        severities=(Severity.CLEAR,),
+        guide="Two separate old provider IDs cannot share the same email address.",
+        interpretation="None of them can log in with it: noemail, none, unknown, test or example as what stands before or "
+        "behind the @ sign.",
+        attributes=("customer.email",),
+    ),
+    Rule(
         id="CUS-EMAIL-SHARED",
-        sentence="Another customer already has this email address; this one is migrated without it.",
+        sentence="Another customer has this email address; this one is migrated without it.",
         fix="Give the two one id if they are one person, or give this one an address of its own.",
         severities=(Severity.CLEAR,),
         guide="Two separate old provider IDs cannot share the same email address.",
-        interpretation="The first customer in file order keeps it; small and capital letters are the same.",
+        interpretation="The first customer in file order who has a subscription that stands keeps it, or else the first of all; "
+        "small and capital letters are the same.",
         attributes=("customer.email",),
     ),
     Rule(
@@ -312,6 +381,17 @@ ADDRESSES = (
         interpretation="Which of the two is meant is not told: the first in file order is used.",
         attributes=("address.billing", "address.shipping"),
     ),
+    Rule(
+        id="ADR-WHICH",
+        sentence="Which of the customer's addresses is meant here cannot be told; the subscription is migrated without one, an "
+        "address that has no id with what stands beside it.",
+        fix="Write the id of the address that is meant, or correct the line's own.",
+        severities=(Severity.QUESTION,),
+        guide="However, if the customer has more than one address, you need to add two additional columns "
+        "(shipping_address_id,billing_address_id) and ensure a unique ID for each unique address.",
+        interpretation="No address is taken for another: what ships without one of its own is held back by REL-SHIPPING instead.",
+        attributes=("address.billing", "address.shipping"),
+    ),
 )
 PRODUCTS = (
     Rule(
@@ -322,11 +402,12 @@ PRODUCTS = (
     ),
     Rule(
         id="PRD-ID-SHARED",
-        sentence="An earlier product has this id and says something else.",
+        sentence="Another product has this id and says something else: which is meant cannot be told.",
         fix="Give each product its own id, or take out the line that is wrong.",
         severities=(Severity.REJECT,),
         guide="This value is a unique identifier tied to every product",
-        interpretation="The first product in file order keeps the id; a line that repeats it word for word is merged.",
+        interpretation="Plans name it by this id, so all products that have it stay behind; a line that repeats one word for word "
+        "is merged.",
         attributes=("product.id",),
     ),
     Rule(
@@ -362,11 +443,12 @@ PLANS = (
     ),
     Rule(
         id="PLN-ID-SHARED",
-        sentence="An earlier plan has this id and says something else.",
+        sentence="Another plan has this id and says something else: which is meant cannot be told.",
         fix="Give each plan its own id, or take out the line that is wrong.",
         severities=(Severity.REJECT,),
         guide="The unique identifier previously used to refer to the plan (also known as rate code, promo code).",
-        interpretation="The first plan in file order keeps the id; a line that repeats it word for word is merged.",
+        interpretation="Readers would be charged by the one or by the other, so all plans that have it stay behind, and their "
+        "subscriptions with them; a line that repeats one word for word is merged.",
         attributes=("plan.old_id",),
     ),
     Rule(
@@ -386,6 +468,18 @@ PLANS = (
         "be represented as a whole integer if possible.",
         interpretation="A price is never guessed: readers are charged by it, and a decimal point may mean that it is not in "
         "cents.",
+    ),
+    Rule(
+        id="PLN-AMOUNT-UNIT",
+        sentence="This price may be in dollars and not in cents: it has a zero fraction, or equals an order's price that has a "
+        "fraction. It is taken as cents, or the plan stays behind where another price of the column has a fraction.",
+        fix='Set amounts in extract.toml: "cents", or "units" for dollars and euros.',
+        severities=(Severity.QUESTION, Severity.REJECT),
+        guide="This value represents the unit amount in cents to be assigned as the plan price.",
+        interpretation="The guide wants cents; systems export 199.00 for 199 dollars, and every reader of the plan would be charged "
+        "a hundredth.",
+        attributes=("plan.amount",),
+        once_a_column=True,
     ),
     Rule(
         id="PLN-CURRENCY",
@@ -471,6 +565,24 @@ SUBSCRIPTIONS = (
         "is_expired or start_now asks for it; an unpaid one is migrated whatever its end.",
     ),
     Rule(
+        id="SUB-ENDED-ACTIVE",
+        sentence="The subscription renews and is active, and its period ended before the migration: most probably it has "
+        "renewed since the export.",
+        fix="Deliver the files again as they are now, or say that it ended.",
+        severities=(Severity.QUESTION,),
+        guide="You cannot migrate the following data: 1. Expired subscriptions.",
+        interpretation="It stays behind as an expired one (SUB-EXPIRED), and the publisher is asked: an export that is a day old "
+        "must not lose a reader.",
+        attributes=("subscription.current_period_end",),
+    ),
+    Rule(
+        id="SUB-FAR",
+        sentence="The period ends more than twenty years from now.",
+        fix="Say whether the date is right, or what it stands for.",
+        interpretation="The guide gives no bound: such dates stand for subscriptions without an end, which are migrated as "
+        "delivered.",
+    ),
+    Rule(
         id="SUB-CANCEL",
         sentence="Neither 0 nor 1 says whether the subscription ends with its period; this is told from its plan.",
         fix="Write 1 if it ends with the period, 0 if it renews.",
@@ -489,19 +601,20 @@ SUBSCRIPTIONS = (
     ),
     Rule(
         id="SUB-DATE",
-        sentence="This is not a date in the column's format; the subscription is migrated without it.",
+        sentence="This is not a date in the column's format, or a day that stands for none; the subscription is migrated without it.",
         fix="Correct the date.",
         guide="Date which sets the subscription on a suspension mode.",
         interpretation="Both dates are optional, so one that cannot be read is left out and does not hold up the "
-        "subscription.",
+        "subscription. Systems write a day before 1970-01-02 for none.",
     ),
     Rule(
         id="SUB-BOOLEAN",
-        sentence="This is not a yes or no; the subscription is migrated without it.",
+        sentence="This is not a yes or no; the subscription is migrated without it, or not at all where it decides what is "
+        "migrated and who pays.",
         fix="Write 1 for yes or 0 for no.",
         guide="Boolean value that determines whether a shipment is deliverable.",
-        interpretation="None of these columns must be filled, so a value that cannot be read is left out and does not hold "
-        "up the subscription.",
+        interpretation="None of these columns must be filled, so whether shipments arrive is left out where it cannot be read. The "
+        "other four are never guessed: half a gift would be charged as a subscription of its own.",
     ),
     Rule(
         id="SUB-START-AFTER-END",
@@ -563,12 +676,12 @@ SUBSCRIPTIONS = (
     ),
     Rule(
         id="SUB-DUPLICATE",
-        sentence="An earlier line of this customer holds the same subscription, and neither has an id.",
+        sentence="An earlier line of this customer holds the same subscription, their ids aside.",
         fix="Take one of the lines out, or give each subscription its id if the reader has both.",
         severities=(Severity.QUESTION, Severity.REJECT),
         guide="One customer, referred to as a subscribed user, with two or more active subscriptions.",
-        interpretation="A reader may have two alike, so both are migrated; of unpaid ones the later stays behind, or the "
-        "reader would be charged twice.",
+        interpretation="A reader may have two alike, so both are migrated. Of unpaid ones the later stays behind where one has no id, "
+        "or their ids differ in case or leading zeros alone: the reader would be charged twice. Compared is what would be loaded.",
         attributes=("subscription.common_metadata.old_id",),
     ),
 )
@@ -589,19 +702,20 @@ RELATIONS = (
         severities=(Severity.REJECT,),
         guide="If the subscription is tied to a physical product that needs to be shipped, the shipping address will "
         "be required.",
-        interpretation="Where the product needs an address and nothing is shipped, a billing address serves. Where ids tell a "
-        "customer's addresses apart, a subscription has that of its record or of the id that it names, and no other.",
+        interpretation="Where the product needs an address and nothing is shipped, a billing address serves. A subscription has its "
+        "line's address, or else the one whose id it names, or else its customer's only one: where its own was rejected it is "
+        "not shipped elsewhere.",
         attributes=("subscription.common_metadata.temporary_plan_id",),
     ),
     Rule(
         id="REL-TAX-ADDRESS",
-        sentence="Taxes are collected, and the subscription has no billing address that can be used.",
+        sentence="Taxes are collected, and the customer has no billing address that can be used.",
         fix="Deliver a billing address, or correct the one that was rejected.",
         severities=(Severity.REJECT,),
         guide="In case of taxes inclusion in payments, addresses are required for all eligible customers regardless "
         "of product nature.",
         interpretation="It holds where taxes is set in extract.toml, for customers who have a subscription: tax follows the "
-        "billing address, which is found as for REL-SHIPPING.",
+        "billing address.",
         attributes=("subscription.common_metadata.temporary_plan_id",),
     ),
     Rule(
@@ -629,6 +743,31 @@ RELATIONS = (
         guide="Membership/group plan must take the value membership.",
         interpretation="The guide does not say that members need such a plan: both are migrated as delivered.",
         attributes=("subscription.common_metadata.temporary_plan_id",),
+    ),
+    Rule(
+        id="REL-GIFT-FLAG",
+        sentence="The gift's flag is empty, and its other side is marked; the flag is told from it.",
+        fix="Write 1 for the donor's and the recipient's flag.",
+        severities=(Severity.REPAIR,),
+        guide="This is a one-to-one relation which means that every gift donor subscription should be related to one "
+        "(and only one) gift recipient subscription using the gift_donor_subscription_id value.",
+        interpretation="A pair is migrated whole or not at all: half of it would be charged as a subscription of its own.",
+        attributes=(
+            "subscription.common_metadata.is_gift_donor",
+            "subscription.common_metadata.is_gift_recipient",
+        ),
+    ),
+    Rule(
+        id="REL-EXCLUDED-PARTNER",
+        sentence="The subscription is not migrated, and takes others with it that would stand otherwise.",
+        fix="Say whether it has ended, or is imported alone, indeed; or give the others another donor or admin.",
+        severities=(Severity.QUESTION,),
+        guide="Note: Every unique membership group must have a single admin user.",
+        interpretation="An exclusion alone is no finding; readers who are left behind by another's are asked about.",
+        attributes=(
+            "subscription.common_metadata.old_id",
+            "subscription.common_metadata.membership",
+        ),
     ),
     Rule(
         id="REL-GIFT-DONOR",

@@ -10,15 +10,18 @@ from pelcro_pipeline.rules import catalogue
 from pelcro_pipeline.spec import (
     ADDRESS_IDS,
     ADDRESSES,
+    ATTRIBUTES,
     CUSTOMER_ID,
     CUSTOMERS,
     PLANS,
     PRODUCTS,
     SUBSCRIPTIONS,
+    TABLE_OF,
     TABLES,
     sql,
 )
-from pelcro_pipeline.spec.model import Severity, Table
+from pelcro_pipeline.spec.kinds import IDENTIFIER
+from pelcro_pipeline.spec.model import Attribute, Severity, Table
 from pelcro_pipeline.spec.sql import literal, quoted
 
 _CANCEL = "subscription.cancel_at_period_end"
@@ -32,6 +35,7 @@ def relations(manifest: Manifest) -> dict[str, Relation]:
     rendered = (
         _rule_rank(),
         _object_rank(),
+        _lost_id(manifest),
         _customer_value(manifest),
         _golden_customer(manifest),
         _excluded(),
@@ -45,9 +49,17 @@ def relations(manifest: Manifest) -> dict[str, Relation]:
 
 
 def _rule_rank() -> Relation:
-    rows = ", ".join(f"({literal(rule)}, {rank})" for rule, rank in catalogue.ORDER.items())
+    rows = ", ".join(
+        f"({literal(rule)}, {rank}, {told.once_a_record}, {told.once_a_column})"
+        for rule, rank in catalogue.ORDER.items()
+        for told in [catalogue.RULES[rule]]
+    )
     return Relation(
-        "rule_rank", "The catalogue's order of rules.", (), f"FROM (VALUES {rows}) AS rules(rule, rank)", True
+        "rule_rank",
+        "The catalogue's order of rules, and which are told once for a record or for a column, whatever breaks them.",
+        (),
+        f"FROM (VALUES {rows}) AS rules(rule, rank, once_a_record, once_a_column)",
+        True,
     )
 
 
@@ -55,6 +67,36 @@ def _object_rank() -> Relation:
     rows = ", ".join(f"({literal(table.object)}, {rank})" for rank, table in enumerate(TABLES))
     return Relation(
         "object_rank", "The guide's order of objects.", (), f"FROM (VALUES {rows}) AS objects(object, rank)", True
+    )
+
+
+def _lost_id(manifest: Manifest) -> Relation:
+    """Only the columns that were told to hold such are looked at (``delivery.profile``)."""
+    address_ids = {attribute.name: object_ for object_, attribute in ADDRESS_IDS.items()}
+    selects = ["SELECT NULL::BIGINT AS record, NULL AS object, NULL AS attribute, NULL AS value WHERE false"]
+    for file in manifest.files:
+        for name in {column.attribute: None for column in file.columns if column.lost_digits}:
+            if name in ATTRIBUTES and ATTRIBUTES[name].kind is not IDENTIFIER:
+                continue
+            if name == CUSTOMER_ID:
+                # What belongs to a customer whose id was cut short belongs to nobody that can be told.
+                objects = tuple(each for each in file.objects if each not in (PRODUCTS.object, PLANS.object))
+            elif name in address_ids:
+                objects = (address_ids[name],) if address_ids[name] in file.objects else (SUBSCRIPTIONS.object,)
+            else:
+                objects = (TABLE_OF[name].object,) if name in TABLE_OF else ()
+            cell = "customer" if name == CUSTOMER_ID else quoted(name)
+            selects += [
+                f"""SELECT record, {literal(each)}, {literal(name)}, {cell} FROM converted_{each}
+                WHERE file_of(record) = {file.ordinal} AND lost_digits({cell})"""
+                for each in objects
+            ]
+    return Relation(
+        "lost_id",
+        "Ids that a spreadsheet has written as numbers and cut short.",
+        tuple(f"converted_{table.object}" for table in TABLES),
+        "\nUNION ALL\n".join(selects),
+        stored=True,
     )
 
 
@@ -67,9 +109,10 @@ def _customer_value(manifest: Manifest) -> Relation:
     )
     return Relation(
         "customer_value",
-        "What each record says of its customer; one that contradicts itself does not speak for it.",
-        ("converted_customer",),
-        f"SELECT record, customer, {values} FROM converted_customer WHERE {agrees(CUSTOMERS)}",
+        "What each record says of its customer; one that contradicts itself, or whose id lost digits, does not speak for it.",
+        ("converted_customer", "lost_id"),
+        f"""SELECT record, customer, {values} FROM converted_customer
+        ANTI JOIN (SELECT record FROM lost_id WHERE object = 'customer') lost USING (record) WHERE {agrees(CUSTOMERS)}""",
     )
 
 
@@ -118,7 +161,7 @@ def _repeat(manifest: Manifest) -> Relation:
     return Relation(
         "repeat",
         "Records with an id that an earlier one has, and whether they say the same.",
-        ("converted_product", "converted_plan", "converted_subscription", "excluded"),
+        ("converted_product", "converted_plan", "converted_subscription", "excluded", "lost_id"),
         "\nUNION ALL\n".join(repeats),
         stored=True,
     )
@@ -134,6 +177,7 @@ def _repeats(manifest: Manifest, table: Table, source: str, key: str, *beside: s
                 WHERE {key} IS NOT NULL AND {agrees(table)} GROUP BY key HAVING count(*) > 1
             ), rows AS (
                 SELECT judged.*, key, first_record FROM {source} judged JOIN first_of ON {key} = first_of.key
+                ANTI JOIN (SELECT record FROM lost_id WHERE object = {literal(table.object)}) lost ON lost.record = judged.record
                 WHERE {agrees(table)}
             )
             SELECT {literal(table.object)} AS object, later.record, later.key, later.first_record, {equal} AS equal
@@ -143,32 +187,58 @@ def _repeats(manifest: Manifest, table: Table, source: str, key: str, *beside: s
 
 
 def _same_subscription(manifest: Manifest) -> Relation:
-    names = [*(attribute.name for attribute in SUBSCRIPTIONS.attributes), *manifest.metadata[SUBSCRIPTIONS.object]]
-    content = ", ".join(_CANCELS if name == _CANCEL else quoted(name) for name in names)
+    content = ", ".join(
+        [
+            *(_loaded(attribute) for attribute in SUBSCRIPTIONS.attributes if attribute.name != SUBSCRIPTIONS.key),
+            *map(quoted, manifest.metadata[SUBSCRIPTIONS.object]),
+        ]
+    )
     return Relation(
         "same_subscription",
-        "Subscriptions without an id that say the same as an earlier one of their customer.",
-        ("judged_subscription", "converted_subscription", "first_plan"),
-        f"""WITH several AS (
-            SELECT customer FROM judged_subscription WHERE old_id IS NULL GROUP BY customer HAVING count(*) > 1
-        ), judged AS (
-            FROM converted_subscription SEMI JOIN (FROM judged_subscription WHERE old_id IS NULL AND agrees) rows USING (record)
-            SEMI JOIN several USING (customer)
+        "Subscriptions that would be loaded the same as an earlier one of their customer, their ids aside.",
+        ("surviving_subscription", "not_migrated", "converted_subscription", "first_plan", "subscription_address"),
+        f"""WITH standing AS (
+            SELECT record, customer, is_gift_donor, is_gift_recipient
+            FROM surviving_subscription
+            ANTI JOIN (SELECT record FROM not_migrated WHERE object = 'subscription') gone USING (record)
+        ), several AS (
+            SELECT customer FROM standing GROUP BY customer HAVING count(*) > 1
+        ), compared AS (
+            SELECT standing.*, converted_subscription.* EXCLUDE (record, customer), {quoted(SUBSCRIPTIONS.key)} AS old_id
+            FROM converted_subscription JOIN (FROM standing SEMI JOIN several USING (customer)) standing USING (record)
         )
-        SELECT record, first_value(record) OVER same AS first_record,
+        SELECT record, first_value(record) OVER same AS first_record, compared.old_id,
+            first_value(compared.old_id) OVER same AS first_old_id,
             "subscription.common_metadata.service_status" AS status
-        FROM judged
+        FROM compared
         LEFT JOIN first_plan ON first_plan.old_id = "subscription.common_metadata.temporary_plan_id"
-        WINDOW same AS (PARTITION BY customer, {content} ORDER BY record)
+        LEFT JOIN subscription_address has ON has.subscription = record
+        WINDOW same AS (PARTITION BY compared.customer, has.billing, has.shipping, {content} ORDER BY record)
         QUALIFY record <> first_record""",
         stored=True,
     )
 
 
+def _loaded(attribute: Attribute) -> str:
+    """SQL of what is loaded of a subscription's attribute, where it is the same for cells that differ."""
+    value = sql.effective_value(SUBSCRIPTIONS, attribute, {})
+    match tables.short_name(SUBSCRIPTIONS, attribute.name):
+        case "cancel_at_period_end":
+            return _CANCELS
+        case "is_gift_donor" | "is_gift_recipient" as flag:
+            return flag
+        case "shipments_remaining":
+            return f"if({value} = '0' AND NOT ships(first_plan.shipments_per_interval), NULL, {value})"
+        case "current_period_end":
+            # With start_now the plan's interval gives the end, and the given one is not used.
+            return f"""if("subscription.common_metadata.start_now" = '1', NULL, {value})"""
+    return f"coalesce({value}, '0')" if attribute.kind.storage == "BOOLEAN" else value
+
+
 def _violation(manifest: Manifest) -> Relation:
     none = """SELECT NULL::BIGINT AS record, NULL::BIGINT AS owner, NULL::VARCHAR AS object, NULL::VARCHAR AS attribute,
             NULL::VARCHAR AS rule, NULL::VARCHAR AS severity, NULL::VARCHAR AS value, NULL::VARCHAR AS result,
-            NULL::BIGINT AS related
+            NULL::BIGINT AS related, NULL::VARCHAR AS detail
         WHERE false"""
     return Relation(
         "violation",

@@ -10,12 +10,12 @@ import duckdb
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.conversion.passwords import ENOUGH
 from pelcro_pipeline.conversion.select import absent
-from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest
+from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest, Told
 from pelcro_pipeline.engine.relations import Relation, make
 from pelcro_pipeline.rules.catalogue import RULES
 from pelcro_pipeline.rules.files import FILES
 from pelcro_pipeline.spec import BY_OBJECT, HIDDEN, TABLES
-from pelcro_pipeline.spec.kinds import HASH_SHAPES
+from pelcro_pipeline.spec.kinds import HASH_SHAPES, WORDPRESS
 from pelcro_pipeline.spec.model import Severity, Table
 from pelcro_pipeline.spec.sql import condition, literal, quoted
 
@@ -38,7 +38,20 @@ def key(table: Table) -> str:
 
 
 #: What a finding is put together from, in the order in which it is made.
-ORDER = ("absent_column", "reported_violation", "mentioned", "mentioned_key", "wording", "finding")
+ORDER = (
+    "absent_column",
+    "file_size",
+    "single_violation",
+    "rolled_up",
+    "reported_violation",
+    "mentioned",
+    "mentioned_key",
+    "known_key",
+    "quarantined_cell",
+    "meant_key",
+    "wording",
+    "finding",
+)
 
 
 def relations(manifest: Manifest) -> dict[str, Relation]:
@@ -53,6 +66,13 @@ def relations(manifest: Manifest) -> dict[str, Relation]:
         Relation(
             "absent_column", "The template's columns that a file lacks.", (), _absent_columns(manifest), stored=True
         ),
+        Relation(
+            "file_size",
+            "How many records each file holds.",
+            (),
+            f"FROM (VALUES {', '.join(f'({file.ordinal}::BIGINT, {file.records})' for file in manifest.files)}) AS sizes(file, records)",
+        ),
+        Relation("quarantined_cell", "The cells of ragged records, as far as they can be told.", (), _ragged(manifest)),
         Relation(
             "mentioned_key",
             "What names an object of a mentioned record to a person.",
@@ -99,6 +119,32 @@ def _absent_columns(manifest: Manifest) -> str:
     return f"FROM (VALUES {', '.join([*rows, '(-1, NULL)'])}) AS absent(file, attribute)"
 
 
+#: What the objects of a file are named by.
+_KEYS = {"customer": ("customer",), "product": ("product",), "plan": ("plan",), "subscription": ("donor", "group")}
+
+
+def _ragged(manifest: Manifest) -> str:
+    selects = ["SELECT NULL AS file, NULL::BIGINT AS line, NULL AS key_of, NULL AS text WHERE false"]
+    for file in manifest.files:
+        keys = [key_of for object_ in file.objects for key_of in _KEYS.get(object_, ())]
+        if file.quarantined is not None and keys:
+            selects.append(
+                f"""SELECT {literal(file.name)}, line, key_of, trim(cell, ' "') FROM (
+                    SELECT line, unnest(string_split(text, {literal(file.delimiter)})) AS cell
+                    FROM read_parquet({literal(file.quarantined)}) WHERE rule = 'FILE-RAGGED'
+                ), (SELECT unnest([{", ".join(map(literal, keys))}]) AS key_of)"""
+            )
+    return "\nUNION ALL\n".join(selects)
+
+
+def _told(told: Told, at: str) -> str:
+    """SQL of the finding of what a column was told to mean."""
+    words = {"attribute": told.attribute, "object": told.object, "value": told.value}
+    columns = ", ".join(f"{literal(text)} AS {name}" for name, text in words.items() if text is not None)
+    return f"""SELECT {at}{", " if columns else ""}{columns}, rule, {literal(told.severity)} AS severity,
+        message || ' ' || {literal(told.detail)} AS message, fix FROM wording WHERE rule = {literal(told.rule)}"""
+
+
 def _of_whole_files(manifest: Manifest) -> list[str]:
     """SQL of the findings that name a file and no line."""
     statements = [
@@ -111,10 +157,7 @@ def _of_whole_files(manifest: Manifest) -> list[str]:
             _worded("FILE-HEADER", Severity.QUESTION, f"{at}, {literal(column.header)} AS attribute")
             for column in file.unknown
         ]
-        statements += [
-            _worded("FILE-DATE-ORDER", Severity.QUESTION, f"{at}, {literal(name)} AS attribute")
-            for name in file.ambiguous_dates
-        ]
+        statements += [_told(each, at) for each in file.told]
         statements += _absent_repairs(file, at)
         statements.append(
             f"""SELECT {at}, object, violation.attribute, rule, severity,
@@ -160,11 +203,11 @@ def _unproven(manifest: Manifest, password_samples: Mapping[str, int]) -> str:
     """
     samples = ", ".join(f"({literal(scheme)}, {count})" for scheme, count in (password_samples or {"": 0}).items())
     files = manifest.holding("customer")
-    kind = f"""regexp_extract("customer.password", '{HASH_SHAPES["wordpress"]}')"""
+    kind = f"""regexp_extract("customer.password", '{HASH_SHAPES[WORDPRESS]}')"""
     at = f"{literal(files[0].name) if len(files) == 1 else 'NULL'} AS file, {tables.first_record(files[0]) if files else 0} AS record"
     return f"""
         SELECT {at}, 'customer' AS object, 'customer.password' AS attribute, rule, 'question' AS severity, {literal(HIDDEN)} AS value,
-            message || ' Scheme ' || scheme || if(scheme = 'wordpress', ' (' || kinds || ')', '') || ': ' || passwords
+            message || ' Scheme ' || scheme || if(scheme = {literal(WORDPRESS)}, ' (' || kinds || ')', '') || ': ' || passwords
                 || if(passwords = 1, ' password, ', ' passwords, ') || coalesce(verified, 0) || ' of {ENOUGH} samples verified.' AS message,
             fix
         FROM (

@@ -26,19 +26,24 @@ GOLDEN = ("golden_record", "golden_customer")
 RECORDS = (
     "rule_rank",
     "object_rank",
+    "lost_id",
     "customer_value",
     "repeated_customer",
+    "other_person",
     "repeated_customer_value",
     "repeated_cell",
     "first_filled",
     "repeated_golden_record",
     *GOLDEN,
+    "placeholder_email",
     "subscriber",
     "excluded",
+    "gift_flag",
+    "received_subscription",
     "judged_subscription",
     "repeat",
+    "shared_id",
     "first_plan",
-    "same_subscription",
     "violation",
 )
 #: What the rules between records rest on beside these.
@@ -57,14 +62,27 @@ BETWEEN_RECORDS = (
     "rejected_by_relation",
     "remaining_subscription",
 )
+#: Rules that ask which subscriptions their own records leave standing, and reject nothing.
+OF_SURVIVING = ("CUS-EMAIL-SHARED",)
+#: What would be loaded twice: among what all else leaves standing.
+DUPLICATES = ("same_subscription", "SUB-DUPLICATE")
 MERGED = ("merged",)
 #: Rules of what is migrated, told when all else is judged.
-OF_MIGRATED = ("ADR-CONFLICT", "ADR-ID-CONFLICT")
+OF_MIGRATED = ("ADR-CONFLICT", "ADR-ID-CONFLICT", "ADR-WHICH", "REL-EXCLUDED-PARTNER")
 RULES = tuple(rule for rule in catalogue.RULES if rule in FILES)
-RELATION_RULES = tuple(rule for rule in RULES if rule.startswith("REL-"))
-RECORD_RULES = tuple(rule for rule in RULES if rule not in (*RELATION_RULES, *OF_MIGRATED))
+RELATION_RULES = tuple(rule for rule in RULES if rule.startswith("REL-") and rule not in OF_MIGRATED)
+RECORD_RULES = tuple(rule for rule in RULES if rule not in (*RELATION_RULES, *OF_SURVIVING, *DUPLICATES, *OF_MIGRATED))
 #: All of it, in the order in which it is made.
-ORDER = (*RECORDS, *RECORD_RULES, *BETWEEN_RECORDS, *RELATION_RULES, *MERGED, *OF_MIGRATED)
+ORDER = (
+    *RECORDS,
+    *RECORD_RULES,
+    *BETWEEN_RECORDS,
+    *OF_SURVIVING,
+    *RELATION_RULES,
+    *DUPLICATES,
+    *MERGED,
+    *OF_MIGRATED,
+)
 #: What ``conversion.tables`` has made before.
 GIVEN = ("location", *(name for table in TABLES for name in (f"converted_{table.object}", table.object)))
 
@@ -87,10 +105,11 @@ def judge(
 
     tables.create_views(connection, manifest, conversion)
     tables.create_location_views(connection, manifest, conversion)
-    made(*RECORDS, *RECORD_RULES)
-    for rule in RECORD_RULES:
-        _record(connection, rule)
-    made(*BETWEEN_RECORDS)
+    record_rules = [rule for rule in RECORD_RULES if _applies(rule, manifest, settings)]
+    made(*RECORDS, *record_rules)
+    _record(connection, *record_rules)
+    made(*BETWEEN_RECORDS, *OF_SURVIVING)
+    _record(connection, *OF_SURVIVING)
     for rule in RELATION_RULES:
         if _applies(rule, manifest, settings):
             made(rule)
@@ -99,15 +118,24 @@ def judge(
         "INSERT INTO not_migrated SELECT record, object, 'rejected', rule, record, object, rule FROM rejected_by_relation"
     )
     _cascade(connection)
+    made(*DUPLICATES)
+    _record(connection, "SUB-DUPLICATE")
+    ((duplicates,),) = connection.execute(
+        """INSERT INTO not_migrated SELECT record, object, 'rejected', rule, record, object, rule FROM violation
+        WHERE rule = 'SUB-DUPLICATE' AND severity = 'reject'"""
+    ).fetchall()
+    if duplicates:
+        _cascade_among_subscriptions(connection)
     made(*MERGED, *OF_MIGRATED)
-    for rule in OF_MIGRATED:
-        _record(connection, rule)
+    _record(connection, *OF_MIGRATED)
     _hide_secrets(connection)
     return made_so_far
 
 
 def _applies(rule: str, manifest: Manifest, settings: Settings) -> bool:
     """Whether a rule can be broken at all: by what the settings say, and by how the files hang together."""
+    if rule == "PLN-AMOUNT-UNIT":
+        return settings.amounts is None
     if rule == "REL-TAX-ADDRESS":
         return bool(settings.taxes)
     if rule == "REL-CUSTOMER":
@@ -116,23 +144,23 @@ def _applies(rule: str, manifest: Manifest, settings: Settings) -> bool:
     return True
 
 
-def _record(connection: duckdb.DuckDBPyConnection, rule: str, into: str = "violation") -> None:
-    """Record the rows of a rule as violations: what they do not say of it, the catalogue does."""
-    told = connection.table(quoted(rule)).columns
-    said = {name: value for name, value in catalogue.constants(rule).items() if name not in told}
-    constants = ", ".join(f"{literal(value)} AS {name}" for name, value in said.items())
-    connection.execute(f"INSERT INTO {into} BY NAME SELECT {constants}, rows.* FROM {quoted(rule)} AS rows")
+def _record(connection: duckdb.DuckDBPyConnection, *rules: str, into: str = "violation") -> None:
+    """Record the rows of rules as violations: what they do not say of them, the catalogue does."""
+    for rule in rules:
+        told = connection.table(quoted(rule)).columns
+        said = {name: value for name, value in catalogue.constants(rule).items() if name not in told}
+        constants = ", ".join(f"{literal(value)} AS {name}" for name, value in said.items())
+        connection.execute(f"INSERT INTO {into} BY NAME SELECT {constants}, rows.* FROM {quoted(rule)} AS rows")
 
 
 def _reject_by_relation(connection: duckdb.DuckDBPyConnection, rule: str) -> None:
     """Record the rows of a rule between records: an object that one of them rejects is no violation of the next."""
     connection.execute("CREATE OR REPLACE TEMP TABLE breaking AS FROM violation LIMIT 0")
-    _record(connection, rule, "breaking")
-    first = "QUALIFY object = min(object) OVER (PARTITION BY record)" if catalogue.RULES[rule].once_a_record else ""
+    _record(connection, rule, into="breaking")
     for statement in (
         "DELETE FROM breaking WHERE (record, object) IN (SELECT record, object FROM rejected_by_relation)",
         "INSERT INTO rejected_by_relation SELECT DISTINCT record, object, rule FROM breaking WHERE severity = 'reject'",
-        f"INSERT INTO violation FROM breaking {first}",
+        "INSERT INTO violation FROM breaking",
     ):
         connection.execute(statement)
 
@@ -155,6 +183,9 @@ class Dependency:
     condition: str = "true"
     parent_condition: str = "true"
 
+
+#: Where another view than the object's own says what binds it.
+_VIEWS = {"subscription": "received_subscription"}
 
 #: In the order in which one pass suffices.
 _PARENTS = (
@@ -182,6 +213,11 @@ def _cascade(connection: duckdb.DuckDBPyConnection) -> None:
     _reject_repeats(connection)
     for dependency in _PARENTS:
         _reject_children(connection, dependency)
+    _cascade_among_subscriptions(connection)
+
+
+def _cascade_among_subscriptions(connection: duckdb.DuckDBPyConnection) -> None:
+    """The part of the cascade that goes from partner to partner, to its fixed point."""
     rejected = 1
     while rejected:
         rejected = sum(_reject_children(connection, each) for each in _PARTNERS) + _reject_repeats(connection)
@@ -190,20 +226,21 @@ def _cascade(connection: duckdb.DuckDBPyConnection) -> None:
 def _reject_children(connection: duckdb.DuckDBPyConnection, dependency: Dependency) -> int:
     """Reject the children none of whose parents is migrated; returns how many these are."""
     child, link, parent, key = dependency.child, dependency.link, dependency.parent, dependency.key
+    children, parents = _VIEWS.get(child, child), _VIEWS.get(parent, parent)
     ((count,),) = connection.execute(
         f"""INSERT INTO not_migrated
         WITH lost AS (
             SELECT {key} AS key, arg_min(cause_record, parent.record) AS cause_record,
                 arg_min(cause_object, parent.record) AS cause_object, arg_min(cause_rule, parent.record) AS cause_rule
-            FROM {parent} parent JOIN not_migrated gone ON gone.record = parent.record AND gone.object = {literal(parent)}
+            FROM {parents} parent JOIN not_migrated gone ON gone.record = parent.record AND gone.object = {literal(parent)}
             WHERE {dependency.parent_condition} AND {key} IS NOT NULL GROUP BY key
         ), standing AS (
-            SELECT {key} AS key FROM {parent} parent SEMI JOIN lost ON {key} = lost.key
+            SELECT {key} AS key FROM {parents} parent SEMI JOIN lost ON {key} = lost.key
             ANTI JOIN (SELECT record FROM not_migrated WHERE object = {literal(parent)}) gone ON gone.record = parent.record
             WHERE {dependency.parent_condition}
         )
         SELECT child.record, {literal(child)}, 'rejected', 'REL-CLOSURE', cause_record, cause_object, cause_rule
-        FROM {child} child JOIN lost ON child.{link} = lost.key
+        FROM {children} child JOIN lost ON child.{link} = lost.key
         ANTI JOIN standing ON child.{link} = standing.key
         ANTI JOIN (SELECT record FROM not_migrated WHERE object = {literal(child)}) gone ON gone.record = child.record
         WHERE {dependency.condition}"""

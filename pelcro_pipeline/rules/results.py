@@ -23,8 +23,15 @@ from pelcro_pipeline.spec.sql import literal
 #: is known only when all else is prepared.
 _AMENDING = (
     {violation.rule for table in spec.TABLES for _, violation in table.violations if violation.cross_record}
-    | {rule for rule in judgement.RECORD_RULES if catalogue.severities(rule) == (Severity.CLEAR,)}
+    | {
+        rule
+        for rule in (*judgement.RECORD_RULES, *judgement.OF_SURVIVING)
+        if catalogue.severities(rule) == (Severity.CLEAR,)
+    }
+    | {rule for rule in judgement.RELATION_RULES if catalogue.severities(rule) == (Severity.REPAIR,)}
 ) - {"CUS-IMPORT-ONLY"}
+#: The attributes of which they impute or clear one.
+AMENDED = frozenset(name for rule in _AMENDING for name in catalogue.attributes(rule))
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,7 @@ def attach(connection: duckdb.DuckDBPyConnection, manifest: Manifest, conversion
     tables.create_views(connection, manifest, conversion)
     attach_tables(connection, folder)
     relations = FILES | columns.relations(manifest)
-    make(connection, (relations[name] for name in ("customer_value", *judgement.GOLDEN)))
+    make(connection, (relations[name] for name in ("lost_id", "customer_value", *judgement.GOLDEN)))
 
 
 def attach_tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:

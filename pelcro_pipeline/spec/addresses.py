@@ -19,6 +19,7 @@ from pelcro_pipeline.spec.model import (
     empty,
     invalid,
     repaired,
+    whenever,
 )
 
 _REQUIRED = (empty("ADR-REQUIRED", Severity.REJECT),)
@@ -28,7 +29,8 @@ _NAME = (empty("ADR-NAME", Severity.REPAIR),)
 def _addresses(type_: str, *, salutation: Need) -> Table:
     prefix = f"address.{type_}_"
     country = prefix + "country"
-    with_states = Condition(country, COUNTRIES_WITH_STATES)
+    rejecting = Condition(country, COUNTRIES_WITH_STATES[:2])
+    asking = Condition(country, COUNTRIES_WITH_STATES[2:])
     elsewhere = Condition(country, COUNTRIES_WITH_STATES, negated=True)
     return Table(
         name=f"{type_}_addresses",
@@ -80,8 +82,10 @@ def _addresses(type_: str, *, salutation: Need) -> Table:
                 examples=("QC", "NY"),
                 violations=(
                     repaired("ADR-STATE"),
-                    invalid("ADR-STATE", Severity.REJECT),
-                    empty("ADR-STATE", Severity.REJECT, when=with_states),
+                    invalid("ADR-STATE", Severity.REJECT, when=rejecting),
+                    empty("ADR-STATE", Severity.REJECT, when=rejecting),
+                    invalid("ADR-STATE", Severity.QUESTION, when=asking),
+                    empty("ADR-STATE", Severity.QUESTION, when=asking),
                     empty("ADR-STATE-EMPTY", Severity.QUESTION, when=elsewhere),
                 ),
             ),
@@ -95,6 +99,8 @@ def _addresses(type_: str, *, salutation: Need) -> Table:
                     *_REQUIRED,
                     repaired("ADR-COUNTRY"),
                     invalid("ADR-COUNTRY", Severity.REJECT),
+                    # Kosovo's code is in use everywhere and in no standard.
+                    whenever("ADR-COUNTRY", Severity.QUESTION, f"\"{country}\" = 'XK'"),
                 ),
             ),
             Attribute(
@@ -115,7 +121,7 @@ def _addresses(type_: str, *, salutation: Need) -> Table:
                 Need.OPTIONAL,
                 "Digits alone, at most 20.",
                 examples=("514112-2233", "(514)-112-2233", "(613)1233322"),
-                violations=(invalid("ADR-PHONE", Severity.CLEAR),),
+                violations=(repaired("ADR-PHONE"), invalid("ADR-PHONE", Severity.CLEAR)),
             ),
         ),
     )

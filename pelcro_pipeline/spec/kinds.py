@@ -42,16 +42,28 @@ TEXT = Kind("text", "Free text.")
 
 IDENTIFIER = Kind("identifier", "An identifier of the old system, kept to the letter.")
 
-#: RFC 5321: a dot-string or quoted string of at most 64, a host name with a dot, at most 254 in all.
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+#: RFC 5321: a dot-string or quoted string of at most 64 bytes, a host name with a dot, at most 254 in all; with the letters of
+#: RFC 6531, which are those of every script.
+_LETTERS = (
+    "0-9A-Za-zªµº\u00c0-\u1fff\u2c00-\u2dff\u3005-\ud7ff\uf900-\ufdff\ufe70-\ufefc\uff10-\uffdc\U00010000-\U000e01ef"
+)
+_ATOM = rf"[{_LETTERS}!#$%&'*+/=?^_`{{|}}~-]+"
+_LABEL = rf"[{_LETTERS}](?:[{_LETTERS}-]{{0,61}}[{_LETTERS}])?"
+_EMAIL = rf"(?:{_ATOM}(?:\.{_ATOM})*|\"[ !#-\[\]-~]{{1,62}}\")@(?:{_LABEL}\.)+[{_LETTERS[3:]}](?:[{_LETTERS}-]{{0,61}}[{_LETTERS}])"
+_LENGTHS = r'(?:[^@"]{1,64}|"[^"]*")@[^@]+'
+#: `Ann <ann@post.example>`, `mailto:ann@post.example`, `"ann@post.example"`, `ann @post.example.`: one address beyond doubt.
+_BARE_EMAIL = (
+    r"regexp_replace(regexp_replace(regexp_replace(regexp_replace("
+    r"text, '^[^<>@]*<([^<>]*)>$', '\1'), '^\s*(?i:mailto:)\s*', ''), "
+    r"'^[\s\"''‘’“”]+|[\s\"''‘’“”.,;]+$', '', 'g'), '\s*@\s*', '@', 'g')"
+)
 EMAIL = Kind(
     "email",
-    "An email address in the shape of RFC 5321; no look-up.",
-    domain=Pattern(
-        rf"(?:{_ATOM}(?:\.{_ATOM})*|\"[ !#-\[\]-~]{{1,62}}\")@(?:{_LABEL}\.)+[A-Za-z](?:[A-Za-z0-9-]{{0,61}}[A-Za-z0-9])",
-        max_length=254,
-        also=r'(?:[^@"]{1,64}|"[^"]*")@[^@]+',
+    "An email address in the shape of RFC 5321 or 6531; no look-up.",
+    domain=Pattern(_EMAIL, max_length=254, also=_LENGTHS),
+    repair=(
+        f"if(regexp_full_match({_BARE_EMAIL}, {_literal(_EMAIL)}) AND regexp_full_match({_BARE_EMAIL}, {_literal(_LENGTHS)}) "
+        f"AND strlen({_BARE_EMAIL}) <= 254, {_BARE_EMAIL}, NULL)"
     ),
 )
 
@@ -66,26 +78,47 @@ def _without(characters: str) -> str:
 
 _DIGITS_OF_PHONE = _without(" -.()+")
 _PUNCTUATED = "regexp_full_match(text, '[+.() 0-9-]*[0-9][+.() 0-9-]*')"
-
-CUSTOMER_PHONE = Kind(
-    "customer phone",
-    "Up to 20 digits, with a leading + where there is one; + . - ( ) and spaces are taken out.",
-    canonical=(
-        f"CASE WHEN {_PUNCTUATED} THEN if(regexp_matches(text, '^[^0-9]*[+]'), '+', '') || {_DIGITS_OF_PHONE} "
-        "ELSE text END"
-    ),
-    domain=Pattern(r"\+?[0-9]{1,20}"),
+#: Spreadsheets make a float of a number; the trunk zero of `+44 (0)20` is not dialled from abroad.
+_DIALLED = r"regexp_replace(regexp_replace(text, '([0-9]{6,})\.0$', '\1'), '^(\+[0-9 ]{1,4})\(0\)', '\1')"
+#: No phone number: too short, or one digit throughout; RE2 has no way to say the latter but by each digit.
+_ONE_DIGIT = "|".join(f"{digit}+" for digit in range(10))
+#: What stands in front of an extension or of a second number.
+_TEN_DIGITS = r"(?:\+?1[ .-]?)?\(?[0-9]{3}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{4}"
+_TWO_NUMBERS = rf"({_TEN_DIGITS})\s+{_TEN_DIGITS}"
+_FIRST_NUMBER = (
+    rf"if(regexp_full_match(text, '{_TWO_NUMBERS}'), regexp_extract(text, '^{_TWO_NUMBERS}', 1), "
+    r"regexp_extract(text, '^([+(]?[0-9][0-9 .()-]{4,}?)\s*(?:(?:#|[,;]?\s*(?:ext|extension|x|poste)\.?)\s*[0-9]{1,6}"
+    r"|\s*(?:/|;|,|\bor\b|\bou\b|&)\s*[+(]?[0-9][0-9 .()-]*)$', 1, 'i'))"
 )
 
-ADDRESS_PHONE = Kind(
+
+def _phone(name: str, doc: str, plus: str) -> Kind:
+    """A phone number: a plus before its digits where ``plus``, a pattern, allows it."""
+    kept = "if(regexp_matches(text, '^[^0-9]*[+]'), '+', '')" if plus else "''"
+    digits = f"{kept} || {_DIGITS_OF_PHONE}"
+    canonical = digits.replace("replace(text", f"replace({_DIALLED}")
+    first = digits.replace("replace(text", f"replace({_FIRST_NUMBER}")
+    valid = rf"{plus}(?:[0-9]{{6,20}})"
+    return Kind(
+        name,
+        doc,
+        # Two numbers of ten digits are not one of twenty.
+        canonical=f"CASE WHEN {_PUNCTUATED} AND NOT (strlen(text) > 20 AND regexp_full_match(text, '{_TWO_NUMBERS}')) "
+        f"THEN {canonical} ELSE text END",
+        domain=Pattern(valid, unlike=rf"{plus}(?:{_ONE_DIGIT})"),
+        repair=f"CASE WHEN regexp_full_match({first}, '{valid}') THEN {first} END",
+    )
+
+
+CUSTOMER_PHONE = _phone(
+    "customer phone",
+    "6 to 20 digits, with a leading + where there is one; + . - ( ) and spaces are taken out, and of two numbers the first stays.",
+    r"\+?",
+)
+ADDRESS_PHONE = _phone(
     "address phone",
-    "Up to 20 digits and nothing else; punctuation is taken out.",
-    canonical=(
-        f"CASE WHEN {_PUNCTUATED} THEN {_DIGITS_OF_PHONE} "
-        r"WHEN regexp_matches(text, '\pL') OR NOT regexp_matches(text, '[0-9]') THEN text "
-        "ELSE regexp_replace(text, '[^0-9]', '', 'g') END"
-    ),
-    domain=Pattern(r"[0-9]{1,20}"),
+    "6 to 20 digits and nothing else; punctuation is taken out, and of two numbers the first stays.",
+    "",
 )
 
 SALUTATION = Kind(
@@ -127,11 +160,18 @@ YES_OR_TWO = Kind(
     domain=OneOf(("0", "1")),
 )
 
-_WHOLE = (
-    r"CASE WHEN regexp_full_match(text, '0|[1-9][0-9]*') THEN text "
-    r"WHEN regexp_full_match(text, '[0-9]+(?:\.0*)?') "
-    r"THEN coalesce(nullif(regexp_extract(text, '^0*([0-9]*)', 1), ''), '0') ELSE text END"
-)
+
+def _whole(zero_fraction: str) -> str:
+    """SQL of a whole number without leading zeros and a fraction of zeros; what is none stays as it is."""
+    return (
+        r"CASE WHEN regexp_full_match(text, '0|[1-9][0-9]*') THEN text "
+        rf"WHEN regexp_full_match(text, '[0-9]+(?:{zero_fraction})?') "
+        r"THEN coalesce(nullif(regexp_extract(text, '^0*([0-9]*)', 1), ''), '0') ELSE text END"
+    )
+
+
+#: A mark with three zeros may part thousands.
+_WHOLE = _whole(r"\.(?:0{0,2}|0{4,})")
 #: 18 digits are what a BIGINT holds without a thought.
 WHOLE = Kind(
     "whole number",
@@ -151,17 +191,21 @@ POSITIVE = Kind(
 
 CENTS = Kind(
     "amount in cents",
-    "A whole number of cents, 0 or more: 199.00 is 199, 19.99 is not whole.",
+    "A whole number of cents, 0 or more: 199.00 is 199, 19.99 is not whole, and 1,999 may be either. Where extract.toml sets "
+    "amounts to units, an amount of the currency: 19.99 is 1999.",
     storage="BIGINT",
-    canonical=_WHOLE,
+    canonical=_whole(r"[.,]0{0,2}"),
     domain=Pattern(r"0|[1-9][0-9]{0,17}", minimum=0),
 )
 
 DATE = Kind(
     "date",
-    "ISO 8601, or day, month and year with / - or . and the order told for the column; a time is dropped.",
+    "Year first, month in a word, or day, month and year with / - or . and the order told for the column; numbers where the column "
+    "is told to hold such. A time is dropped, once a time zone that is written with it has been allowed for.",
     storage="DATE",
-    canonical="coalesce(ten_digit_date(text, date_order), iso_date(text), ordered_date(text, date_order), text)",
+    canonical="""coalesce(ten_digit_date(text, date_order),
+        in_zone(coalesce(year_first_date(text), ordered_date(text, date_order), named_month_date(text)), text, zone),
+        number_date(text, numbers, zone), text)""",
     domain=CalendarDate(),
 )
 
@@ -174,10 +218,10 @@ CURRENCY = Kind(
 
 COUNTRY = Kind(
     "country",
-    "An ISO 3166-1 alpha-2 code.",
+    "An ISO 3166-1 alpha-2 code, or XK for Kosovo.",
     canonical="CASE WHEN strlen(text) = 2 THEN upper(text) ELSE text END",
-    domain=OneOf(codes.countries()),
-    repair=_look_up(codes.country_names()),
+    domain=OneOf((*codes.countries(), "XK")),
+    repair=_look_up(codes.country_names()).replace(_FOLDED, f"translate({_FOLDED}, {_literal(codes.UNSAID)}, '')"),
 )
 
 
@@ -199,9 +243,9 @@ def state(country: str) -> Kind:
         ),
         domain=PatternBy(
             country,
-            tuple((code, "|".join(codes.subdivisions(code))) for code in codes.COUNTRIES_WITH_STATES),
+            tuple((code, "|".join(codes.states(code))) for code in codes.COUNTRIES_WITH_STATES),
         ),
-        repair=_look_up(names).replace(_FOLDED, "sibling || '/' || " + _FOLDED),
+        repair=_look_up(names).replace(_FOLDED, f"sibling || '/' || regexp_replace({_FOLDED}, '[^a-z]', '', 'g')"),
     )
 
 
@@ -209,12 +253,9 @@ def zip_code(country: str) -> Kind:
     """A zip or postal code, judged by the country that stands in ``country``."""
     return Kind(
         "zip",
-        "For US 5 or 9 digits, for CA letter and digit in turn, spaces and hyphens aside; free text elsewhere.",
-        domain=PatternBy(
-            country,
-            (("US", "[0-9]{5}|[0-9]{9}"), ("CA", "(?:[A-Za-z][0-9]){3}")),
-            ignoring=" -",
-        ),
+        "For US 5 or 9 digits, for CA letter and digit in turn, for other countries the form of their post, where one is known; "
+        "spaces, hyphens and case aside.",
+        domain=PatternBy(country, codes.postal_patterns(), ignoring=" -"),
         repair=(
             "CASE WHEN sibling = 'US' AND regexp_full_match(translate(text, ' -', ''), '[0-9]{4}|[0-9]{8}') "
             "THEN '0' || text END"
@@ -257,35 +298,45 @@ ENTITLEMENTS = Kind(
     "A comma separated list.",
     canonical=r"regexp_replace(text, '\s*,\s*', ',', 'g')",
 )
-#: What a hash of a scheme begins with, or is; plain text has no shape of its own.
+#: The guide's words for password schemes, each with what a hash of it begins with, or is; plain text has no shape of its own.
+DRUPAL, WORDPRESS, BCRYPT, MD5, PLAIN_TEXT = "Drupal", "Bcrypt (WordPress)", "Bcrypt", "MD5", "Plain text"
 HASH_SHAPES = {
-    "drupal": r"^[$]S[$]",
-    "wordpress": r"^[$](?:wp[$]2y|[PH])[$]",
-    "bcrypt": r"^[$]2[aby][$]",
-    "md5": "^[0-9a-fA-F]{32}$",
+    DRUPAL: r"^[$]S[$]",
+    WORDPRESS: r"^[$](?:wp[$]2y|[PH])[$]",
+    BCRYPT: r"^[$]2[aby][$]",
+    MD5: "^[0-9a-fA-F]{32}$",
 }
-#: Brackets and versions are ignored: `Bcrypt (WordPress)` is bcrypt, `Drupal_v8.2.x` is drupal.
+#: Brackets and versions are ignored: `Drupal_v8.2.x` is Drupal.
 _SCHEME = r"trim(regexp_replace(regexp_replace(lower(text), '[(\[].*', ''), '[ _-]+v?[0-9][0-9.x]*\s*$', ''), ' _-')"
-_SCHEMES = (
-    "WHEN 'drupal' THEN 'drupal' WHEN 'wordpress' THEN 'wordpress' WHEN 'bcrypt' THEN 'bcrypt' "
-    "WHEN 'md5' THEN 'md5' WHEN 'plain text' THEN 'plain text' WHEN 'plaintext' THEN 'plain text' "
-    "WHEN 'plain_text' THEN 'plain text' WHEN 'plain-text' THEN 'plain text'"
+_SCHEMES = " ".join(
+    f"WHEN {_literal(spelling)} THEN {_literal(scheme)}"
+    for scheme, spellings in {
+        DRUPAL: ("drupal",),
+        WORDPRESS: ("wordpress", "bcrypt (wordpress)"),
+        BCRYPT: ("bcrypt",),
+        MD5: ("md5",),
+        PLAIN_TEXT: ("plain text", "plaintext", "plain_text", "plain-text"),
+    }.items()
+    for spelling in spellings
 )
 PASSWORD_SCHEME = Kind(
     "password scheme",
-    "drupal, wordpress, bcrypt, md5 or plain text; case, versions and brackets are ignored.",
+    "Drupal, Bcrypt (WordPress), Bcrypt, MD5 or Plain text; case, versions and brackets are ignored.",
     # A plain name, which most are, is spared the regular expressions: a tenth of their cost.
     canonical=f"CASE lower(text) {_SCHEMES} ELSE CASE {_SCHEME} {_SCHEMES} ELSE text END END",
 )
-#: Of md5 the hash may carry a salt before or behind it; plain text, and what no scheme is named for, has no shape.
+#: The guide's label names WordPress, whose hashes are of three kinds, and plain bcrypt is not told from them by it. Of md5 the
+#: hash may carry a salt before or behind it; plain text, and what no scheme is named for, has no shape.
 PASSWORD = Kind(
     "password",
     "A hash of the scheme that is named beside it, or plain text.",
     domain=PatternBy(
         "customer.common_metadata.password_encryption",
         (
-            *((scheme, f"(?s:{shape[1:]}.*)") for scheme, shape in HASH_SHAPES.items() if scheme != "md5"),
-            ("md5", "(?s:(?:.*[^0-9A-Za-z])?[0-9a-fA-F]{32}(?:[^0-9A-Za-z].*)?)"),
+            (DRUPAL, f"(?s:{HASH_SHAPES[DRUPAL][1:]}.*)"),
+            (WORDPRESS, f"(?s:(?:{HASH_SHAPES[WORDPRESS][1:]}|{HASH_SHAPES[BCRYPT][1:]}).*)"),
+            (BCRYPT, f"(?s:{HASH_SHAPES[BCRYPT][1:]}.*)"),
+            (MD5, "(?s:(?:.*[^0-9A-Za-z])?[0-9a-fA-F]{32}(?:[^0-9A-Za-z].*)?)"),
         ),
     ),
 )

@@ -47,6 +47,8 @@ class Pattern:
     max_length: int | None = None
     also: str | None = None
     minimum: int | None = None
+    #: What is accepted by neither is matched by this.
+    unlike: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,8 @@ class Kind:
     """One SQL scalar from delivered text to a value, and the domain of its values.
 
     ``canonical`` and ``repair`` are SQL over the parameters of their macros: ``text`` (never null);
-    ``sibling``, the attribute that a ``PatternBy`` names; ``date_order``, the strptime format told for
-    the delivered column. ``canonical`` is total and idempotent and returns what it does not understand
+    ``sibling``, the attribute that a ``PatternBy`` names; and of dates what was told of the delivered column:
+    ``date_order``, its strptime format, ``numbers``, what numbers in it are, and ``zone``, whose day is meant. ``canonical`` is total and idempotent and returns what it does not understand
     as it is. ``repair`` is asked only for values outside the domain, and returns the value to infer, or null.
     """
 

@@ -7,6 +7,7 @@ cleared values are empty; ``prepared`` what is written into the template files.
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -57,10 +58,12 @@ def _schema(table: Table, filled: set[str]) -> pandera.DataFrameSchema:
 
 def _checks(attribute: Attribute) -> list[pandera.Check]:
     match attribute.kind.domain:
-        case Pattern(regex, max_length, also):
+        case Pattern(regex, max_length, also, _, unlike):
             checks = [
                 pandera.Check(partial(_matches, each), name=attribute.kind.name) for each in (regex, also) if each
             ]
+            if unlike is not None:
+                checks.append(pandera.Check(partial(_differs, unlike), name=attribute.kind.name))
             if max_length is not None:
                 checks.append(pandera.Check.str_length(max_value=max_length))
             return checks
@@ -74,8 +77,8 @@ def _checks(attribute: Attribute) -> list[pandera.Check]:
 def _sibling_checks(attribute: Attribute, table: Table) -> list[pandera.Check]:
     checks = []
     domain: Domain | None = attribute.kind.domain
-    if isinstance(domain, PatternBy) and _enforced(attribute, table):
-        checks.append(pandera.Check(partial(_matches_by, attribute.name, domain), name=attribute.kind.name))
+    if isinstance(domain, PatternBy) and (enforced := _enforced(attribute, table, domain)):
+        checks.append(pandera.Check(partial(_matches_by, attribute.name, enforced), name=attribute.kind.name))
     checks += [
         pandera.Check(
             partial(_filled_if, attribute.name, violation.when), name=f"{attribute.name} required", ignore_na=False
@@ -86,12 +89,28 @@ def _sibling_checks(attribute: Attribute, table: Table) -> list[pandera.Check]:
     return checks
 
 
-def _enforced(attribute: Attribute, table: Table) -> bool:
-    """Whether a value outside the domain never stands: its own violation, or a sibling's, takes it away; a question does not."""
-    return any(
-        violation.outcome is Outcome.INVALID and violation.severity in (Severity.REJECT, Severity.CLEAR)
+def _enforced(attribute: Attribute, table: Table, domain: PatternBy) -> PatternBy | None:
+    """The part of the domain outside which no value ever stands: its own violation, or a sibling's, takes it away; a question
+    does not."""
+    if any(attribute.name in violation.clears for _, violation in table.violations):
+        return domain
+    taking = [
+        violation
         for violation in attribute.violations
-    ) or any(attribute.name in violation.clears for _, violation in table.violations)
+        if violation.outcome is Outcome.INVALID and violation.severity in (Severity.REJECT, Severity.CLEAR)
+    ]
+    concerned = {sibling for violation in taking for sibling in _siblings(violation, domain)}
+    patterns = tuple((sibling, regex) for sibling, regex in domain.patterns if sibling in concerned)
+    return replace(domain, patterns=patterns) if patterns else None
+
+
+def _siblings(violation: Violation, domain: PatternBy) -> set[str]:
+    """The values of the sibling that a violation is asked for."""
+    known = {sibling for sibling, _ in domain.patterns}
+    if violation.when is None:
+        return known
+    assert violation.when.sibling == domain.sibling
+    return known - set(violation.when.values) if violation.when.negated else known & set(violation.when.values)
 
 
 def _requires(violation: Violation) -> bool:
@@ -100,6 +119,10 @@ def _requires(violation: Violation) -> bool:
 
 def _matches(regex: str, values: pd.Series) -> pd.Series:
     return values.str.fullmatch(regex)
+
+
+def _differs(regex: str, values: pd.Series) -> pd.Series:
+    return ~values.str.fullmatch(regex)
 
 
 def _is_date(values: pd.Series) -> pd.Series:

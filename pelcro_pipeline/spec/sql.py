@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Iterator
 
+from pelcro_pipeline.spec import codes
 from pelcro_pipeline.spec.kinds import BOOLEAN, HASH_SHAPES, YES_OR_TWO
 from pelcro_pipeline.spec.model import (
     Attribute,
@@ -32,15 +33,40 @@ FORMULA = r"^[=+@\t\r-]"
 
 _SHARED_MACROS = (
     """CREATE OR REPLACE MACRO ships(shipments) AS coalesce(try_cast(shipments AS BIGINT) > 0, false)""",
+    r"""CREATE OR REPLACE MACRO trim_invisible(text) AS regexp_replace(text, '^[\s\pZ\p{Cf}]+|[\s\pZ\p{Cf}]+$', '', 'g')""",
+    r"""CREATE OR REPLACE MACRO unwrap(text) AS
+        CASE WHEN regexp_full_match(text, '="[^"]*"') THEN text[3:-2]
+        WHEN regexp_full_match(text, '''(?:[^''a-z]|[a-z][^ ''-])[^'']*') THEN text[2:] ELSE text END""",
     """CREATE OR REPLACE MACRO null_if_placeholder(trimmed) AS
         CASE WHEN lower(trimmed) IN ('', 'empty', '''empty''') THEN NULL ELSE trimmed END""",
     # Most cells are tidy: one test spares them the trimming, at a third of its cost over 61 columns.
+    # Spaces of every kind and characters that cannot be seen go at the ends, and so do the wrappers by which spreadsheets
+    # keep a text a text: ="00123", and an apostrophe in front (not the one of 's-Gravenhage and 't Hart).
     r"""CREATE OR REPLACE MACRO trim_to_null(text) AS
-        CASE WHEN regexp_matches(text, '^[\s\x{a0}]|[\s\x{a0}]$|^''?(?i:empty)''?$|^$')
-        THEN null_if_placeholder(regexp_replace(text, '^[\s\x{a0}]+|[\s\x{a0}]+$', '', 'g')) ELSE text END""",
-    r"""CREATE OR REPLACE MACRO iso_date(text) AS
-        CASE WHEN regexp_matches(text, '^\d{4}-\d{2}-\d{2}(?:$|[T ]\d{1,2}:)') OR regexp_matches(text, '^\d{8}$')
-        THEN strftime(coalesce(try_strptime(left(text, 10), '%Y-%m-%d'), try_strptime(text, '%Y%m%d')), '%Y-%m-%d') END""",
+        CASE WHEN regexp_matches(text, '^[\s\pZ\p{Cf}=''e]|[\s\pZ\p{Cf}]$|^(?i:empty)$|^$')
+        THEN null_if_placeholder(trim_invisible(unwrap(trim_invisible(text)))) ELSE text END""",
+    r"""CREATE OR REPLACE MACRO year_first_date(text) AS
+        CASE WHEN regexp_matches(text, '^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:$|[T ,]+\d{1,2}:)') OR regexp_matches(text, '^\d{8}$')
+        THEN strftime(coalesce(try_strptime(translate(regexp_extract(text, '^[0-9/.-]+'), '/.', '--'), '%Y-%m-%d'),
+            try_strptime(text, '%Y%m%d')), '%Y-%m-%d') END""",
+    r"""CREATE OR REPLACE MACRO named_month_date(text) AS
+        CASE WHEN regexp_matches(text, '^(?:\d{1,2}[-/., ]+\pL{3,9}|\pL{3,9}[-/., ]+\d{1,2})[-/., ]+\d{4}(?:$|[T ,]+\d{1,2}:)')
+        THEN strftime(try_strptime(trim(regexp_replace(regexp_replace(text, '[T ,]+\d{1,2}:.*$', ''), '[-/., ]+', ' ', 'g')),
+            ['%d %b %Y', '%d %B %Y', '%b %d %Y', '%B %d %Y']), '%Y-%m-%d') END""",
+    # The time zone that is written after a time: the day is that of the instant in the extract's own.
+    r"""CREATE OR REPLACE MACRO in_zone(date, text, zone) AS
+        CASE WHEN strlen(text) > 11 AND regexp_matches(text, '\d:\d\d.*(?:Z|UTC|GMT|[+-]\d\d:?\d\d)$')
+        THEN coalesce((try_cast(date || ' ' || regexp_extract(text, '\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?')
+            || replace(replace(regexp_extract(text, '(?:Z|UTC|GMT|[+-]\d\d:?\d\d)$'), 'UTC', 'Z'), 'GMT', 'Z') AS TIMESTAMPTZ)
+            AT TIME ZONE zone)::DATE::VARCHAR, date) ELSE date END""",
+    # Excel counts days from 1899-12-30, and an instant has its day in the extract's own zone.
+    r"""CREATE OR REPLACE MACRO number_date(text, numbers, zone) AS
+        CASE WHEN numbers = 'days' AND regexp_full_match(text, '[2-7]\d{4}(?:\.\d+)?')
+            THEN (DATE '1899-12-30' + floor(text::DOUBLE)::INTEGER)::VARCHAR
+        WHEN numbers = 'seconds' AND regexp_full_match(text, '[1-9]\d{8,9}(?:\.0*)?')
+            THEN (to_timestamp(text::DOUBLE) AT TIME ZONE zone)::DATE::VARCHAR
+        WHEN numbers = 'milliseconds' AND regexp_full_match(text, '[1-9]\d{11,12}(?:\.0*)?')
+            THEN (to_timestamp(text::DOUBLE / 1000) AT TIME ZONE zone)::DATE::VARCHAR END""",
     # The form of most cells, tried before the regular expressions at a third of their cost.
     r"""CREATE OR REPLACE MACRO ten_digit_date(text, format) AS
         CASE WHEN strlen(text) = 10 AND text[3] = '/' AND text[6] = '/'
@@ -48,6 +74,22 @@ _SHARED_MACROS = (
     r"""CREATE OR REPLACE MACRO ordered_date(text, format) AS
         CASE WHEN regexp_matches(text, '^\d{1,2}([/.-])\d{1,2}([/.-])\d{4}(?:$|[T ,]+\d{1,2}:)')
         THEN strftime(try_strptime(regexp_replace(regexp_extract(text, '^[0-9/.-]+'), '[.-]', '/', 'g'), format), '%Y-%m-%d') END""",
+    "CREATE OR REPLACE MACRO minor_digits(currency) AS CASE currency "
+    + " ".join(f"WHEN '{code}' THEN {digits}" for code, digits in codes.minor_digits().items())
+    + " ELSE 2 END",
+    # 19.99 of a currency with two digits behind the mark is 1999; a mark with three may part thousands.
+    r"""CREATE OR REPLACE MACRO in_cents(text, digits) AS
+        CASE WHEN regexp_full_match(text, '\d{1,16}(?:[.,](?:\d{1,2})?)?')
+            AND strlen(rtrim(regexp_extract(text, '[.,](\d*)', 1), '0')) <= digits
+        THEN (replace(text, ',', '.')::DECIMAL(38, 4) * pow(10, digits)::BIGINT)::HUGEINT::VARCHAR ELSE text END""",
+    # Longer lists would be joined, which loses file order.
+    "CREATE OR REPLACE MACRO null_if_word(text, words) AS CASE WHEN list_contains(words, text) THEN NULL ELSE text END",
+    # As spreadsheets write a number whose digits they no longer show; 1E5 alone may be an id.
+    r"""CREATE OR REPLACE MACRO lost_digits(text) AS
+        coalesce(regexp_full_match(text, '[+-]?\d(?:[.,]\d+)?[eE]\+\d{1,3}|[+-]?\d[.,]\d+[eE]\d{1,3}'), false)""",
+    # What spreadsheets change of a key: it is never joined by this, but told which was probably meant.
+    r"""CREATE OR REPLACE MACRO fold_key(key) AS
+        CASE WHEN key IS NOT NULL THEN lower(coalesce(nullif(ltrim(regexp_replace(key, '\.0$', ''), '0'), ''), '0')) END""",
     # All that spreadsheets run as formulas sorts before A: one comparison spares most cells the rest.
     rf"""CREATE OR REPLACE MACRO escape_formula(text) AS
         CASE WHEN text < 'A' AND regexp_matches(text, '{FORMULA}') THEN '''' || text ELSE text END""",
@@ -70,16 +112,20 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def canonical(attribute: Attribute, date_order: str, text: str | None = None) -> str:
+def date_reading(format_: str = "%d/%m/%Y", numbers: str = "", zone: str = "UTC") -> tuple[str, ...]:
+    """SQL of what is told of a date column, as the macro of dates takes it."""
+    return literal(format_), literal(numbers), literal(zone)
+
+
+def canonical(attribute: Attribute, text: str | None = None, reading: tuple[str, ...] = date_reading()) -> str:
     """The attribute's text, or other SQL of a text, as its kind writes it; null stays null.
 
-    ``date_order`` is SQL of the strptime format told for the delivered column; only dates take it.
+    ``reading`` is what was told of the delivered column; only dates take it.
     """
     kind = attribute.kind
     if kind.canonical == "text":
         return text or quoted(attribute.name)
-    order = [date_order] if kind.takes_date_order else []
-    return _call("canonical", attribute, text, *order)
+    return _call("canonical", attribute, text, *(reading if kind.takes_date_order else ()))
 
 
 def accepts(attribute: Attribute) -> str | None:
@@ -101,7 +147,7 @@ def _call(verb: str, attribute: Attribute, text: str | None = None, *more: str) 
 def _kind_macros(kind: Kind) -> Iterator[str]:
     parameters = ", ".join(kind.parameters)
     if kind.canonical != "text":
-        order = ", date_order" if kind.takes_date_order else ""
+        order = ", date_order, numbers, zone" if kind.takes_date_order else ""
         yield f"CREATE OR REPLACE MACRO canonical_{kind.macro}({parameters}{order}) AS {kind.canonical}"
     if kind.domain is not None:
         yield f"CREATE OR REPLACE MACRO accepts_{kind.macro}({parameters}) AS {_accepts(kind.domain)}"
@@ -111,11 +157,13 @@ def _kind_macros(kind: Kind) -> Iterator[str]:
 
 def _accepts(domain: Domain) -> str:
     match domain:
-        case Pattern(regex, max_length, also):
+        case Pattern(regex, max_length, also, _, unlike):
             matches = f"regexp_full_match(text, {literal(regex)})"
+            if unlike is not None:
+                matches += f" AND NOT regexp_full_match(text, {literal(unlike)})"
             if also is not None:
                 matches += f" AND regexp_full_match(text, {literal(also)})"
-            return matches if max_length is None else f"strlen(text) <= {max_length} AND {matches}"
+            return matches if max_length is None else f"length(text) <= {max_length} AND {matches}"
         case OneOf(choices) if len(choices) <= _LONGEST_IN_LIST:
             return f"text IN ({', '.join(map(literal, choices))})"
         case OneOf(choices):
@@ -229,7 +277,8 @@ def effective_value(table: Table, attribute: Attribute, constants: dict[str, str
     )
     conditions = [f"violations & {clearing} = 0"] if clearing else []
     if any(
-        violation.outcome is Outcome.INVALID and (violation.cross_record or violation.when)
+        violation.outcome is Outcome.INVALID
+        and (violation.cross_record or (violation.when and not attribute.conditional))
         for violation in attribute.violations
     ):
         conditions.append(accepts(attribute))

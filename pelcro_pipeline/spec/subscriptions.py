@@ -18,6 +18,7 @@ from pelcro_pipeline.spec.model import (
     Need,
     Severity,
     Table,
+    Violation,
     empty,
     invalid,
     whenever,
@@ -27,7 +28,15 @@ _START_NOW = "subscription.common_metadata.start_now"
 _MEMBERSHIP = "subscription.common_metadata.membership"
 _NOT_STARTING_NOW = Condition(_START_NOW, ("1",), negated=True)
 _BOOLEAN = (invalid("SUB-BOOLEAN", Severity.CLEAR),)
-_DATE = (invalid("SUB-DATE", Severity.CLEAR),)
+#: These decide what is migrated and who pays.
+_DECIDING = (invalid("SUB-BOOLEAN", Severity.REJECT),)
+
+
+def _date(name: str) -> tuple[Violation, ...]:
+    """What an optional date can break; a zero day is what systems write for none."""
+    zero_day = f"""try_iso_date("{name}") < DATE '1970-01-02'"""
+    return invalid("SUB-DATE", Severity.CLEAR), whenever("SUB-DATE", Severity.CLEAR, zero_day)
+
 
 SUBSCRIPTIONS = Table(
     name="subscriptions",
@@ -53,6 +62,11 @@ SUBSCRIPTIONS = Table(
                     AND "subscription.common_metadata.is_expired" IS DISTINCT FROM '1'
                     AND "subscription.common_metadata.start_now" IS DISTINCT FROM '1'""",
                 ),
+                whenever(
+                    "SUB-FAR",
+                    Severity.QUESTION,
+                    """try_iso_date("subscription.current_period_end") > {today} + INTERVAL 20 YEAR""",
+                ),
                 empty("SUB-PERIOD-END", Severity.REJECT, when=_NOT_STARTING_NOW),
                 invalid("SUB-PERIOD-END", Severity.REJECT, when=_NOT_STARTING_NOW),
             ),
@@ -77,7 +91,7 @@ SUBSCRIPTIONS = Table(
             "When the subscription began.",
             examples=("31/01/2020",),
             violations=(
-                *_DATE,
+                *_date("subscription.start_date"),
                 whenever(
                     "SUB-START-AFTER-END",
                     Severity.QUESTION,
@@ -99,7 +113,7 @@ SUBSCRIPTIONS = Table(
             Need.OPTIONAL,
             "Suspended until this date.",
             examples=("16/01/2022",),
-            violations=_DATE,
+            violations=_date("subscription.shipments_suspended_until"),
         ),
         Attribute(
             "subscription.common_metadata.is_expired",
@@ -107,7 +121,7 @@ SUBSCRIPTIONS = Table(
             Need.OPTIONAL,
             "1: set to expired once migrated.",
             examples=("1", "2", "0"),
-            violations=_BOOLEAN,
+            violations=_DECIDING,
         ),
         Attribute(
             _START_NOW,
@@ -115,7 +129,7 @@ SUBSCRIPTIONS = Table(
             Need.OPTIONAL,
             "1: starts with the migration, for one interval of its plan.",
             examples=("1", "0"),
-            violations=_BOOLEAN,
+            violations=_DECIDING,
         ),
         Attribute(
             "subscription.shipments_remaining",
@@ -217,7 +231,7 @@ SUBSCRIPTIONS = Table(
             Need.DEPENDENT,
             "1: the giving side of a gift.",
             examples=("1", "2"),
-            violations=_BOOLEAN,
+            violations=_DECIDING,
         ),
         Attribute(
             "subscription.common_metadata.is_gift_recipient",
@@ -225,7 +239,7 @@ SUBSCRIPTIONS = Table(
             Need.DEPENDENT,
             "1: the receiving side of a gift.",
             examples=("1", "2"),
-            violations=_BOOLEAN,
+            violations=_DECIDING,
         ),
         Attribute(
             "subscription.common_metadata.gift_donor_subscription_id",

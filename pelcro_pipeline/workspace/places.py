@@ -97,6 +97,10 @@ class ExtractPaths:
         return self.home / "reports" / self.extract
 
     @property
+    def profile(self) -> Path:
+        return self.reports / "profile.csv"
+
+    @property
     def statistics(self) -> Path:
         return self.reports / "statistics.csv"
 

@@ -3,5 +3,5 @@
 SELECT cell.record, cell.attribute, cell.value, first_filled.value AS result, first_filled.record AS related
 FROM repeated_cell AS cell
 JOIN first_filled USING (customer, attribute)
-WHERE cell.record > first_filled.record AND cell.value <> first_filled.value
-    AND attribute <> 'customer.common_metadata.import_only_the_customer'
+WHERE cell.record > first_filled.record
+    AND if(attribute = 'customer.email', lower(cell.value) <> lower(said), cell.value <> said)

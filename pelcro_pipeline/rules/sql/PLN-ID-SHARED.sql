@@ -1,3 +1,3 @@
--- An earlier plan has this id and says something else.
--- view of: repeat
-SELECT record, key AS value, first_record AS related FROM repeat WHERE object = 'plan' AND NOT equal
+-- Plans of one id say different things: which of them a subscription means cannot be told.
+-- view of: shared_id
+SELECT record, key AS value, related FROM shared_id WHERE object = 'plan'

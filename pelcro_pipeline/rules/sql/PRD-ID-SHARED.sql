@@ -1,3 +1,3 @@
--- An earlier product has this id and says something else.
--- view of: repeat
-SELECT record, key AS value, first_record AS related FROM repeat WHERE object = 'product' AND NOT equal
+-- Products of one id say different things: which of them a plan means cannot be told.
+-- view of: shared_id
+SELECT record, key AS value, related FROM shared_id WHERE object = 'product'

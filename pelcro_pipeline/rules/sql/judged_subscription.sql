@@ -1,3 +1,3 @@
 -- Subscriptions that are not excluded: only these are judged.
--- view of: subscription, excluded
-SELECT subscription.* FROM subscription ANTI JOIN excluded USING (record)
+-- view of: received_subscription, excluded
+SELECT received_subscription.* FROM received_subscription ANTI JOIN excluded USING (record)

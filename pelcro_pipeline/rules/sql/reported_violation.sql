@@ -1,6 +1,7 @@
--- Violations that are findings of their own: a repair for an absent column is one for the whole file.
--- table of: violation, absent_column
+-- Violations that are findings of their own.
+-- table of: single_violation, rolled_up
 SELECT violation.*
-FROM violation
-ANTI JOIN absent_column ON severity = 'repair' AND absent_column.attribute = violation.attribute
-    AND absent_column.file = file_of(violation.record)
+FROM single_violation AS violation
+ANTI JOIN rolled_up ON rolled_up.file = file_of(record) AND rolled_up.rule = violation.rule
+    AND rolled_up.object IS NOT DISTINCT FROM violation.object AND rolled_up.attribute IS NOT DISTINCT FROM violation.attribute
+    AND rolled_up.severity = violation.severity

@@ -1,3 +1,3 @@
 -- Customers with a subscription, whatever becomes of it.
--- view of: subscription
-SELECT DISTINCT customer FROM subscription
+-- view of: subscription, other_person
+SELECT DISTINCT customer FROM subscription ANTI JOIN other_person USING (record)

@@ -1,4 +1,4 @@
--- The addresses that a subscription has: its record's own, or the one it names, or else its customer's first; none where its own is rejected.
+-- The addresses that a subscription has: its record's own, or the one it names, or else its customer's only one; none where its own or the named one is rejected.
 -- table of: surviving_subscription, surviving_address, address, address_repeat, field_not_migrated, type_with_ids, customer_address
 WITH own AS (
     SELECT address.record, type, coalesce(first_record, address.record) AS address
@@ -12,16 +12,13 @@ WITH own AS (
     ANTI JOIN address_repeat USING (record, object)
     WHERE address_id IS NOT NULL
 ), lost AS (
-    SELECT record, type, true AS lost
-    FROM address
-    SEMI JOIN type_with_ids USING (type)
-    SEMI JOIN field_not_migrated USING (record, object)
+    SELECT record, type, true AS lost FROM address SEMI JOIN field_not_migrated USING (record, object)
 )
 SELECT subscription.record AS subscription,
-    coalesce(own_billing.address, named_billing.address,
-        if(billing_address_id IS NULL AND lost_billing.lost IS NULL, customer_address.billing, NULL)) AS billing,
-    coalesce(own_shipping.address, named_shipping.address,
-        if(shipping_address_id IS NULL AND lost_shipping.lost IS NULL, customer_address.shipping, NULL)) AS shipping
+    if(lost_billing.lost, NULL, coalesce(own_billing.address, named_billing.address,
+        if(billing_address_id IS NULL, only_billing, NULL))) AS billing,
+    if(lost_shipping.lost, NULL, coalesce(own_shipping.address, named_shipping.address,
+        if(shipping_address_id IS NULL, only_shipping, NULL))) AS shipping
 FROM surviving_subscription AS subscription
 LEFT JOIN customer_address USING (customer)
 LEFT JOIN own AS own_billing ON own_billing.record = subscription.record AND own_billing.type = 'billing'
