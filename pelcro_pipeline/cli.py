@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import gc
 import os
 import shutil
@@ -28,7 +29,7 @@ from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.workspace import atomic, instance, lock, places
 from pelcro_pipeline.workspace.intake import refuse_to_copy
 from pelcro_pipeline.workspace.places import ExtractPaths
-from pelcro_pipeline.workspace.purge import purgeable_paths
+from pelcro_pipeline.workspace.purge import is_purged, purgeable_paths, purged
 
 app = typer.Typer(
     add_completion=False,
@@ -60,7 +61,8 @@ def main() -> None:
 
 
 def _fail(sentence: str, status: int) -> None:
-    print(f"pelcro-pipeline: {sentence}", file=sys.stderr)
+    # What a sentence tells to type is typed here, where the shell may not find it by its name.
+    print(f"pelcro-pipeline: {sentence.replace('`pelcro-pipeline ', f'`{_COMMAND} ')}", file=sys.stderr)
     sys.exit(status)
 
 
@@ -89,6 +91,8 @@ def dry_run(
     paths = _taken_in(extract)
     _run("dry_run", paths, {"judgement": {"config": {"keep_relations": keep_relations}}})
     _show_dispositions(paths)
+    _show_findings(paths)
+    _show_prices(paths)
     if keep_relations:
         _out.print(f"\nRelations       {paths.analysis / 'relations'}", soft_wrap=True)
     _out.print(f"\nReports         {paths.reports}", soft_wrap=True)
@@ -97,6 +101,7 @@ def dry_run(
     _out.print("\nNext: open findings.csv and statistics.csv among the reports,")
     _out.print(f"or the graph with: {_COMMAND} ui", soft_wrap=True)
     _out.print(f"Then: {_COMMAND} sign-off {paths.extract} --by NAME --role ROLE", soft_wrap=True)
+    _out.print("which lists the open questions by rule: each is accepted by name.")
 
 
 @app.command("sign-off")
@@ -104,15 +109,20 @@ def sign_off(
     extract: _Extract,
     by: Annotated[str, typer.Option(help="The name of the person who signs.")],
     role: Annotated[str, typer.Option(help="Their role at the publisher.")],
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(help="The rule of an open question, accepted by name; once for each.", metavar="RULE"),
+    ] = None,
 ) -> None:
-    """Sign what the dry run left; production is loaded from exactly that."""
+    """Sign what the dry run left, its open questions accepted by name; production is loaded from exactly that."""
     from pelcro_pipeline.review.sign_off import read as signed_off
 
     paths = _existing(extract)
-    _run("sign_off", paths, {"review__sign_off": {"config": {"signed_by": by, "role": role}}})
+    signature = {"signed_by": by, "role": role, "accept": accept or []}
+    _run("sign_off", paths, {"review__sign_off": {"config": signature}})
     _out.print(f"Signed: {paths.sign_off}", soft_wrap=True)
-    for question in signed_off(paths).accepted:
-        _out.print(f"Accepted: {question}", soft_wrap=True)
+    for rule, count in signed_off(paths).accepted.items():
+        _out.print(f"Accepted: {rule}: {count:,}", soft_wrap=True)
     _out.print(f"Next: {_COMMAND} production {paths.extract}")
 
 
@@ -136,7 +146,7 @@ def revert(extract: _Extract) -> None:
 
 @app.command()
 def purge(extract: _Extract) -> None:
-    """All personal data of an extract, gone; its counts and its sign-off are kept."""
+    """All personal data of an extract, gone; its counts are kept, and its sign-off, which ends, for the record."""
     paths = _named(extract)
     # Before the run, whose extract the UI would show ever after.
     purgeable_paths(paths)
@@ -158,8 +168,10 @@ def status() -> None:
     for heading, most in {"Extract": 29, "Dry run": 10, "Signed by": 12, "Production": 10, "Held by": 15}.items():
         table.add_column(heading, no_wrap=True, overflow="ellipsis", max_width=most)
     sentences = []
-    for name in places.extracts(home):
-        stands = progress.progress_of(ExtractPaths(home, name))
+    now = datetime.datetime.now(datetime.UTC)
+    for name in sorted([*places.extracts(home), *purged(home)]):
+        with _sandboxed():
+            stands = progress.progress_of(ExtractPaths(home, name), now)
         table.add_row(name, stands.staged, stands.signed_by, stands.loaded, stands.held_by)
         if stands.sentence:
             sentences.append(f"{name}: {stands.sentence}" if name not in stands.sentence else stands.sentence)
@@ -260,6 +272,10 @@ def _named(extract: str) -> ExtractPaths:
 def _existing(extract: str) -> ExtractPaths:
     """The same, of one that stands in the workspace."""
     paths = _named(extract)
+    if is_purged(paths):
+        raise RefusedError(
+            f"{paths.extract} was purged: deliver it again (`pelcro-pipeline dry-run FOLDER`), then review and sign it."
+        )
     if not atomic.stands(paths.delivered):
         raise UnusableInputError(
             f"There is no extract {paths.extract} under {paths.home / 'extracts'}: run `pelcro-pipeline dry-run FOLDER` first."
@@ -339,6 +355,31 @@ def _show_dispositions(paths: ExtractPaths) -> None:
     for object_, *counts in progress.dispositions(paths):
         table.add_row(object_, *(f"{count:,}" for count in counts))
     _out.print(table)
+
+
+def _show_findings(paths: ExtractPaths) -> None:
+    """The findings by severity, and the rules that most of them are of."""
+    from pelcro_pipeline.review import progress
+
+    by_severity = progress.findings(paths)
+    _out.print("\nFindings: " + ", ".join(f"{severity} {count:,}" for severity, count in by_severity.items()) + "\n")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("Most findings", no_wrap=True)
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("")
+    table.add_column("", overflow="fold")
+    for rule, severity, count, sentence in progress.heaviest_rules(paths):
+        table.add_row(rule, f"{count:,}", severity, sentence)
+    if table.row_count:
+        _out.print(table)
+
+
+def _show_prices(paths: ExtractPaths) -> None:
+    """What the plans cost, least and most: an amount of another unit is seen at once."""
+    from pelcro_pipeline.review import progress
+
+    for number, (currency, least, most) in enumerate(progress.prices(paths)):
+        _out.print(f"{'Plan prices' if not number else '':16}{currency} {least} to {most}")
 
 
 def _show_statistics(paths: ExtractPaths) -> None:

@@ -139,7 +139,14 @@ class Settings(BaseModel):
     @property
     def today(self) -> datetime.date:
         """The day that the rules judge by."""
-        return self.migration_date or datetime.datetime.now(zoneinfo.ZoneInfo(self.timezone)).date()
+        return self.migration_date or self._day(datetime.datetime.now(datetime.UTC))
+
+    def day_of_load(self, now: datetime.datetime) -> datetime.date:
+        """The day that production is loaded for: the planned one until it is over, then the day that it is."""
+        return max(self._day(now), self.migration_date or datetime.date.min)
+
+    def _day(self, now: datetime.datetime) -> datetime.date:
+        return now.astimezone(zoneinfo.ZoneInfo(self.timezone)).date()
 
 
 def load(folder: Path) -> Settings:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import datetime
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ from pelcro_pipeline.prepared import archive as archiving
 from pelcro_pipeline.prepared import tables as prepared_tables
 from pelcro_pipeline.prepared import write as prepared_write
 from pelcro_pipeline.prepared.files import PreparedFiles
-from pelcro_pipeline.review import sign_off, statistics
+from pelcro_pipeline.review import rejudgement, sign_off, statistics
 from pelcro_pipeline.review.sign_off import SignOff
 from pelcro_pipeline.rules import findings, judgement, ledger, results
 from pelcro_pipeline.spec.sql import literal
@@ -167,18 +168,30 @@ def count(extract: OpenedExtract) -> pd.DataFrame:
     return frame
 
 
-def sign(paths: ExtractPaths, signed_by: str, role: str) -> SignOff:
-    """Sign what the dry run left. Raises RefusedError where it is not as it was made, or the delivery has changed."""
-    return sign_off.sign(paths, signed_by, role)
+def sign(paths: ExtractPaths, signed_by: str, role: str, accept: Sequence[str] = ()) -> SignOff:
+    """Sign what the dry run left, its open questions accepted by their rules' names.
+
+    Raises RefusedError where it is not as it was made, the delivery has changed, or a question is not accepted.
+    """
+    return sign_off.sign(paths, signed_by, role, accept)
 
 
-def produce(paths: ExtractPaths, recorded_signature: str | None) -> tuple[SignOff, dict[str, int]]:
+def produce(
+    paths: ExtractPaths, recorded_signature: str | None, now: datetime.datetime
+) -> tuple[SignOff, dict[str, int]]:
     """Load production behind the gate; returns the sign-off that holds and the rows of each table.
 
-    Raises RefusedError where no sign-off holds for the state as it stands, or what was signed was tampered with.
+    A database that holds what was signed already is left as it is. Raises RefusedError where no sign-off holds for the
+    state as it stands, what was signed was tampered with, or the day that ``now`` is of decides otherwise than the
+    day that was signed.
     """
     signed = sign_off.verified(paths, recorded_signature)
-    return signed, database.load_once(sign_off.staged(paths), paths.database("production"))
+    files, production = sign_off.staged(paths), paths.database("production")
+    with duck.connect() as connection:
+        if database.holds(connection, files, production):
+            return signed, database.counts(production)
+    rejudgement.verify(paths, signed, files.settings.day_of_load(now))
+    return signed, database.load(files, production)
 
 
 def count_production(paths: ExtractPaths, recorded_signature: str | None) -> pd.DataFrame:

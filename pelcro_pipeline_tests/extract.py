@@ -6,6 +6,7 @@ Runs the rooms one after the other as the assets do, without Dagster, whose impo
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 import itertools
 import re
@@ -36,6 +37,10 @@ from pelcro_pipeline.workspace.places import ExtractPaths
 Row = dict[str, str]
 
 SETTINGS = "migration_date = 2026-11-01\ntaxes = false\n"
+#: Their day, for what is loaded.
+ON_THE_DAY = datetime.datetime(2026, 11, 1, 12, tzinfo=datetime.UTC)
+#: Where processes go by the clock: a day that no test will see, and what lasts beyond it.
+PLANNED = "migration_date = 2099-11-01\ntaxes = false\n"
 
 PLAN_ID = "subscription.common_metadata.temporary_plan_id"
 OLD_ID = "subscription.common_metadata.old_id"
@@ -47,6 +52,8 @@ DONOR = "subscription.common_metadata.is_gift_donor"
 RECIPIENT = "subscription.common_metadata.is_gift_recipient"
 DONOR_ID = "subscription.common_metadata.gift_donor_subscription_id"
 IMPORT_ONLY = "customer.common_metadata.import_only_the_customer"
+#: Beyond the day that is PLANNED.
+LASTING = {PERIOD_END: "31/07/2100"}
 
 PRINT: Row = {
     "product.id": "PRINT",

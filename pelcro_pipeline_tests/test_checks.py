@@ -18,7 +18,7 @@ from pelcro_pipeline.review import statistics
 from pelcro_pipeline.rules import results
 from pelcro_pipeline.rules.files import FILES
 from pelcro_pipeline.workspace.places import ExtractPaths
-from pelcro_pipeline_tests.extract import PRINT, PRODUCTS, Delivery, Watcher, address, reader
+from pelcro_pipeline_tests.extract import ON_THE_DAY, PRINT, PRODUCTS, Delivery, Watcher, address, reader
 
 EXTRACT = "harbour-review"
 SIGNATURE = {"review__sign_off": {"config": {"signed_by": "Jane Doe", "role": "Publisher"}}}
@@ -124,6 +124,7 @@ OF_THE_DRY_RUN = [
 def paths(tmp_path, monkeypatch) -> ExtractPaths:
     pytest.importorskip("dagster")
     monkeypatch.setenv("PELCRO_HOME", str(tmp_path))
+    monkeypatch.setattr("pelcro_pipeline.defs.production.now", lambda: ON_THE_DAY)
     paths = ExtractPaths(tmp_path, EXTRACT)
     DELIVERED.into(paths.delivered)
     return paths

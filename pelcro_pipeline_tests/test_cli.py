@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shlex
 import socket
 import stat
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pelcro_pipeline_tests.extract import Delivery, as_csv, reader
+from pelcro_pipeline_tests.extract import LASTING, PLANNED, PLANS, Delivery, as_csv, reader
 
 EXTRACT = "harbour-review"
 PREPARED = re.compile("prepared = staging = production: customers.csv, record 1 ")
@@ -28,7 +29,7 @@ def home(tmp_path) -> Path:
 @pytest.fixture
 def folder(tmp_path) -> Path:
     """A delivered folder outside the workspace."""
-    return Delivery([reader(1), reader(2)]).into(tmp_path / EXTRACT)
+    return Delivery([reader(1, LASTING), reader(2, LASTING)], settings=PLANNED).into(tmp_path / EXTRACT)
 
 
 def command(home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -199,6 +200,8 @@ def test_the_way_from_a_folder_to_production(home, folder):
     done = command(home, "dry-run", folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Subscriptions" in done.stdout
+    assert "Findings: reject 0, clear 0, repair 0, question 0" in done.stdout
+    assert "Plan prices     cad 7.00 to 499.00" in done.stdout.splitlines()
 
     assert f"{EXTRACT} is not signed off" in refused(command(home, "production", EXTRACT), 1)
     assert command(home, "sign-off", EXTRACT, "--by", "Jane Doe", "--role", "Publisher").returncode == 0
@@ -254,3 +257,36 @@ def test_the_way_from_a_folder_to_production(home, folder):
     assert {path for path in kept if path.stat().st_size} == {statistics, home / "sign_offs" / f"{EXTRACT}.toml"}
     assert "Genaro" not in statistics.read_text()
     assert "Nothing of harbour-review is left to purge" in refused(command(home, "purge", EXTRACT), 1)
+
+    # The purge has ended the sign-off, for what is delivered later too.
+    assert f"{EXTRACT} was purged" in refused(command(home, "production", EXTRACT), 1)
+    assert "the sign-off of Jane Doe ended on" in command(home, "status").stdout
+    assert command(home, "dry-run", folder).returncode == 0
+    assert "which ended the sign-off of Jane Doe" in refused(command(home, "production", EXTRACT), 1)
+
+
+def test_open_questions_are_accepted_by_the_command_that_is_told(home, tmp_path):
+    late = {"subscription.start_date": "31/07/2101"}
+    folder = Delivery(
+        [reader(1, LASTING, late), reader(2, LASTING, late, {"subscription.quantity": ""})],
+        plans=[*PLANS, PLANS[0] | {"plan.old_id": "P-J", "plan.currency": "jpy", "plan.amount": "9900"}],
+        settings=PLANNED,
+    ).into(tmp_path / EXTRACT)
+    done = command(home, "dry-run", folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    shown = done.stdout.splitlines()
+    assert "Findings: reject 0, clear 0, repair 1, question 2" in shown
+    heaviest = shown[[line.split() for line in shown].index(["Most", "findings"]) + 1]
+    assert heaviest.split()[:3] == ["SUB-START-AFTER-END", "2", "question"]
+    assert shown[shown.index("Plan prices     cad 7.00 to 499.00") + 1].split() == ["jpy", "9,900", "to", "9,900"]
+    assert max(len(line) for line in shown if str(home) not in line) <= 80
+
+    signing = ("sign-off", EXTRACT, "--by", "Jane O'Neill", "--role", "Publisher")
+    assert "asks nothing by 'SUB-STRAT' (no rule)" in refused(command(home, *signing, "--accept", "SUB-STRAT"), 2)
+    told = refused(command(home, *signing), 1)
+    assert "SUB-START-AFTER-END: 2" in told
+    typed = shlex.split(re.search("`(.+)`", told)[1])
+    done = command(home, *typed[typed.index("sign-off") :])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Accepted: SUB-START-AFTER-END: 2" in done.stdout
+    assert command(home, "production", EXTRACT).returncode == 0

@@ -13,7 +13,7 @@ from pelcro_pipeline import steps
 from pelcro_pipeline.defs import edges
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.workspace.places import ExtractPaths
-from pelcro_pipeline_tests.extract import PRINT, PRODUCTS, Delivery, as_csv, migrate, reader
+from pelcro_pipeline_tests.extract import ON_THE_DAY, PRINT, PRODUCTS, Delivery, as_csv, migrate, reader
 
 ROWS = [reader(1), reader(2, {"customer.title": "Head\nof library"}), reader(3, {"subscription.quantity": "0"})]
 WITHOUT_NAME = [*PRODUCTS, PRINT | {"product.id": "NAMELESS", "product.name": ""}]
@@ -61,7 +61,7 @@ STEPS: dict[tuple[str, ...], Callable[[ExtractPaths], object]] = {
     ("staging/database",): _opened(steps.stage),
     ("staging/migration_statistics",): _opened(steps.count),
     ("review/sign_off",): lambda paths: steps.sign(paths, "Jane Doe", "Publisher"),
-    ("production/database",): lambda paths: steps.produce(paths, None),
+    ("production/database",): lambda paths: steps.produce(paths, None, ON_THE_DAY),
     ("production/migration_statistics",): lambda paths: steps.count_production(paths, None),
 }
 
@@ -72,7 +72,7 @@ def migrated(tmp_path_factory) -> ExtractPaths:
     migration = migrate(DELIVERED, tmp_path_factory.mktemp("home"))
     migration.staged()
     steps.sign(migration.paths, "Jane Doe", "Publisher")
-    steps.produce(migration.paths, None)
+    steps.produce(migration.paths, None, ON_THE_DAY)
     steps.count_production(migration.paths, None)
     assert len(MADE["raw"](migration.paths)) == 1
     return migration.paths

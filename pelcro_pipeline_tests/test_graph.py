@@ -11,7 +11,7 @@ import pytest
 import pelcro_pipeline
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.workspace.places import ExtractPaths
-from pelcro_pipeline_tests.extract import Delivery, Watcher, reader
+from pelcro_pipeline_tests.extract import ON_THE_DAY, Delivery, Watcher, reader
 
 PACKAGE = Path(pelcro_pipeline.__file__).parent
 EXTRACT = "harbour-review"
@@ -159,6 +159,7 @@ def test_nothing_runs_production_by_itself(definitions):
 @pytest.fixture
 def paths(tmp_path, monkeypatch) -> ExtractPaths:
     monkeypatch.setenv("PELCRO_HOME", str(tmp_path))
+    monkeypatch.setattr("pelcro_pipeline.defs.production.now", lambda: ON_THE_DAY)
     paths = ExtractPaths(tmp_path, EXTRACT)
     Delivery([reader(1), reader(2, {"subscription.quantity": "0"})]).into(paths.delivered)
     return paths

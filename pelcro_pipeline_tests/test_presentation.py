@@ -167,7 +167,7 @@ def test_the_statistics_columns_carry_their_types():
 @pytest.mark.parametrize(
     ("job", "fields"),
     [
-        ("sign_off", {"review__sign_off": {"config": {"signed_by": "", "role": ""}}}),
+        ("sign_off", {"review__sign_off": {"config": {"signed_by": "", "role": "", "accept": []}}}),
         ("purge", {"purge_extract": {"config": {"extract": ""}}}),
     ],
 )

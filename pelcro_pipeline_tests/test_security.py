@@ -8,9 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from pelcro_pipeline.review import statistics
+from pelcro_pipeline.review import sign_off, statistics
 from pelcro_pipeline.workspace.places import ExtractPaths
-from pelcro_pipeline_tests.extract import OLD_ID, ONLINE, PLAN_ID, PLANS, PRODUCTS, Delivery, Watcher, reader
+from pelcro_pipeline_tests.extract import (
+    OLD_ID,
+    ON_THE_DAY,
+    ONLINE,
+    PLAN_ID,
+    PLANS,
+    PRODUCTS,
+    Delivery,
+    Watcher,
+    reader,
+)
 
 dg = pytest.importorskip("dagster")
 
@@ -24,11 +34,13 @@ def run(home: Path, delivery: Delivery, patched: pytest.MonkeyPatch) -> ExtractP
     from pelcro_pipeline.defs import run as jobs
 
     patched.setenv("PELCRO_HOME", str(home))
+    patched.setattr("pelcro_pipeline.defs.production.now", lambda: ON_THE_DAY)
     patched.delenv("DAGSTER_HOME", raising=False)
     paths = ExtractPaths(home, EXTRACT)
     delivery.into(paths.delivered)
     jobs.job("dry_run", paths, {}, Watcher())
-    jobs.job("sign_off", paths, {"review__sign_off": {"config": {"signed_by": "Jane", "role": "Publisher"}}}, Watcher())
+    signature = {"signed_by": "Jane", "role": "Publisher", "accept": list(sign_off.open_questions(paths))}
+    jobs.job("sign_off", paths, {"review__sign_off": {"config": signature}}, Watcher())
     jobs.job("production", paths, {}, Watcher())
     return paths
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from pelcro_pipeline import steps
 from pelcro_pipeline.delivery.manifest import is_current
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.review import progress, sign_off
 from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace.places import ExtractPaths
-from pelcro_pipeline_tests.extract import SETTINGS, Delivery, changed, migrate, reader
+from pelcro_pipeline.workspace.purge import is_purged, purge, purged
+from pelcro_pipeline_tests.extract import ON_THE_DAY, SETTINGS, Delivery, changed, migrate, reader
 
 EXTRACT = "harbour-review"
 
@@ -120,14 +125,84 @@ def test_production_s_own_counts_do_not_void_it(paths):
     assert sign_off.verified(paths).signed_by == "Jane Doe"
 
 
-def test_an_encryption_that_no_samples_prove_is_accepted_by_name(tmp_path):
-    password = {"customer.password": "letmein", "customer.common_metadata.password_encryption": "plain text"}
-    migration = migrate(Delivery([reader(1, password)]), tmp_path, EXTRACT)
+PASSWORD = {"customer.password": "letmein", "customer.common_metadata.password_encryption": "plain text"}
+OPEN = {"CUS-PASSWORD-UNPROVEN": 1, "SUB-START-AFTER-END": 2}
+
+
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory) -> ExtractPaths:
+    """An extract with open questions by two rules, after its dry run."""
+    late = {"subscription.start_date": "31/07/2028"}
+    migration = migrate(
+        Delivery([reader(1, PASSWORD, late), reader(2, late)]), tmp_path_factory.mktemp("asks"), EXTRACT
+    )
     migration.staged()
-    signed = sign_off.sign(migration.paths, "Jane Doe", "Publisher")
-    (accepted,) = signed.accepted
-    assert "Scheme plain text: 1 password, 0 of 5 samples verified." in accepted
-    assert sign_off.verified(migration.paths) == signed
+    return migration.paths
+
+
+@pytest.fixture
+def unanswered(asking) -> ExtractPaths:
+    """The same, not signed."""
+    asking.sign_off.unlink(missing_ok=True)
+    return asking
+
+
+@pytest.mark.parametrize(
+    ("accept", "left"),
+    [
+        ((), "CUS-PASSWORD-UNPROVEN: 1, SUB-START-AFTER-END: 2"),
+        (("CUS-PASSWORD-UNPROVEN",), "SUB-START-AFTER-END: 2"),
+    ],
+)
+def test_open_questions_are_listed_by_rule_and_not_signed_over(accept, left, unanswered):
+    assert sign_off.open_questions(unanswered) == OPEN
+    with pytest.raises(RefusedError) as refused:
+        sign_off.sign(unanswered, "Jane O'Neill", "Publisher", accept)
+    assert f"{EXTRACT} has open questions ({left})" in str(refused.value)
+    command = re.search("`(.+)`", str(refused.value))[1]
+    options = [option for rule in OPEN for option in ("--accept", rule)]
+    assert shlex.split(command) == [
+        *("pelcro-pipeline", "sign-off", EXTRACT, "--by", "Jane O'Neill", "--role", "Publisher"),
+        *options,
+    ]
+    assert not unanswered.sign_off.exists()
+
+
+def test_what_is_accepted_by_name_stands_in_the_sign_off_with_its_count(unanswered):
+    signed = sign_off.sign(unanswered, "Jane Doe", "Publisher", ["sub-start-after-end", *OPEN])
+    assert signed.accepted == OPEN
+    document = tomllib.loads(unanswered.sign_off.read_text())
+    assert document["accepted"] == OPEN
+    assert document["state"]["judged_by"] == "2026-11-01"
+    assert sign_off.verified(unanswered) == signed
+    changed(unanswered.sign_off, "SUB-START-AFTER-END = 2", "SUB-START-AFTER-END = 1")
+    with pytest.raises(RefusedError, match="has been altered since it was signed"):
+        sign_off.verified(unanswered)
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"), [("SUB-FARR", r"'SUB-FARR' \(no rule\)"), ("ADR-ZIP", "ADR-ZIP"), ("", r"'' \(no rule\)")]
+)
+def test_what_asks_nothing_cannot_be_accepted(rule, told, unanswered):
+    with pytest.raises(UnusableInputError, match=rf"asks nothing by {told}: .+ \(CUS-PASSWORD-UNPROVEN: 1, SUB"):
+        sign_off.sign(unanswered, "Jane Doe", "Publisher", [*OPEN, rule])
+    assert not unanswered.sign_off.exists()
+
+
+def test_where_nothing_is_asked_nothing_can_be_accepted(paths):
+    with pytest.raises(UnusableInputError, match=r"asks nothing by ADR-ZIP: .+ \(none\)"):
+        sign_off.sign(paths, "Jane Doe", "Publisher", ["ADR-ZIP"])
+
+
+def test_the_day_judged_by_is_signed_though_all_else_is_the_same(tmp_path):
+    delivery = Delivery([reader(1)], settings="taxes = false\n")
+    migration = migrate(delivery, tmp_path, EXTRACT)
+    migration.staged()
+    paths = migration.paths
+    signed = sign_off.sign(paths, "Jane Doe", "Publisher")
+    changed(paths.manifest, f'"migration_date": "{signed.state.judged_by}"', '"migration_date": "2026-01-01"')
+    with pytest.raises(RefusedError, match=r"\(the day that it was judged by\)"):
+        sign_off.verified(paths)
 
 
 def test_a_delivery_of_other_bytes_cannot_be_signed_whatever_its_size_and_time(paths):
@@ -244,20 +319,57 @@ def test_the_sign_off_of_another_extract_does_not_serve(paths):
         sign_off.verified(other)
 
 
-def test_progress_says_what_holds_an_extract(paths):
-    assert "not signed off" in progress.progress_of(paths).held_by
+def test_a_purge_ends_it_and_keeps_who_signed(paths):
+    signed = sign_off.sign(paths, "Jane Doe", "Publisher")
+    original = paths.sign_off.read_text()
+    ended = sign_off.end(paths)
+    assert (ended.signed_by, ended.signed_on, ended.state) == (signed.signed_by, signed.signed_on, signed.state)
+    assert sign_off.end(paths) == ended
+    with pytest.raises(RefusedError, match=f"{EXTRACT} was purged on .+, which ended the sign-off of Jane Doe"):
+        sign_off.verified(paths)
+    # Put back from elsewhere, it is not the one that was recorded last.
+    paths.sign_off.write_text(original)
+    with pytest.raises(RefusedError, match="is not the sign-off that was recorded"):
+        sign_off.verified(paths, ended.signature)
+    assert sign_off.sign(paths, "Jane Doe", "Publisher").ended_on == ""
+    assert sign_off.verified(paths)
+
+
+@pytest.mark.parametrize("left", [None, "no sign-off"])
+def test_a_purge_has_no_sign_off_to_end(left, paths):
+    if left:
+        paths.sign_off.parent.mkdir()
+        paths.sign_off.write_text(left)
+    assert sign_off.end(paths) is None
+    assert paths.sign_off.exists() == (left is not None)
+
+
+def test_progress_tells_of_what_is_purged(paths):
     sign_off.sign(paths, "Jane Doe", "Publisher")
-    assert progress.progress_of(paths).signed_by == "Jane Doe"
-    assert progress.progress_of(paths).held_by == "load production"
+    assert not is_purged(paths)
+    sign_off.end(paths)
+    purge(paths)
+    assert is_purged(paths)
+    assert purged(paths.home) == [EXTRACT]
+    stands = progress.progress_of(paths, ON_THE_DAY)
+    assert (stands.held_by, stands.signed_by) == ("purged", "no")
+    assert "the sign-off of Jane Doe ended on" in stands.sentence
+
+
+def test_progress_says_what_holds_an_extract(paths):
+    assert "not signed off" in progress.progress_of(paths, ON_THE_DAY).held_by
+    sign_off.sign(paths, "Jane Doe", "Publisher")
+    assert progress.progress_of(paths, ON_THE_DAY).signed_by == "Jane Doe"
+    assert progress.progress_of(paths, ON_THE_DAY).held_by == "load production"
     changed(paths.prepared / "plans.csv", "9900", "990")
-    assert "the prepared files" in progress.progress_of(paths).sentence
+    assert "the prepared files" in progress.progress_of(paths, ON_THE_DAY).sentence
 
 
 def test_progress_tells_of_a_production_database_that_was_altered(paths):
     sign_off.sign(paths, "Jane Doe", "Publisher")
     database.load(sign_off.staged(paths), paths.database("production"))
-    assert progress.progress_of(paths).held_by == "nothing"
+    assert progress.progress_of(paths, ON_THE_DAY).held_by == "nothing"
     altered(paths.database("production"), "DELETE FROM subscriptions WHERE record = 1")
-    assert "the production database is not as it was loaded" in progress.progress_of(paths).sentence
-    database.load_once(sign_off.staged(paths), paths.database("production"))
-    assert progress.progress_of(paths).held_by == "nothing"
+    assert "the production database is not as it was loaded" in progress.progress_of(paths, ON_THE_DAY).sentence
+    steps.produce(paths, None, ON_THE_DAY)
+    assert progress.progress_of(paths, ON_THE_DAY).held_by == "nothing"

@@ -183,7 +183,7 @@ def test_a_damaged_production_database_does_not_hold_up_the_next_dry_run(tmp_pat
     production.write_bytes(b"no database")
     frame = statistics.with_production(migration.staged(), migration.paths)
     assert frame["Production"].isna().all()
-    assert database.load_once(migration.files, production)["customers"] == 1
+    assert database.load(migration.files, production)["customers"] == 1
 
 
 def test_a_report_is_read_as_it_was_written(migration, measured):

@@ -232,15 +232,6 @@ def test_the_database_before_is_kept_for_one_step_back(migration, tmp_path):
     assert rows(path, "SELECT count(*) FROM customers") == [(1,)]
 
 
-def test_loading_what_is_loaded_changes_nothing(migration, tmp_path):
-    path = migration.paths.database("production")
-    database.load(migrate(Delivery([reader(1)]), tmp_path / "other").files, path)
-    counts = database.load_once(migration.files, path)
-    before = {each.name: each.read_bytes() for each in path.parent.iterdir()}
-    assert database.load_once(migration.files, path) == counts
-    assert {each.name: each.read_bytes() for each in path.parent.iterdir()} == before
-
-
 def test_a_load_can_be_taken_back_once(migration, tmp_path):
     path = migration.paths.database("production")
     database.load(migrate(Delivery([reader(1)]), tmp_path / "other").files, path)

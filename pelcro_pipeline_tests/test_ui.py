@@ -20,7 +20,7 @@ import pytest
 
 from pelcro_pipeline.workspace import places
 from pelcro_pipeline.workspace.places import ExtractPaths
-from pelcro_pipeline_tests.extract import Delivery, changed, reader
+from pelcro_pipeline_tests.extract import LASTING, PLANNED, Delivery, changed, reader
 
 #: One server for all of these tests.
 pytestmark = pytest.mark.xdist_group("ui")
@@ -111,7 +111,7 @@ def partition(run: dict) -> str:
 def server(tmp_path_factory) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("home")
     for extract in (SIGNED, UNSIGNED):
-        Delivery([reader(1), reader(2)]).into(home / "extracts" / extract)
+        Delivery([reader(1, LASTING), reader(2, LASTING)], settings=PLANNED).into(home / "extracts" / extract)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,5 +1,7 @@
 """Step 8: production, loaded from the very files that were reviewed, behind the sign-off."""
 
+import datetime
+
 import dagster as dg
 
 from pelcro_pipeline import steps
@@ -11,7 +13,14 @@ from pelcro_pipeline.defs.staging import STATISTICS_COLUMNS, statistics_result
 from pelcro_pipeline.review import statistics
 
 #: The sign-off, and all that it holds for: verified again whenever production is touched.
-_SIGNED = edges.PREPARED + edges.keys("review/sign_off", "staging/database", "staging/migration_statistics")
+_SIGNED = (
+    edges.MANIFEST + edges.PREPARED + edges.keys("review/sign_off", "staging/database", "staging/migration_statistics")
+)
+
+
+def now() -> datetime.datetime:
+    """The clock, which says what day it is."""
+    return datetime.datetime.now(datetime.UTC)
 
 
 @dg.asset(
@@ -23,11 +32,12 @@ def production_database(context: dg.AssetExecutionContext, extract: Extracts) ->
     """The production load: refused unless a sign-off holds for the state as it stands, however it is launched.
 
     The guide: *Initiate production data migration.* The gate is verified here and not by a check:
-    Dagster's blocking checks do not hold across runs (measured).
+    Dagster's blocking checks do not hold across runs (measured). On another day than the one signed it is judged again
+    what the day decides, and refused where anything differs.
     """
     paths = extract.paths
     with as_failure():
-        signed, loaded = steps.produce(paths, recorded_signature(context.instance, paths))
+        signed, loaded = steps.produce(paths, recorded_signature(context.instance, paths), now())
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": sum(loaded.values()),

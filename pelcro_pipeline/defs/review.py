@@ -6,6 +6,7 @@ from pydantic import Field
 from pelcro_pipeline import steps
 from pelcro_pipeline.defs import edges
 from pelcro_pipeline.defs.resources import Extracts, as_failure
+from pelcro_pipeline.review.sign_off import SignOff
 from pelcro_pipeline.workspace.places import ExtractPaths
 
 _SIGN_OFF = dg.AssetKey(["review", "sign_off"])
@@ -17,6 +18,7 @@ class Signature(dg.Config):
 
     signed_by: str = Field(description="The name of the person who signs the report and the data validation.")
     role: str = Field(description="Their role at the publisher.")
+    accept: list[str] = Field([], description="The rules of the open questions, each accepted by name.")
 
 
 @dg.asset(
@@ -28,21 +30,35 @@ class Signature(dg.Config):
     kinds={"toml"},
 )
 def review_sign_off(config: Signature, extract: Extracts) -> dg.MaterializeResult:
-    """A named person's sign-off for the delivery, the prepared files, the statistics, the settings and the code as they stand.
+    """A named person's sign-off for the delivery, the prepared files, the statistics, the settings, the code and the
+    day judged by, as they stand. It accepts each open question by the name of its rule.
 
     The guide: *Sign off on the report and Data validation.* Any change voids it.
     """
     paths = extract.paths
     with as_failure():
-        signed = steps.sign(paths, config.signed_by, config.role)
+        signed = steps.sign(paths, config.signed_by, config.role, config.accept)
     return dg.MaterializeResult(
         metadata={
             "signed by": signed.signed_by,
             "role": signed.role,
             "signed on": signed.signed_on,
-            "accepted": dg.MetadataValue.md("\n".join(f"- {each}" for each in signed.accepted) or "nothing"),
+            "judged by": signed.state.judged_by,
+            "accepted": dg.MetadataValue.md(
+                "\n".join(f"- {rule}: {count:,}" for rule, count in signed.accepted.items()) or "nothing was open"
+            ),
             _SIGNATURE: signed.signature,
         }
+    )
+
+
+def ended(signed: SignOff, paths: ExtractPaths) -> dg.AssetMaterialization:
+    """The record that a sign-off has ended: an older file that is put back is not the one recorded last."""
+    return dg.AssetMaterialization(
+        _SIGN_OFF,
+        description="Ended by a purge.",
+        partition=paths.extract,
+        metadata={"signed by": signed.signed_by, "ended on": signed.ended_on, _SIGNATURE: signed.signature},
     )
 
 

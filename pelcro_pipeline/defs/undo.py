@@ -3,11 +3,12 @@
 import dagster as dg
 from pydantic import Field
 
+from pelcro_pipeline.defs import review
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
-from pelcro_pipeline.review import statistics
+from pelcro_pipeline.review import sign_off, statistics
 from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import purge as purging
 
@@ -61,6 +62,10 @@ def purge_extract(context: dg.OpExecutionContext, config: Confirmation, extract:
             raise UnusableInputError(
                 f"To purge {paths.extract}, type its name again: {config.extract!r} was typed, and nothing was deleted."
             )
+        purging.purgeable_paths(paths)
+        # First, so that what is left of a purge that was cut short cannot be loaded.
+        if signed := sign_off.end(paths):
+            context.log_event(review.ended(signed, paths))
         for place in purging.purge(paths):
             context.log.info(f"Deleted {place.relative_to(paths.home)}")
     context.instance.delete_dynamic_partition(extracts.name, paths.extract)
@@ -71,7 +76,7 @@ def purge_extract(context: dg.OpExecutionContext, config: Confirmation, extract:
     # What has to be typed stands in the launchpad already, empty.
     config={"ops": {"purge_extract": {"config": {"extract": ""}}}},
     description="All personal data of an extract gone: delivery, prepared files, reports, archive, both databases. "
-    "The counts and the sign-off are kept.",
+    "The counts are kept, and the sign-off, which ends, for the record.",
 )
 def purge():
     purge_extract()

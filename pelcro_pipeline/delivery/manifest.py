@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -217,10 +218,20 @@ class Manifest(BaseModel):
 
 def is_current(path: Path, folder: Path) -> bool:
     """Whether the manifest that stands at ``path``, if one does, is of ``folder`` as it is now."""
+    manifest = _as_read(path)
+    return manifest is not None and manifest.fingerprint == places.fingerprint(folder)
+
+
+def judged_by(path: Path) -> datetime.date | None:
+    """The day that an extract was judged by, whose manifest stands at ``path``, if one does."""
+    manifest = _as_read(path)
+    return manifest.settings.today if manifest else None
+
+
+def _as_read(path: Path) -> Manifest | None:
+    """The manifest, whatever has become of the delivered files since."""
     try:
-        return path.exists() and Manifest.model_validate_json(path.read_text()).fingerprint == places.fingerprint(
-            folder
-        )
+        return Manifest.model_validate_json(path.read_text()) if path.exists() else None
     except ValidationError:
         # It is of an earlier version of this code.
-        return False
+        return None

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import shlex
 import tomllib
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline.delivery import reading
-from pelcro_pipeline.delivery.manifest import Manifest, is_current
+from pelcro_pipeline.delivery.manifest import Manifest, is_current, judged_by
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.prepared.files import NAMES, PreparedFiles
 from pelcro_pipeline.review import statistics
+from pelcro_pipeline.rules.catalogue import RULES
+from pelcro_pipeline.spec.model import Severity
 from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import atomic
@@ -25,8 +29,10 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class State:
-    """The digests of all that a sign-off is given for."""
+    """All that a sign-off is given for: digests, and the day."""
 
+    #: The day that the rules judged by, as ISO; empty where it cannot be told any more.
+    judged_by: str
     delivered: str
     prepared: str
     statistics: str
@@ -41,9 +47,11 @@ class SignOff:
     signed_by: str
     role: str
     signed_on: str
-    #: The questions that a sign-off answers by itself, word for word: encryptions that no samples prove.
-    accepted: tuple[str, ...]
+    #: The open questions, each accepted by its rule's name: how many findings there were of it.
+    accepted: dict[str, int]
     state: State
+    #: When a purge ended it; empty while it may hold.
+    ended_on: str = ""
 
     @property
     def signature(self) -> str:
@@ -54,7 +62,7 @@ class SignOff:
 def _prepared(paths: ExtractPaths) -> list[Path]:
     """The prepared files of an extract. Raises RefusedError where there is no dry run."""
     prepared = [paths.prepared / f"{name}.csv" for name in NAMES]
-    missing = [each.name for each in (*prepared, paths.statistics) if not each.is_file()]
+    missing = [each.name for each in (*prepared, paths.statistics, paths.manifest) if not each.is_file()]
     if missing:
         raise RefusedError(
             f"{paths.extract} has made no {missing[0]} yet: run `pelcro-pipeline dry-run {paths.extract}` first."
@@ -66,6 +74,7 @@ def state(paths: ExtractPaths) -> State:
     """The state of an extract as it stands now. Raises RefusedError where there is no dry run."""
     prepared = _prepared(paths)
     return State(
+        judged_by=str(judged_by(paths.manifest) or ""),
         delivered=reading.delivered_digest(paths.delivered),
         prepared=content_digest(paths.prepared, prepared),
         statistics=statistics.digest(statistics.read(paths.statistics)),
@@ -92,8 +101,12 @@ def staged(paths: ExtractPaths) -> PreparedFiles:
     return files
 
 
-def sign(paths: ExtractPaths, signed_by: str, role: str) -> SignOff:
-    """Sign the state of an extract as it stands now, and write it down. Raises RefusedError as ``staged`` does."""
+def sign(paths: ExtractPaths, signed_by: str, role: str, accept: Sequence[str] = ()) -> SignOff:
+    """Sign the state of an extract as it stands now, and write it down.
+
+    ``accept`` names the rules of the open questions. Raises RefusedError as ``staged`` does, and where a question is
+    not accepted; UnusableInputError for a name that is none, and for a rule that asks nothing.
+    """
     for name, value in (("name", signed_by), ("role", role)):
         if not value.strip() or not value.isprintable():
             raise UnusableInputError(f"A sign-off needs a {name}: give the person's {name} as text.")
@@ -101,27 +114,86 @@ def sign(paths: ExtractPaths, signed_by: str, role: str) -> SignOff:
     now = state(paths)
     if not is_current(paths.manifest, paths.delivered) or now.delivered != Manifest.load(paths.manifest).content_digest:
         raise RefusedError(f"{paths.extract} has changed since it was read: run it again, and review it.")
+    accepted = _accepted(paths, signed_by.strip(), role.strip(), accept)
     signed_on = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    signed = SignOff(signed_by.strip(), role.strip(), signed_on, _accepted(paths), now)
-    lines = [f"# {paths.extract}: signed for production. Any change below voids it."]
-    lines += [f"{key} = {_quoted(getattr(signed, key))}" for key in ("signed_by", "role", "signed_on")]
-    lines += ["accepted = [", *(f"    {_quoted(each)}," for each in signed.accepted), "]"]
-    lines += [f"signature = {_quoted(signed.signature)}"]
-    lines += ["", "[state]", *(f"{key} = {_quoted(value)}" for key, value in asdict(signed.state).items()), ""]
-    with atomic.file(paths.sign_off) as unfinished:
-        unfinished.write_text("\n".join(lines), encoding="utf-8")
+    signed = SignOff(signed_by.strip(), role.strip(), signed_on, accepted, now)
+    _write(paths, signed)
     return signed
 
 
-def _accepted(paths: ExtractPaths) -> tuple[str, ...]:
+def end(paths: ExtractPaths) -> SignOff | None:
+    """Write into the extract's sign-off, if there is one, that it has ended; who signed what is kept.
+
+    A file that is no sign-off any more is left as it is.
+    """
+    try:
+        signed = read(paths)
+    except RefusedError:
+        return None
+    if signed is None or signed.ended_on:
+        return signed
+    ended = replace(signed, ended_on=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
+    _write(paths, ended)
+    return ended
+
+
+def open_questions(paths: ExtractPaths) -> dict[str, int]:
+    """How many findings wait for the publisher's word, by rule."""
     with duck.connect() as connection:
-        return tuple(
-            message
-            for (message,) in connection.execute(
-                f"""SELECT message FROM read_parquet({literal(str(paths.analysis / "findings.parquet"))})
-                WHERE rule = 'CUS-PASSWORD-UNPROVEN' ORDER BY message"""
+        return dict(
+            connection.execute(
+                f"""SELECT rule, count(*) FROM read_parquet({literal(str(paths.analysis / "findings.parquet"))})
+                WHERE severity = {literal(Severity.QUESTION)} GROUP BY rule ORDER BY rule"""
             ).fetchall()
         )
+
+
+def _accepted(paths: ExtractPaths, signed_by: str, role: str, accept: Sequence[str]) -> dict[str, int]:
+    """The open questions, all of which ``accept`` names."""
+    questions = open_questions(paths)
+    named = {rule.strip().upper() for rule in accept}
+    if unasked := sorted(named - questions.keys()):
+        told = ", ".join(rule if rule in RULES else f"{rule!r} (no rule)" for rule in unasked)
+        raise UnusableInputError(
+            f"{paths.extract} asks nothing by {told}: accept its open questions alone ({_counted(questions) or 'none'})."
+        )
+    unaccepted = {rule: count for rule, count in questions.items() if rule not in named}
+    if unaccepted:
+        options = [option for rule in questions for option in ("--accept", rule)]
+        command = shlex.join(
+            ["pelcro-pipeline", "sign-off", paths.extract, "--by", signed_by, "--role", role, *options]
+        )
+        raise RefusedError(
+            f"{paths.extract} has open questions ({_counted(unaccepted)}), and a sign-off accepts each rule by name: read them in "
+            f"findings.csv, then run `{command}`, or give these rules as accept in the UI."
+        )
+    return questions
+
+
+def _counted(questions: dict[str, int]) -> str:
+    return ", ".join(f"{rule}: {count:,}" for rule, count in questions.items())
+
+
+def _write(paths: ExtractPaths, signed: SignOff) -> None:
+    first = "signed for production. Any change below voids it."
+    if signed.ended_on:
+        first = "a sign-off that a purge has ended. It is kept for the record alone."
+    words = ("signed_by", "role", "signed_on", *(["ended_on"] if signed.ended_on else []), "signature")
+    lines = [
+        f"# {paths.extract}: {first}",
+        *(f"{key} = {_quoted(getattr(signed, key))}" for key in words),
+        "",
+        "# The open questions that were accepted by name, and how many findings there were of each.",
+        "[accepted]",
+        *(f"{rule} = {count}" for rule, count in signed.accepted.items()),
+        "",
+        "# The day that it was judged by, and digests of what it was given for.",
+        "[state]",
+        *(f"{key} = {_quoted(value)}" for key, value in asdict(signed.state).items()),
+        "",
+    ]
+    with atomic.file(paths.sign_off) as unfinished:
+        unfinished.write_text("\n".join(lines), encoding="utf-8")
 
 
 def _quoted(text: str) -> str:
@@ -138,11 +210,12 @@ def read(paths: ExtractPaths) -> SignOff | None:
             document["signed_by"],
             document["role"],
             document["signed_on"],
-            tuple(document["accepted"]),
+            dict(document["accepted"]),
             State(**document["state"]),
+            document.get("ended_on", ""),
         )
         intact = document["signature"] == signed.signature
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise RefusedError(f"{paths.sign_off.name} is no sign-off any more: sign {paths.extract} again.") from error
     if not intact:
         raise RefusedError(f"{paths.sign_off.name} has been altered since it was signed: sign {paths.extract} again.")
@@ -161,6 +234,11 @@ def verified(paths: ExtractPaths, recorded: str | None = None) -> SignOff:
             f"{paths.extract} is not signed off: review its statistics, then run "
             f"`pelcro-pipeline sign-off {paths.extract} --by NAME --role ROLE`."
         )
+    if signed.ended_on:
+        raise RefusedError(
+            f"{paths.extract} was purged on {signed.ended_on[:10]}, which ended the sign-off of {signed.signed_by}: what has been delivered "
+            f"since is reviewed, then signed by itself (`pelcro-pipeline sign-off {paths.extract} --by NAME --role ROLE`)."
+        )
     if recorded is not None and signed.signature != recorded:
         raise RefusedError(
             f"{paths.sign_off.name} is not the sign-off that was recorded when it was given: sign {paths.extract} again."
@@ -176,6 +254,7 @@ def verified(paths: ExtractPaths, recorded: str | None = None) -> SignOff:
 
 
 _WORDS = {
+    "judged_by": "the day that it was judged by",
     "delivered": "the delivered files",
     "prepared": "the prepared files",
     "statistics": "the statistics",

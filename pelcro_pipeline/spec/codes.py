@@ -57,18 +57,21 @@ def currencies() -> tuple[str, ...]:
     return tuple(sorted(currency.alpha_3.lower() for currency in pycountry.currencies))
 
 
-#: Digits behind the mark in amounts of a currency, by ISO 4217; of all others two.
-_MINOR_DIGITS = {
-    0: "bif clp djf gnf isk jpy kmf krw pyg rwf ugx uyi vnd vuv xaf xof xpf",
-    3: "bhd iqd jod kwd lyd omr tnd",
-    4: "clf uyw",
+#: ISO 4217: the digits of the minor unit, where they are not two; pycountry has none of them.
+MINOR_DIGITS = {
+    currency: digits
+    for digits, listed in {
+        0: "bif clp djf gnf isk jpy kmf krw pyg rwf ugx uyi vnd vuv xaf xof xpf",
+        3: "bhd iqd jod kwd lyd omr tnd",
+        4: "clf uyw",
+    }.items()
+    for currency in listed.split()
 }
 
 
-@cache
-def minor_digits() -> dict[str, int]:
-    """Currencies that have other than two digits behind the mark, each with how many."""
-    return {code: digits for digits, codes in _MINOR_DIGITS.items() for code in codes.split()}
+def minor_digits(currency: str) -> int:
+    """How many digits of a currency's amount stand behind the point."""
+    return MINOR_DIGITS.get(currency, 2)
 
 
 #: Other names, former codes and common abbreviations of states, by country; letters alone count.

@@ -75,7 +75,7 @@ _SHARED_MACROS = (
         CASE WHEN regexp_matches(text, '^\d{1,2}([/.-])\d{1,2}([/.-])\d{4}(?:$|[T ,]+\d{1,2}:)')
         THEN strftime(try_strptime(regexp_replace(regexp_extract(text, '^[0-9/.-]+'), '[.-]', '/', 'g'), format), '%Y-%m-%d') END""",
     "CREATE OR REPLACE MACRO minor_digits(currency) AS CASE currency "
-    + " ".join(f"WHEN '{code}' THEN {digits}" for code, digits in codes.minor_digits().items())
+    + " ".join(f"WHEN '{code}' THEN {digits}" for code, digits in codes.MINOR_DIGITS.items())
     + " ELSE 2 END",
     # 19.99 of a currency with two digits behind the mark is 1999; a mark with three may part thousands.
     r"""CREATE OR REPLACE MACRO in_cents(text, digits) AS

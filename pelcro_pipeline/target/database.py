@@ -87,14 +87,6 @@ def _broken_keys(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return broken
 
 
-def load_once(files: PreparedFiles, path: Path) -> dict[str, int]:
-    """``load``, unless the database at ``path`` holds the files already: then it is left as it is."""
-    with duck.connect() as connection:
-        if holds(connection, files, path):
-            return counts(path)
-    return load(files, path)
-
-
 def counts(path: Path) -> dict[str, int]:
     """The rows of each table of the database at ``path``."""
     with duck.connect(path, read_only=True) as connection:

@@ -105,6 +105,11 @@ class ExtractPaths:
         return self.reports / "statistics.csv"
 
     @property
+    def judged_otherwise(self) -> Path:
+        """What the day of a load decided otherwise than the one that was signed."""
+        return self.reports / "judged_otherwise.csv"
+
+    @property
     def statistics_digest(self) -> Path:
         return self.tables / "statistics.sha256"
 

@@ -1,4 +1,4 @@
-"""Purging an extract: all personal data gone, the counts and the sign-off kept."""
+"""Purging an extract: all personal data gone, the counts and the record of the sign-off kept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.workspace import atomic
-from pelcro_pipeline.workspace.places import ExtractPaths
+from pelcro_pipeline.workspace.places import ExtractPaths, is_extract_name
 
 
 def purge(paths: ExtractPaths) -> list[Path]:
@@ -23,6 +23,25 @@ def purge(paths: ExtractPaths) -> list[Path]:
 def purgeable_paths(paths: ExtractPaths) -> list[Path]:
     """What a purge would delete: what was made of the delivery before the delivery, so that a purge that was
     cut short can be started again. Raises RefusedError where nothing is left."""
+    if purgeable := _left(paths):
+        return purgeable
+    raise RefusedError(f"Nothing of {paths.extract} is left to purge.")
+
+
+def is_purged(paths: ExtractPaths) -> bool:
+    """Whether all that is left of an extract is what a purge keeps."""
+    return (paths.statistics.is_file() or paths.sign_off.is_file()) and not _left(paths)
+
+
+def purged(home: Path) -> list[str]:
+    """The extracts of a workspace of which all that is left is what a purge keeps, by name."""
+    kept = {each.name for each in (home / "reports").glob("*")} | {
+        each.stem for each in (home / "sign_offs").glob("*.toml")
+    }
+    return sorted(name for name in kept if is_extract_name(name) and is_purged(ExtractPaths(home, name)))
+
+
+def _left(paths: ExtractPaths) -> list[Path]:
     reports = [path for path in sorted(paths.reports.glob("*")) if path != paths.statistics]
     databases = [
         path
@@ -32,7 +51,4 @@ def purgeable_paths(paths: ExtractPaths) -> list[Path]:
     folders = [paths.tables, paths.prepared, paths.archive, paths.delivered]
     # A run or a copy that was killed leaves its half beside what it was to become.
     halves = [half for folder in folders for half in atomic.temporary_names(folder)]
-    purgeable = [path for path in (*databases, *reports, *halves, *folders) if path.exists()]
-    if not purgeable:
-        raise RefusedError(f"Nothing of {paths.extract} is left to purge.")
-    return purgeable
+    return [path for path in (*databases, *reports, *halves, *folders) if path.exists()]
