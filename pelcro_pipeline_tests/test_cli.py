@@ -250,11 +250,13 @@ def test_the_way_from_a_folder_to_production(home, folder):
     # What was taken back can be loaded again: the sign-off still holds.
     assert command(home, "production", EXTRACT).returncode == 0
 
+    signed = home / "sign_offs" / f"{EXTRACT}.toml"
+    before_the_purge = signed.read_text()
     done = command(home, "purge", EXTRACT)
     assert (done.returncode, done.stderr) == (0, "")
     not_of_it = {home / "dagster", home / "templates"}
     kept = [path for path in home.rglob("*") if path.is_file() and not not_of_it & set(path.parents)]
-    assert {path for path in kept if path.stat().st_size} == {statistics, home / "sign_offs" / f"{EXTRACT}.toml"}
+    assert {path for path in kept if path.stat().st_size} == {statistics, signed}
     assert "Genaro" not in statistics.read_text()
     assert "Nothing of harbour-review is left to purge" in refused(command(home, "purge", EXTRACT), 1)
 
@@ -263,6 +265,9 @@ def test_the_way_from_a_folder_to_production(home, folder):
     assert "the sign-off of Jane Doe ended on" in command(home, "status").stdout
     assert command(home, "dry-run", folder).returncode == 0
     assert "which ended the sign-off of Jane Doe" in refused(command(home, "production", EXTRACT), 1)
+    # Nor does the file serve that stood there before.
+    signed.write_text(before_the_purge)
+    assert "is not the sign-off that was recorded" in refused(command(home, "production", EXTRACT), 1)
 
 
 def test_open_questions_are_accepted_by_the_command_that_is_told(home, tmp_path):
