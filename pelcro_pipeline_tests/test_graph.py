@@ -10,8 +10,10 @@ import pytest
 
 import pelcro_pipeline
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
+from pelcro_pipeline.review import sign_off
+from pelcro_pipeline.workspace import instance as workspace_instance
 from pelcro_pipeline.workspace.places import ExtractPaths
-from pelcro_pipeline_tests.extract import ON_THE_DAY, Delivery, Watcher, reader
+from pelcro_pipeline_tests.extract import ON_THE_DAY, Delivery, Watcher, migrate, reader
 
 PACKAGE = Path(pelcro_pipeline.__file__).parent
 EXTRACT = "harbour-review"
@@ -156,6 +158,33 @@ def test_nothing_runs_production_by_itself(definitions):
     assert launched == {"dry_run"}
 
 
+def test_every_morning_the_newest_that_nobody_has_signed_runs_dry(definitions, dagster, tmp_path):
+    from pelcro_pipeline.defs.automation import newest_extracts
+    from pelcro_pipeline.defs.partitions import extracts
+    from pelcro_pipeline.defs.resources import Extracts
+
+    names = ["gazette-2026-10-01", "gazette-2026-10-08", "harbour-review", "tidewater"]
+    for name in names:
+        ExtractPaths(tmp_path, name).delivered.mkdir(parents=True)
+    signed = migrate(Delivery([reader(1)]), tmp_path, "signed")
+    signed.staged()
+    sign_off.sign(signed.paths, "Jane Doe", "Publisher")
+    loaded = ExtractPaths(tmp_path, "tidewater").database("production")
+    loaded.parent.mkdir()
+    loaded.touch()
+
+    def due() -> list[str]:
+        with dagster.DagsterInstance.from_config(str(workspace_instance.prepare(tmp_path))) as instance:
+            instance.add_dynamic_partitions(extracts.name, [*names, "signed"])
+            given = {"extract": Extracts(home=str(tmp_path))}
+            with dagster.build_schedule_context(instance, ON_THE_DAY, resources=given) as context:
+                return [each.partition_key for each in newest_extracts(context)]
+
+    assert due() == ["gazette-2026-10-08", "harbour-review"]
+    sign_off.end(signed.paths)
+    assert due() == ["gazette-2026-10-08", "harbour-review", "signed"]
+
+
 @pytest.fixture
 def paths(tmp_path, monkeypatch) -> ExtractPaths:
     monkeypatch.setenv("PELCRO_HOME", str(tmp_path))
@@ -198,7 +227,6 @@ def test_production_alone_refuses_however_it_is_launched(paths, definitions, dag
 
 def test_a_migration_from_delivery_to_production_is_recorded(paths, dagster):
     from pelcro_pipeline.defs import run
-    from pelcro_pipeline.workspace import instance as workspace_instance
 
     watcher = Watcher()
     run.job("dry_run", paths, {}, watcher)

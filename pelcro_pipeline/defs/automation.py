@@ -8,6 +8,7 @@ from pelcro_pipeline.defs.jobs import dry_run
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.resources import Extracts
 from pelcro_pipeline.delivery.manifest import is_current
+from pelcro_pipeline.review import sign_off
 from pelcro_pipeline.workspace import lock, places
 from pelcro_pipeline.workspace.places import ExtractPaths
 
@@ -44,8 +45,8 @@ def _is_due(paths: ExtractPaths) -> bool:
 @dg.schedule(
     cron_schedule="0 5 * * *",
     job=dry_run,
-    description="Every morning a dry run of the newest extract of each publisher that is not in production yet: what has "
-    "expired since, and what a new version of the rules finds.",
+    description="Every morning a dry run of the newest extract of each publisher that is neither signed nor in production yet: what "
+    "has expired since, and what a new version of the rules finds.",
 )
 def newest_extracts(context: dg.ScheduleEvaluationContext, extract: Extracts) -> list[dg.RunRequest]:
     home = extract.workspace
@@ -53,5 +54,10 @@ def newest_extracts(context: dg.ScheduleEvaluationContext, extract: Extracts) ->
     return [
         dg.RunRequest(run_key=f"{name} {context.scheduled_execution_time:%Y-%m-%d}", partition_key=name)
         for name in places.newest_of_each_publisher(places.extracts(home))
-        if name in known and not ExtractPaths(home, name).database("production").exists()
+        if name in known and not _is_settled(ExtractPaths(home, name))
     ]
+
+
+def _is_settled(paths: ExtractPaths) -> bool:
+    """Whether it is in production, or signed: judged by another day it would have to be signed again."""
+    return paths.database("production").exists() or sign_off.stands(paths)

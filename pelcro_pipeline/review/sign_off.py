@@ -137,6 +137,15 @@ def end(paths: ExtractPaths) -> SignOff | None:
     return ended
 
 
+def stands(paths: ExtractPaths) -> bool:
+    """Whether there is a sign-off that nothing has ended; whether it holds, ``verified`` says."""
+    try:
+        signed = read(paths)
+    except RefusedError:
+        return False
+    return signed is not None and not signed.ended_on
+
+
 def open_questions(paths: ExtractPaths) -> dict[str, int]:
     """How many findings wait for the publisher's word, by rule."""
     with duck.connect() as connection:
