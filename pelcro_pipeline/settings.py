@@ -99,7 +99,12 @@ class Settings(BaseModel):
     delimiter: str | None = Field(
         None, description="The files' delimiter, where it cannot be told: one of , ; | or \\t."
     )
-    ignore: tuple[str, ...] = Field((), description='Files of the folder that are left alone, such as ["notes.csv"].')
+    ignore: tuple[str, ...] = Field(
+        (), description='Files and sheets that are left alone, such as ["notes.csv", "export.xlsx#Read me"].'
+    )
+    not_card_numbers: tuple[str, ...] = Field(
+        (), description='Columns, by header, whose long numbers are no payment card numbers, such as ["Receipt"].'
+    )
 
     @field_validator("migration_date", mode="before")
     @classmethod

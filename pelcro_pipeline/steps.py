@@ -39,7 +39,7 @@ def read(paths: ExtractPaths) -> Manifest:
         paths.statistics_digest.unlink(missing_ok=True)
         settings = extract_settings.load(paths.delivered)
         manifest = delivery.read(paths.delivered, folder, settings, connection)
-        refuse_card_numbers(manifest, connection)
+        manifest = refuse_card_numbers(manifest, connection)
         # The folder takes its final name only when it is whole, so the manifest names that one.
         manifest = manifest.moved(folder, paths.manifest.parent)
         (folder / paths.manifest.name).write_text(manifest.model_dump_json(indent=1))

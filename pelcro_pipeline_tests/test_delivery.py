@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from pelcro_pipeline import settings as extract_settings
+from pelcro_pipeline.delivery import reading
 from pelcro_pipeline.delivery.header import attribute_of
 from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline.workspace.atomic import private_folder
 from pelcro_pipeline_tests.extract import (
     CREW,
     IMPORT_ONLY,
@@ -160,7 +162,9 @@ def test_a_file_is_known_by_its_headers_and_not_by_its_name(plain, tmp_path):
         ("subscription.n.common_metadata.is_expired", "subscription.common_metadata.is_expired"),
         ("subscription.12.quantity", "subscription.quantity"),
         ("shipping_address_id", "shipping_address_id"),
-        ("Customer.Common_Metadata.Shoe Size", "customer.common_metadata.shoesize"),
+        ("Customer.Common_Metadata.Shoe Size", "customer.common_metadata.ShoeSize"),
+        ("Subscription.N.Common_Metadata.Old_ID", "subscription.common_metadata.old_id"),
+        ("customer.\u200be\u00admail\u00a0", "customer.email"),
         ("customer.common_metadata.", None),
         ("customer.shoe_size", None),
         ("email", None),
@@ -196,7 +200,8 @@ def test_a_stray_quotation_mark_is_a_character(tmp_path):
         as_csv([reader(1), reader(2)]).replace("#02-111", 'the 5" door', 1).replace("Accounting", '"Books" and toys', 1)
     )
     migration = migrate(Delivery(texts={"customers.csv": text}), tmp_path)
-    assert migration.told == migration.fallen == []
+    assert migration.told == ["customers.csv:2 file, all of it: FILE-QUOTE question"]
+    assert migration.fallen == []
     first = migration.prepared("customers")[0]
     assert first["address.billing_line2"] == 'the 5" door'
     assert first["address.billing_department"] == "Books and toys"
@@ -210,10 +215,42 @@ def test_a_record_after_a_stray_quotation_mark_reaches_the_archive(tmp_path):
 
 
 def test_a_column_without_a_name_is_archived(tmp_path):
-    text = "".join(f"{line},\n" for line in as_csv([reader(1), reader(2)]).splitlines())
+    lines = as_csv([reader(1), reader(2)]).splitlines()
+    text = "".join(f"{line},{cell}\n" for line, cell in zip(lines, ("", "x", ""), strict=True))
     migration = migrate(Delivery(texts={"customers.csv": text}), tmp_path)
     assert [each["rule"] for each in migration.findings] == ["FILE-HEADER"]
+    name = f"column {len(lines[0].split(',')) + 1}"
+    assert [each[name] for each in migration.archived("customers.csv.columns.parquet")] == ["x", None]
     assert len(migration.prepared("customers")) == 2
+
+
+EMPTY_BEYOND = {
+    "a comma more on every line": ("", ","),
+    "three more on every line": ("", ",,,"),
+    "columns without a name": (",,,", ",,,"),
+    "columns without a name that lines leave out": (",,,", ""),
+    "spaces": ("", ", , "),
+    "cells in quotes": ("", ',"",""'),
+}
+
+
+@pytest.mark.parametrize("broken", [{}, {LINE1: "1010\nSainte Catherine"}], ids=["one line each", "line breaks"])
+@pytest.mark.parametrize(("behind_header", "behind_lines"), EMPTY_BEYOND.values(), ids=EMPTY_BEYOND)
+def test_empty_cells_beyond_the_header_are_nothing(behind_header, behind_lines, broken, tmp_path):
+    header, *records_ = as_csv([reader(1, broken), reader(2)]).replace("\nHR", "\0HR").rstrip("\n").split("\0")
+    text = "\n".join([header + behind_header, *(record + behind_lines for record in records_)]) + "\n"
+    migration = migrate(Delivery(texts={"customers.csv": text}), tmp_path)
+    assert migration.told == migration.fallen == migration.broken == []
+    assert len(migration.prepared("customers")) == 2
+    assert not list(migration.paths.archive.glob("*.columns.parquet"))
+
+
+def test_empty_cells_beyond_the_header_of_some_lines_are_nothing(tmp_path):
+    lines = as_csv([reader(number) for number in (1, 2, 3, 4)]).splitlines()
+    text = "\n".join([*lines[:2], f"{lines[2]},", f"{lines[3]},,", f"{lines[4]},,x"]) + "\n"
+    migration = migrate(Delivery(texts={"customers.csv": text}), tmp_path)
+    assert len(migration.prepared("customers")) == 3
+    assert {each["line"] for each in migration.ledger if each["rule"] == "FILE-RAGGED"} == {5}
 
 
 def test_a_file_may_hold_a_header_and_no_record(tmp_path):
@@ -235,6 +272,20 @@ REFUSED = {
     "a zero byte": (
         Delivery(texts={"customers.csv": TEXT.replace("ABC", "A\0C", 1)}),
         "customers.csv is not text (a zero byte",
+    ),
+    "UTF-8 in part": (
+        Delivery(texts={"customers.csv": TEXT.encode() + "HR9,h@r.example,Zo\xeb\n".encode("cp1252")}),
+        f"customers.csv is UTF-8 in part, and what stands on line {TEXT.count(chr(10)) + 1} at byte offset {len(TEXT.encode()) + 18} is none",
+    ),
+    "a page": (Delivery(texts={"customers.xls": b"\r\n<HTML><body>"}), "customers.xls is an HTML page"),
+    "a page in UTF-16": (Delivery(texts={"a.xlsx": "<table>".encode("utf-16")}), "a.xlsx is an HTML page"),
+    "a lock file": (
+        Delivery(texts={"a.xlsx": b"\x03Ann" + b" " * 51 + b"\x03\0A\0n\0n\0" + b" \0" * 51}),
+        "a.xlsx is the lock file of a spreadsheet",
+    ),
+    "another lock file": (
+        Delivery(texts={"a.xlsx": b",ann,host,27.11.2026 10:00,file:///home/ann/.config;"}),
+        "a.xlsx is the lock file of a spreadsheet",
     ),
     "a workbook cut short": (Delivery(texts={"customers.xlsx": b"PK\x03\x04 and no more"}), "customers.xlsx"),
     "no header of ours": (
@@ -260,6 +311,67 @@ REFUSED = {
 @pytest.mark.parametrize(("given", "sentence"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_read_is_refused_by_name(given, sentence, tmp_path):
     assert sentence in refusal(given, tmp_path)
+
+
+def test_all_that_is_refused_is_named_at_once(tmp_path):
+    texts = {
+        "a.csv": b"",
+        "b.xlsx": b"<html>",
+        "c.xlsx": b"PK\x03\x04",
+        "d.txt": "Dear all\n",
+        "e.csv": f"Title\n{TEXT}",
+    }
+    told = refusal(Delivery([reader(1)], texts=texts), tmp_path)
+    assert told.startswith("5 of the delivered files and sheets cannot be read. ")
+    assert [name for name in texts if f"{name} is" not in told and f"{name}: " not in told] == []
+
+
+def test_what_systems_leave_in_a_folder_is_passed_over(tmp_path):
+    left = ("~$customers.xlsx", ".DS_Store", "Thumbs.db", "desktop.ini", ".~lock.customers.xlsx#")
+    folder = Delivery([reader(1)], texts=dict.fromkeys(left, b"\0\1")).into(tmp_path / "given")
+    (folder / "__MACOSX").mkdir()
+    (folder / "__MACOSX" / "._customers.csv").write_bytes(b"\0")
+    with duck.connect() as connection:
+        found = reading.read(folder, private_folder(tmp_path / "raw"), extract_settings.load(folder), connection)
+    assert [file.name for file in found.files] == ["customers.csv", "plans.csv", "products.csv"]
+
+
+def test_windows_1252_may_be_named_for_what_looks_like_utf_8_in_part(tmp_path):
+    text = TEXT.replace("Montréal", "CAFÉ’S").encode("cp1252")
+    advice = refusal(Delivery(texts={"customers.csv": text}), tmp_path / "one")
+    setting = advice[advice.index("encoding = ") : advice.index(" in extract.toml")]
+    given = Delivery(texts={"customers.csv": text}, settings=f"{SETTINGS}{setting}\n")
+    assert migrate(given, tmp_path / "other").value("address.billing_city") == "CAFÉ’S"
+
+
+SEPARATORS = {"sep=;\n": ";", "sep=;\r\n": ";", '"sep=|"\n': "|", "SEP=\t\n": "\t", "\ufeffsep=,\n": ","}
+
+
+@pytest.mark.parametrize(("line", "delimiter"), SEPARATORS.items(), ids=map(repr, SEPARATORS))
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_first_line_may_name_the_delimiter(line, delimiter, encoding, tmp_path):
+    text = as_csv(ROWS, delimiter=delimiter)
+    cells = records(text, tmp_path / "one")
+    shifted = records((line + text).encode(encoding), tmp_path / "other")
+    assert shifted[:2] == cells[:2]
+    assert shifted[2] == [number + 1 for number in cells[2]]
+
+
+def test_lines_below_one_that_names_the_delimiter_are_the_file_s_own(tmp_path):
+    text = as_csv([customer(1), customer(2)], delimiter=";")
+    for number, more in enumerate(("", "\n\n", "ragged\n")):
+        given = Delivery((), (), (), texts={"customers.csv": f"sep=;\n{text}{more}"})
+        migration = migrate(given, tmp_path / str(number))
+        assert [each["line"] for each in migration.ledger if each["object"] == "customer"][:2] == [3, 4]
+
+
+@pytest.mark.parametrize("above", [1, 2, 20])
+def test_headers_below_the_first_line_are_found_and_the_advice_works(above, tmp_path):
+    titles = "".join(f"Export {number};;\n" for number in range(above))
+    told = refusal(Delivery(texts={"customers.csv": titles + TEXT}), tmp_path / "one")
+    assert f"the headers stand on line {above + 1} (customer.old_provider_id among them)" in told
+    text = "".join((titles + TEXT).splitlines(keepends=True)[above:])
+    assert len(read(Delivery(texts={"customers.csv": text}), tmp_path / "other").files) == 3
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
@@ -321,6 +433,7 @@ def test_customers_only_may_be_delivered_in_the_flat_template(tmp_path):
 def test_files_that_are_settings_or_ignored_are_left_alone(tmp_path):
     texts = {
         "cards.json": "{}",
+        "cards.xlsx": b"PK",
         "password_samples.csv": "hash,plain\n",
         "answers.csv": "a,b\n",
         "notes.pdf": b"%PDF\x00",

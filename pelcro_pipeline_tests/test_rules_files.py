@@ -1,5 +1,7 @@
 """Files: what is wrong with a file or a record as a whole."""
 
+from typing import ClassVar
+
 import pytest
 
 from pelcro_pipeline.errors import UnusableInputError
@@ -22,14 +24,17 @@ from pelcro_pipeline_tests.extract import (
     gift,
     migrate,
     reader,
+    refusal,
     subscription,
 )
+from pelcro_pipeline_tests.workbooks import NA, NO_RESULT, workbook
 
 OBJECTS = ("billing_address", "customer", "shipping_address", "subscription")
 TWO = as_csv([reader(1), reader(2)])
 #: A number that processors give out for tests.
 CARD = "4242 4242 4242 4242"
 LAST = as_csv([reader(3)]).splitlines()[1]
+COMMAS = "," * LAST.count(",")
 
 
 def delivered(text: str | bytes, **more: object) -> Delivery:
@@ -62,6 +67,18 @@ CASES = [
         delivered(b"PNG\r\n\x1a\x81\x8d\x8f"),
         delivered(TWO),
         refusal="customers.csv is not text in any encoding we know (byte offset 6)",
+    ),
+    Pair(
+        "FILE-HEADER-PLACE",
+        delivered(f"Customer export,,\n\n{TWO}"),
+        delivered("sep=;\n" + as_csv([reader(1), reader(2)], delimiter=";")),
+        refusal="customers.csv: the headers stand on line 3 (customer.old_provider_id among them), and not on the first",
+    ),
+    Pair(
+        "FILE-SHEET",
+        Delivery(texts={"export.xlsx": workbook({"Readers": [reader(1)], "Read me": [{"About": "x"}]})}),
+        Delivery(texts={"export.xlsx": workbook({"Readers": [reader(1)], "Sheet2": []})}),
+        ("export.xlsx#Read me: file, all of it: FILE-SHEET question",),
     ),
     Pair(
         "FILE-TEXT-HEALTH",
@@ -98,6 +115,12 @@ CASES = [
         ),
     ),
     Pair(
+        "FILE-CELL-ERROR",
+        Delivery(texts={"export.xlsx": workbook({"Readers": [reader(1, {"customer.first_name": NA})]})}),
+        Delivery(texts={"export.xlsx": workbook({"Readers": [reader(1, {"customer.first_name": "N/A Ltd"})]})}),
+        ("export.xlsx#Readers:2 customer, customer.first_name: FILE-CELL-ERROR clear",),
+    ),
+    Pair(
         "FILE-DIGITS-LOST",
         Delivery(
             [
@@ -120,12 +143,31 @@ CASES = [
     ),
     Pair(
         "FILE-INVISIBLE",
+        delivered(TWO.replace("customer.email", "customer.\u200bemail", 1)),
+        delivered(TWO.replace("customer.email", "\u2007customer.email\u200b", 1)),
+        ("customers.csv: file, customer.email: FILE-INVISIBLE repair -> customer.email",),
+    ),
+    Pair(
+        "FILE-INVISIBLE",
         Delivery([reader(1, {ID: "HR\u200b1", "customer.email": "genaro\u00ad@post.example"})]),
         Delivery([reader(1, {"customer.first_name": "\u0645\u06cc\u200c\u0646\u0627"})]),
         (
             f"customers.csv: customer, {ID}: FILE-INVISIBLE repair",
             "customers.csv: customer, customer.email: FILE-INVISIBLE repair",
         ),
+    ),
+    Pair(
+        "FILE-NO-RECORD",
+        delivered(f"{TWO}{TWO.splitlines()[0]}\n{LAST}\nTotal{COMMAS}\n2 rows selected.\n"),
+        delivered(f"{TWO}{LAST.replace('HR3', 'Total', 1)}\n"),
+        tuple(f"customers.csv:{line} file, all of it: FILE-NO-RECORD question" for line in (4, 6, 7)),
+        tuple(f"customers.csv:{line} record: excluded FILE-NO-RECORD" for line in (4, 6, 7)),
+    ),
+    Pair(
+        "FILE-QUOTE",
+        delivered(TWO.replace("1010 Sainte Catherine ouest", '"12 "Rear" Lane"', 1)),
+        delivered(TWO.replace("1010 Sainte Catherine ouest", '"12 \\"Rear\\" Lane"', 1)),
+        ("customers.csv:2 file, all of it: FILE-QUOTE question",),
     ),
     Pair(
         "FILE-MISSING",
@@ -145,7 +187,7 @@ CASES = [
     Pair(
         "FILE-DUPLICATE-HEADER",
         delivered(as_csv([reader(1), reader(2)], "subscription.quantity", ["1", "2"])),
-        delivered(as_csv([reader(1), reader(2)], "Subscription.Quantity*", [" 1", "1"])),
+        delivered(as_csv([reader(1), reader(2, {"subscription.quantity": ""})], "Subscription.Quantity*", ["", "1"])),
         ("customers.csv:3 subscription, subscription.quantity: FILE-DUPLICATE-HEADER reject",),
         ("customers.csv:3 subscription: rejected FILE-DUPLICATE-HEADER",),
     ),
@@ -182,11 +224,278 @@ def test_what_breaks_a_rule_is_found_and_nothing_else(case, tmp_path):
     assert_parted(case, tmp_path)
 
 
-def test_empty_cells_behind_the_last_column_make_a_record_ragged(tmp_path):
-    migration = migrate(delivered(f"{TWO}{LAST},\n{LAST.replace('HR3', 'HR4')},,\n"), tmp_path)
-    assert migration.fallen == [
-        f"customers.csv:{line} {each}: rejected FILE-RAGGED" for line in (4, 5) for each in OBJECTS
-    ]
+class TestNoRecords:
+    """Lines that systems write beside the records."""
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "TOTAL: 2",
+            "Grand total",
+            "Total records: 2",
+            "(2 rows affected)",
+            "2 rows in set (0.00 sec)",
+            "Count=2",
+            "2 records exported",
+            "Exported 2026-11-02 10:00",
+            "Exported on,2026-11-02",
+            "Generated by Circulation 7.1",
+            "Report generated Monday",
+            "--- End of report ---",
+            f"Total,{COMMAS[2:]}3960.00",
+        ],
+    )
+    def test_a_last_line_that_is_none_is_excluded(self, line, tmp_path):
+        migration = migrate(delivered(f"{TWO}\n{line}\n\n"), tmp_path)
+        assert migration.told == ["customers.csv:5 file, all of it: FILE-NO-RECORD question"]
+        assert migration.fallen == [
+            "customers.csv:4 record: excluded FILE-BLANK",
+            "customers.csv:5 record: excluded FILE-NO-RECORD",
+            "customers.csv:6 record: excluded FILE-BLANK",
+        ]
+        assert [each["value"] for each in migration.findings] == [line]
+        assert [each["raw_text"] for each in migration.archived("customers.csv.records.parquet")][1] == line
+        assert migration.broken == []
+
+    @pytest.mark.parametrize("id_", ["Total", "2 rows selected.", "Exported 2026", "End of report"])
+    def test_a_reader_is_a_reader_whatever_the_id(self, id_, tmp_path):
+        migration = migrate(delivered(TWO + LAST.replace("HR3", id_, 1) + "\n"), tmp_path)
+        assert migration.told == migration.fallen == []
+        assert migration.prepared("customers")[2]["customer.old_provider_id"] == id_
+
+    def test_a_line_between_records_is_one(self, tmp_path):
+        text = as_csv([customer(1), {"customer.old_provider_id": "Total"}, customer(2)])
+        migration = migrate(Delivery((), (), (), texts={"customers.csv": text}), tmp_path)
+        assert [row["customer.old_provider_id"] for row in migration.prepared("customers")] == ["HR1", "Total", "HR2"]
+
+    def test_a_workbook_has_them_too(self, tmp_path):
+        rows = [reader(1), reader(2), {"customer.old_provider_id": "Total"}, {name: name for name in reader(1)}]
+        migration = migrate(Delivery(texts={"export.xlsx": workbook({"Readers": rows})}), tmp_path)
+        assert migration.fallen == [f"export.xlsx#Readers:{row} record: excluded FILE-NO-RECORD" for row in (4, 5)]
+
+    def test_a_password_in_a_misquoted_line_is_not_shown(self, tmp_path):
+        hash_ = "5f4dcc3b5aa765d61d8327deb882cf99"
+        own = {"customer.password": hash_, "customer.common_metadata.password_encryption": "MD5"}
+        text = as_csv([reader(1, own), reader(2)])
+        for wrong in ('"Books" and toys', '"Books", and "toys'):
+            found = migrate(delivered(text.replace("Accounting", wrong, 1)), tmp_path / wrong[:9]).findings
+            shown = [each["value"] for each in found if each["rule"] == "FILE-QUOTE"]
+            assert len(shown) == 1
+            assert hash_ not in shown[0]
+            assert "***" in shown[0]
+
+
+class TestQuotes:
+    def test_a_backslash_escapes_where_all_of_the_file_reads_whole_so(self, tmp_path):
+        cells = ('"12 \\"Rear\\" Lane"', r'"C:\\temp \n \"x\""', r"\N and C:\temp")
+        text = as_csv([reader(number) for number in (1, 2, 3)])
+        for cell in cells:
+            text = text.replace("1010 Sainte Catherine ouest", cell, 1).replace("1010 Sainte Catherine ouest", "x", 1)
+        migration = migrate(delivered(text), tmp_path)
+        assert migration.told == migration.fallen == []
+        assert [row["address.billing_line1"] for row in migration.prepared("customers")] == [
+            '12 "Rear" Lane',
+            r'C:\temp \n "x"',
+            r"\N and C:\temp",
+        ]
+
+    def test_a_backslash_is_itself_where_one_line_does_not_read_so(self, tmp_path):
+        text = as_csv([reader(number) for number in (1, 2)])
+        text = text.replace("1010 Sainte Catherine ouest", '"12 \\"Rear\\" Lane"', 1).replace(
+            "ABC Inc.", '"ABC "Inc."', 2
+        )
+        migration = migrate(delivered(text), tmp_path)
+        assert migration.told == ["customers.csv:2 file, all of it: FILE-QUOTE question"]
+
+    def test_a_cell_that_ends_in_a_backslash_is_let_be(self, tmp_path):
+        text = as_csv([reader(1), reader(2)], quoting=1).replace("ABC Inc.", "ABC\\", 1)
+        migration = migrate(delivered(text + "ragged\n"), tmp_path)
+        assert {each["rule"] for each in migration.findings} == {"FILE-RAGGED"}
+        assert migration.value("address.billing_company") == "ABC\\"
+
+
+class TestWorkbooks:
+    def test_what_a_workbook_has_no_value_for_is_found(self, tmp_path):
+        rows = [
+            reader(1, {"customer.phone": NO_RESULT, "address.billing_city": NA, "customer.common_metadata.tier": NA}),
+            reader(2, {"customer.common_metadata.tier": "gold", "customer.email": NO_RESULT}),
+        ]
+        migration = migrate(Delivery(texts={"export.xlsx": workbook({"Readers": rows})}), tmp_path)
+        assert migration.told == [
+            "export.xlsx#Readers:2 billing_address, address.billing_city: ADR-REQUIRED reject",
+            "export.xlsx#Readers:2 customer, customer.common_metadata.tier: FILE-CELL-ERROR clear",
+            "export.xlsx#Readers:2 customer, customer.phone: FILE-CELL-ERROR clear",
+            "export.xlsx#Readers:3 customer, customer.email: FILE-CELL-ERROR clear",
+        ]
+        shown = {each["attribute"]: each["value"] for each in migration.findings}
+        assert shown["address.billing_city"] == shown["customer.common_metadata.tier"] == "#N/A"
+        assert shown["customer.phone"] == "formula"
+        assert migration.broken == migration.nonconforming == []
+        assert migration.staged() is not None
+
+    def test_a_hidden_sheet_is_read_and_asked_about(self, tmp_path):
+        content = workbook({"Readers": [reader(1)]}, hidden=("Readers",))
+        migration = migrate(Delivery(texts={"export.xlsx": content}), tmp_path)
+        assert migration.told == ["export.xlsx#Readers: file, all of it: FILE-SHEET question"]
+        assert "hidden" in migration.findings[0]["message"]
+        assert len(migration.prepared("customers")) == 1
+
+    def test_a_sheet_that_explains_the_columns_is_not_read(self, tmp_path):
+        explained = [{"Column": name, "What it is": "..."} for name in customer(1)]
+        content = workbook({"Columns": explained, "Readers": [reader(1)]})
+        migration = migrate(Delivery(texts={"export.xlsx": content}), tmp_path)
+        assert migration.told == ["export.xlsx#Columns: file, all of it: FILE-SHEET question"]
+
+    def test_a_sheet_is_ignored_by_the_name_that_messages_have(self, tmp_path):
+        texts = {"export.xlsx": workbook({"Readers": [reader(1)], "Read me": [{"About": "x"}]})}
+        (told,) = migrate(Delivery(texts=texts), tmp_path / "one").findings
+        ignoring = Delivery(texts=texts, settings=f'{SETTINGS}ignore = ["{told["file"]}"]\n')
+        assert migrate(ignoring, tmp_path / "other").told == []
+
+    def test_a_sheet_to_ignore_that_is_not_there_is_refused_with_those_that_are(self, tmp_path):
+        given = Delivery(
+            texts={"export.xlsx": workbook({"Readers": [reader(1)]})},
+            settings=f'{SETTINGS}ignore = ["export.xlsx#Read"]\n',
+        )
+        assert "export.xlsx has the sheets Readers." in refusal(given, tmp_path)
+
+    def test_a_header_below_a_title_is_named_by_its_row(self, tmp_path):
+        content = workbook({"Readers": [reader(1)], "Products": list(PRODUCTS)}, titles={"Readers": 3})
+        told = refusal(Delivery((), (), texts={"export.xlsx": content}), tmp_path)
+        assert told.startswith("export.xlsx#Readers: the headers stand on line 4 ")
+
+    @pytest.mark.parametrize(
+        ("number", "text"), [(4561230000000000, "4.56123E+15"), (123456789012345, "123456789012345")]
+    )
+    def test_a_number_too_long_to_be_exact_is_not_given_digits(self, number, text, tmp_path):
+        rows = [reader(1, {"customer.common_metadata.till": number})]
+        migration = migrate(Delivery(texts={"export.xlsx": workbook({"Readers": rows})}), tmp_path)
+        assert migration.value("customer.common_metadata.till") == text
+
+
+class TestAdviceOnHeaders:
+    """What a refusal or a finding says of headers works."""
+
+    FOREIGN: ClassVar = {
+        "E-mail Address": "customer.email",
+        "First Name": "customer.first_name",
+        "surname": "customer.last_name",
+        "customer_phone": "customer.phone",
+        "Billing Address 1": "address.billing_line1",
+        "billing_postcode": "address.billing_zip",
+        "BillingCity": "address.billing_city",
+        "shipping_province": "address.shipping_state",
+    }
+
+    def test_the_nearest_template_headers_are_named_and_accepted(self, tmp_path):
+        cells = dict(zip(self.FOREIGN, ("a@b.example", "Ann", "Lee", "5141234567", "", "", "", ""), strict=True))
+        told = refusal(Delivery((), (), (), texts={"list.csv": as_csv([cells | {"zzz": "1"}])}), tmp_path / "one")
+        for header, attribute in self.FOREIGN.items():
+            assert f"`{header}`: `{attribute}`?" in told
+        assert "zzz" not in told
+        assert "`pelcro-pipeline new templates`" in told
+        mended = {self.FOREIGN[header]: cell for header, cell in cells.items()}
+        migration = migrate(Delivery((), (), (), texts={"list.csv": as_csv([mended])}), tmp_path / "other")
+        assert len(migration.prepared("customers")) == 1
+
+    def test_a_file_may_be_ignored_as_its_refusal_says(self, tmp_path):
+        texts = {'no"tes.txt': "Dear all\n"}
+        told = refusal(Delivery([reader(1)], texts=texts), tmp_path / "one")
+        advice = told[told.index("ignore = [") :].removesuffix(".")
+        assert (
+            migrate(Delivery([reader(1)], texts=texts, settings=f"{SETTINGS}{advice}\n"), tmp_path / "other").told == []
+        )
+
+    def test_a_finding_names_the_nearest_header_that_the_file_lacks(self, tmp_path):
+        rows = [reader(1, {"customer.title": None, "job title": "Librarian", "email": "x", "zzz": ""})]
+        fixes = {each["attribute"]: each["fix"] for each in migrate(Delivery(rows), tmp_path / "one").findings}
+        assert fixes["job title"].endswith(" The nearest is customer.title.")
+        assert "nearest" not in fixes["email"] + fixes["zzz"]
+        rows = [reader(1)]
+        assert migrate(Delivery(rows), tmp_path / "other").told == []
+
+    def test_two_numbered_subscriptions_are_refused(self, tmp_path):
+        text = TWO.replace("subscription.quantity", "Subscription.1.quantity").replace(
+            "subscription.type", "subscription.02.type"
+        )
+        assert "customers.csv: its headers number subscriptions 1 and 2" in refusal(delivered(text), tmp_path)
+
+    def test_one_numbered_subscription_is_read(self, tmp_path):
+        text = TWO.replace("subscription.quantity", "subscription.1.quantity").replace(
+            "subscription.type", "subscription.01.type"
+        )
+        assert (
+            migrate(delivered(text.replace("subscription.start_date", "subscription.n.start_date")), tmp_path).told
+            == []
+        )
+
+    def test_metadata_is_one_column_whatever_its_case_in_each_file(self, tmp_path):
+        texts = {"more.csv": as_csv([reader(2, {"customer.common_metadata.loyaltytier": "gold"})])}
+        migration = migrate(
+            Delivery([reader(1, {"customer.common_metadata.LoyaltyTier": "tin"})], texts=texts), tmp_path
+        )
+        assert migration.told == []
+        assert [row["customer.common_metadata.LoyaltyTier"] for row in migration.prepared("customers")] == [
+            "tin",
+            "gold",
+        ]
+
+    def test_the_filled_one_of_two_repeated_cells_is_the_value(self, tmp_path):
+        rows = [reader(1, {"subscription.quantity": "3"}), reader(2, {"subscription.quantity": ""}), reader(3)]
+        migration = migrate(delivered(as_csv(rows, "subscription.quantity", ["", "2", "1"])), tmp_path)
+        assert migration.told == migration.fallen == []
+        assert [row["subscription.quantity"] for row in migration.prepared("customers")] == ["3", "2", "1"]
+
+
+class TestCardNumbers:
+    @pytest.mark.parametrize(
+        "number",
+        ["4242424242424242", "5555555555554444", "2223003122003222", "371449635398431", "30569309025904", "6011000990139424",
+         "3530111333300000", "6200000000000005", "6759649826438453", "6304000000000000"],
+    )  # fmt: skip
+    def test_a_number_of_an_issuer_s_length_stops_the_run(self, number, tmp_path):
+        with pytest.raises(UnusableInputError, match="line 2, Remarks holds a payment card number"):
+            migrate(Delivery([reader(1, {"Remarks": number})]), tmp_path)
+
+    @pytest.mark.parametrize(
+        "number", ["4222222222222", "378282246310005000", "555555555555444", "42424242424242", "9000000000000001"]
+    )
+    def test_a_number_of_another_length_or_of_no_issuer_does_not(self, number, tmp_path):
+        assert migrate(Delivery([reader(1, {"Remarks": number})]), tmp_path).broken == []
+
+    ORDER = "subscription.common_metadata.order_number"
+    METADATA = "customer.common_metadata.account"
+
+    @pytest.mark.parametrize("column", [ORDER, METADATA, "customer.old_provider_id", "customer.phone", "Invoice No"])
+    @pytest.mark.parametrize("first", ["45123456789040", "4512345678904000"])
+    def test_numbers_in_a_row_are_no_cards(self, column, first, tmp_path):
+        rows = [reader(number, {column: str(int(first) + 3 * number)}) for number in range(30)]
+        assert {each["rule"] for each in migrate(Delivery(rows), tmp_path).findings} <= {"FILE-HEADER"}
+
+    @pytest.mark.parametrize("column", [ORDER, METADATA, "customer.old_provider_id", "Invoice No"])
+    def test_a_card_among_other_numbers_stops_the_run_unless_it_is_vouched_for(self, column, tmp_path):
+        rows = [reader(number, {column: str(7000 + number)}) for number in range(12)]
+        rows[4][column] = CARD.replace(" ", "")
+        with pytest.raises(
+            UnusableInputError, match=f"customers.csv, line 6, {column} holds a payment card number"
+        ) as refused:
+            migrate(Delivery(rows), tmp_path / "one")
+        told = str(refused.value)
+        advice = told[told.index("not_card_numbers = [") : told.index(" in extract.toml")]
+        migration = migrate(Delivery(rows, settings=f"{SETTINGS}{advice}\n"), tmp_path / "other")
+        assert f"customers.csv: file, {column}: FILE-CARD-NUMBER question" in migration.told
+        assert migration.broken == []
+
+    def test_one_column_is_vouched_for_and_no_other(self, tmp_path):
+        rows = [reader(1, {"Receipt": CARD, "Remarks": CARD})]
+        with pytest.raises(UnusableInputError, match="Remarks holds a payment card number"):
+            migrate(Delivery(rows, settings=f'{SETTINGS}not_card_numbers = ["receipt"]\n'), tmp_path)
+
+    def test_a_column_that_no_file_has_is_not_vouched_for(self, tmp_path):
+        with pytest.raises(
+            UnusableInputError, match="names Reciept in not_card_numbers, and no file has such a column"
+        ):
+            migrate(Delivery([reader(1)], settings=f'{SETTINGS}not_card_numbers = ["Reciept"]\n'), tmp_path)
 
 
 def test_a_card_number_is_never_told(tmp_path):
@@ -440,7 +749,7 @@ def test_metadata_is_migrated_under_its_own_name(tmp_path):
     assert migration.told == []
     row = migration.prepared("customers")[0]
     assert list(row)[-3:] == [
-        "customer.common_metadata.favouriteport",
+        "customer.common_metadata.FavouritePort",
         "subscription.common_metadata.campaign",
         "subscription.common_metadata.channel",
     ]
@@ -451,7 +760,7 @@ def test_metadata_is_migrated_under_its_own_name(tmp_path):
 def test_metadata_columns_that_differ_in_case_are_one_named_twice(tmp_path):
     own = {"customer.common_metadata.Tag": "harbour", "customer.common_metadata.tag": "review"}
     migration = migrate(Delivery([reader(1, own), customer(2)]), tmp_path)
-    assert migration.told == ["customers.csv:2 customer, customer.common_metadata.tag: FILE-DUPLICATE-HEADER reject"]
+    assert migration.told == ["customers.csv:2 customer, customer.common_metadata.Tag: FILE-DUPLICATE-HEADER reject"]
 
 
 def test_readers_without_an_id_are_not_made_one_by_a_placeholder_for_their_email(tmp_path):

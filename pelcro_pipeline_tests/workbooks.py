@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 from xml.sax.saxutils import escape
+
+import xlsxwriter
 
 NAMESPACE = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -47,3 +50,34 @@ def in_sheet(rows: list[dict], first: int = 1, numbers: tuple[str, ...] = ()) ->
     columns = list(rows[0])
     cells = [[int(row[name]) if name in numbers else row[name] for name in columns] for row in rows]
     return dict(enumerate([columns, *cells], first))
+
+
+#: Cells: a formula whose result is an error, and one whose result was never stored.
+NA, NO_RESULT = "=NA()", "=LOOKUP(1)"
+_STORED = {NA: "#N/A", NO_RESULT: ""}
+
+
+def workbook(
+    sheets: dict[str, list[dict]], hidden: tuple[str, ...] = (), titles: dict[str, int] | None = None
+) -> bytes:
+    """A workbook as spreadsheets write it: each sheet its records, below as many rows of titles as ``titles`` says."""
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
+        for name, rows in sheets.items():
+            sheet = book.add_worksheet(name)
+            above = (titles or {}).get(name, 0)
+            for row in range(above):
+                sheet.write(row, 0, "Export of the readers")
+            columns = list(dict.fromkeys(column for row in rows for column in row))
+            for number, cells in enumerate([dict(zip(columns, columns, strict=True)), *rows], above):
+                for position, column in enumerate(columns):
+                    cell = cells.get(column, "")
+                    if cell in _STORED:
+                        sheet.write_formula(number, position, cell, None, _STORED[cell])
+                    elif isinstance(cell, str):
+                        sheet.write_string(number, position, cell)
+                    else:
+                        sheet.write(number, position, cell)
+            if name in hidden:
+                sheet.hide()
+    return out.getvalue()

@@ -124,11 +124,16 @@ def _delivered(file: DeliveredFile, attributes: list[Attribute]) -> list[str]:
     names = dict.fromkeys([attribute.name for attribute in attributes] + _carried(file))
     cells = []
     for name in names:
-        columns = file.columns_of(name)
-        cells.append(f"{columns[0].text if columns else 'NULL::VARCHAR'} AS {quoted(name)}")
+        columns = [column.text for column in file.columns_of(name)]
+        # Of a header that is named twice, the filled one is the value.
+        cells.append(f"{_first_filled(columns) if columns else 'NULL::VARCHAR'} AS {quoted(name)}")
     filled = ", ".join(column.text for column in file.columns)
     raw = [column.name for column in file.columns]
     return [*cells, *raw, f"coalesce({filled}) IS NULL AS blank"]
+
+
+def _first_filled(cells: list[str]) -> str:
+    return cells[0] if len(cells) == 1 else f"coalesce({', '.join(cells)})"
 
 
 def _carried(file: DeliveredFile) -> list[str]:
@@ -195,10 +200,10 @@ def _violated(
             if not violation.cross_record and not absent(file, attribute, violation)
         ]
         bits += [
-            f"CASE WHEN {first} IS DISTINCT FROM {other} THEN {1 << bit} ELSE 0 END"
+            f"CASE WHEN {_first_filled(cells)} <> {other} THEN {1 << bit} ELSE 0 END"
             for bit, name in enumerate(repeated_of(file, table), start=len(table.violations))
-            for first, *others in [_repeated_cells(file, name, settings)]
-            for other in others
+            for cells in [_repeated_cells(file, name, settings)]
+            for other in cells[1:]
         ]
         mask = " | ".join(f"({bit})::UBIGINT" for bit in bits) or "0::UBIGINT"
         columns.append(f"{held} AS {quoted(f'{table.object}.held')}")
@@ -277,4 +282,5 @@ def _shown(file: DeliveredFile, attribute: Attribute) -> str:
     columns = file.columns_of(attribute.name)
     if not columns:
         return "NULL"
-    return f"CASE WHEN {columns[0].name} IS NOT NULL THEN '{HIDDEN}' END" if attribute.secret else columns[0].name
+    cell = _first_filled([column.name for column in columns])
+    return f"CASE WHEN {cell} IS NOT NULL THEN '{HIDDEN}' END" if attribute.secret else cell

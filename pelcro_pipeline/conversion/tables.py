@@ -8,11 +8,12 @@ from pathlib import Path
 import duckdb
 
 from pelcro_pipeline.conversion.select import agrees, select
+from pelcro_pipeline.delivery.header import metadata_of
 from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest
 from pelcro_pipeline.delivery.records import file_line
 from pelcro_pipeline.engine import checksum
 from pelcro_pipeline.settings import Settings
-from pelcro_pipeline.spec import ADDRESS_IDS, ADDRESSES, CUSTOMER_ID, SUBSCRIPTIONS, TABLES
+from pelcro_pipeline.spec import ADDRESS_IDS, ADDRESSES, BY_OBJECT, CUSTOMER_ID, SUBSCRIPTIONS, TABLES
 from pelcro_pipeline.spec.model import Table
 from pelcro_pipeline.spec.sql import literal, quoted
 
@@ -31,7 +32,12 @@ def parquet(folder: Path, file: DeliveredFile) -> Path:
 
 def first_record(file: DeliveredFile) -> str:
     """SQL of the number within the extract that a file's first record has."""
-    return f"{file.ordinal << _ROW_BITS}::BIGINT"
+    return first_record_of(file.ordinal)
+
+
+def first_record_of(ordinal: int) -> str:
+    """The same, by the file's ordinal."""
+    return f"{ordinal << _ROW_BITS}::BIGINT"
 
 
 def record(file: DeliveredFile) -> str:
@@ -151,10 +157,11 @@ def create_location_views(connection: duckdb.DuckDBPyConnection, manifest: Manif
     """Temporary views of where records stand. Needs ``create_views``.
 
     ``location``: ``record, file, line, blank`` of every record, what findings and ledger say of it. ``quarantined``:
-    the records that could not be read as such.
+    the records that could not be read as such. ``cell_error``: the cells of workbooks that hold an error.
     """
     connection.execute(f"CREATE OR REPLACE TEMP VIEW location AS {_locations(manifest, folder)}")
     connection.execute(f"CREATE OR REPLACE TEMP VIEW quarantined AS {_quarantined(manifest)}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW cell_error AS {_cell_errors(manifest)}")
 
 
 def _locations(manifest: Manifest, folder: Path) -> str:
@@ -192,3 +199,40 @@ def _quarantined(manifest: Manifest) -> str:
                 LEFT JOIN (VALUES {held}) held(object) ON rule = 'FILE-RAGGED'"""
             )
     return "\nUNION ALL\n".join(selects)
+
+
+def _cell_errors(manifest: Manifest) -> str:
+    """SQL of ``record, object, attribute, value``: the cells of templates' columns and metadata that hold an error, or a
+    formula without its result.
+    """
+    selects = [
+        "SELECT NULL::BIGINT AS record, NULL::VARCHAR AS object, NULL::VARCHAR AS attribute, NULL::VARCHAR AS value WHERE false"
+    ]
+    for file in manifest.files:
+        owners = [(column, owner) for column in file.columns if (owner := _owner(file, column.attribute))]
+        if file.noted is not None and owners:
+            columns = ", ".join(
+                f"({column.position}, {literal(owner)}, {literal(column.attribute)})" for column, owner in owners
+            )
+            selects.append(
+                f"""SELECT record, object, attribute, any_value(text) AS value
+                FROM read_parquet({literal(file.noted)}) noted JOIN location ON file = {literal(file.name)} AND location.line = noted.line
+                JOIN (VALUES {columns}) named(position, object, attribute) USING (position)
+                WHERE rule = 'FILE-CELL-ERROR' GROUP BY ALL"""
+            )
+    return "\nUNION ALL\n".join(selects)
+
+
+def _owner(file: DeliveredFile, attribute: str | None) -> str | None:
+    """The object of the file that an attribute belongs to; none for a column of no template, a link or an address id."""
+    if attribute is None:
+        return None
+    own = [BY_OBJECT[name] for name in file.objects]
+    return next(
+        (
+            table.object
+            for table in own
+            if any(each.name == attribute for each in table.attributes) or metadata_of(table, [attribute])
+        ),
+        None,
+    )

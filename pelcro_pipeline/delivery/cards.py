@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import re
 import tempfile
 from collections.abc import Iterator
@@ -12,21 +14,21 @@ import numpy as np
 import pyarrow
 
 from pelcro_pipeline import settings as extract_settings
-from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest
+from pelcro_pipeline.delivery.manifest import Column, DeliveredFile, Manifest
 from pelcro_pipeline.delivery.reading import delivered, read
 from pelcro_pipeline.delivery.records import cells, file_line
 from pelcro_pipeline.delivery.text import chunks, record_starts
 from pelcro_pipeline.delivery.workbook import is_workbook
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import UnusableInputError
-from pelcro_pipeline.spec import ADDRESS_IDS, ATTRIBUTES
+from pelcro_pipeline.spec import ATTRIBUTES
 from pelcro_pipeline.spec.kinds import ADDRESS_PHONE, CUSTOMER_PHONE, IDENTIFIER
 from pelcro_pipeline.spec.sql import literal
 
-#: 13 to 19 digits, single spaces or hyphens between them, no letter or digit beside them: hashes and ids are full of those.
-_NUMBER = r"(?:^|[^0-9A-Za-z])([0-9](?:[ -]?[0-9]){12,18})(?:[^0-9A-Za-z]|$)"
+#: 14 to 19 digits, single spaces or hyphens between them, no letter or digit beside them: hashes and ids are full of those.
+_NUMBER = r"(?:^|[^0-9A-Za-z])([0-9](?:[ -]?[0-9]){13,18})(?:[^0-9A-Za-z]|$)"
 #: What may hold one: with whatever stands beside it, a date of expiry or a second number.
-_LONG = r"[0-9](?:[ -]?[0-9]){12}"
+_LONG = r"[0-9](?:[ -]?[0-9]){13}"
 #: How cards are written whose digits stand in groups: 4-6-5 or 4-6-4, or 4-4-4-4 with up to three more.
 _GROUPED = "[0-9]{4} [0-9]{6} [0-9]{4,5}|[0-9]{4}(?: [0-9]{4}){3}(?: [0-9]{1,3})?"
 #: A quick look for one: taking text apart costs ten times as much.
@@ -35,18 +37,72 @@ _MAY_BE_GROUPED = "[0-9]{4}[ -](?:[0-9]{6}|[0-9]{4}[ -][0-9]{4})[ -][0-9]{4}"
 _NO_GROUP = "[0-9]*[A-Za-z][0-9A-Za-z]*|[^0-9A-Za-z{}]"
 #: A card with its date of expiry; of more groups in a row than that, any four would do for one in ten.
 _MOST_GROUPS = 5
+#: How a workbook's numbers of 16 and 17 digits are written: with all of them (``delivery.workbook``).
+_SCIENTIFIC = r"[1-9]\.(?:[0-9]{15}E\+15|[0-9]{16}E\+16)"
+_SCIENTIFIC_BYTES = re.compile(_SCIENTIFIC.encode())
 _IBAN = "[A-Z]{2}[0-9]{2}(?: [0-9A-Z]{4}){2,7}(?: [0-9A-Z]{1,3})?"
 #: Bytes of a number that the next chunk may continue: 19 digits of UTF-16 with their separators.
 _LONGEST = 128
-#: American Express, Diners, JCB, Visa, Mastercard, Discover, UnionPay, Maestro.
-_ISSUER = r"^(?:3[47]|30[0-5]|3095|36|3[89]|35(?:2[89]|[3-8])|4|5[0-8]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720|6[0-9])"
-#: What may begin a card number, by its first four digits.
-_BY_ISSUER = np.array([re.match(_ISSUER, f"{prefix:04d}") is not None for prefix in range(10_000)])
-_LENGTHS = range(13, 20)
+#: What issuers' numbers begin with, and how long they are: Visa, Mastercard, American Express, Diners, Discover, JCB,
+#: UnionPay, Maestro, Mir, RuPay.
+_ISSUERS = (
+    ("4", (16, 19)),
+    ("5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720", (16,)),
+    ("3[47]", (15,)),
+    ("30[0-5]|3095|3[689]", (14, 16, 17, 18, 19)),
+    ("6011|64[4-9]|65|62|35(?:2[89]|[3-8])|220[0-4]", (16, 17, 18, 19)),
+    ("50[123]|5[6-8]|639|67", (14, 15, 16, 17, 18, 19)),
+    ("6304", (16, 17, 18, 19)),
+    ("508|60|8[12]", (16,)),
+)
+_LENGTHS = range(14, 20)
+#: What may begin a card number of each length, by its first four digits.
+_BY_ISSUER = np.array(
+    [
+        [
+            any(length in lengths and re.match(prefix, f"{first:04d}") for prefix, lengths in _ISSUERS)
+            for first in range(10_000)
+        ]
+        for length in _LENGTHS
+    ]
+)
+_OF_AN_ISSUER = " OR ".join(
+    f"(regexp_matches(digits, {literal(f'^(?:{prefix})')}) AND length(digits) IN {lengths if len(lengths) > 1 else f'({lengths[0]})'})"
+    for prefix, lengths in _ISSUERS
+)
+#: Shifts by which a row of 14 is told from single places.
+_DOUBLING = (1, 2, 4, 6)
 #: A number of 19 digits with a separator between each two, and the byte behind it.
 _WIDEST = 38
 #: Numbers of customers and phones are long and digits too: there, only what stands out counts.
 _LONG_BY_NATURE = (CUSTOMER_PHONE, ADDRESS_PHONE, IDENTIFIER)
+_ORDER_NUMBER = "subscription.common_metadata.order_number"
+#: The same in the headers of columns of no template, unless they speak of cards.
+_NUMBERS = frozenset(
+    [
+        "id",
+        "ids",
+        "uid",
+        "uuid",
+        "number",
+        "numbers",
+        "no",
+        "nr",
+        "num",
+        "order",
+        "invoice",
+        "account",
+        "phone",
+        "mobile",
+        "tel",
+        "telephone",
+        "fax",
+        "ref",
+        "reference",
+        "transaction",
+    ]
+)
+_CARDS = frozenset(["card", "cards", "cc", "pan", "credit", "debit", "visa", "mastercard", "amex"])
 
 _MACROS = (
     # Every three to five neighbouring words, and those of them that are written as cards are.
@@ -61,8 +117,9 @@ _MACROS = (
     f"""CREATE OR REPLACE TEMP MACRO card_candidates(text) AS
         list_transform(
             list_concat(
+                list_transform(regexp_extract_all(text, {literal(_SCIENTIFIC)}), lambda each: replace(each[:-5], '.', '')),
                 regexp_extract_all(text, {literal(_NUMBER)}, 1),
-                list_filter(regexp_extract_all(text, '[0-9A-Za-z]+'), lambda word: regexp_full_match(word, '[0-9]{{13,19}}')),
+                list_filter(regexp_extract_all(text, '[0-9A-Za-z]+'), lambda word: regexp_full_match(word, '[0-9]{{14,19}}')),
                 CASE WHEN regexp_matches(text, {literal(_MAY_BE_GROUPED)}) THEN list_concat(
                     grouped_cards(regexp_replace(text, {literal(_IBAN)}, '', 'g'), ' ', {literal(_NO_GROUP.format(" "))}),
                     grouped_cards(text, '-', {literal(_NO_GROUP.format("-"))})) END),
@@ -73,7 +130,7 @@ _MACROS = (
             WHEN digits[place]::INTEGER > 4 THEN 2 * digits[place]::INTEGER - 9
             ELSE 2 * digits[place]::INTEGER END)) % 10 = 0""",
     f"""CREATE OR REPLACE TEMP MACRO is_card_number(digits) AS
-        regexp_matches(digits, {literal(_ISSUER)}) AND luhn(digits)""",
+        ({_OF_AN_ISSUER}) AND luhn(digits)""",
 )
 _HOLDS_CARD_NUMBER = "SELECT digits FROM (SELECT unnest(card_candidates(?)) AS digits) WHERE is_card_number(digits)"
 
@@ -91,23 +148,43 @@ def refuse_to_store(folder: Path) -> None:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink() and path not in to_read and has_long_numbers(path):
                 _refuse_lines(path, str(path.relative_to(folder)), connection)
-        if any(is_workbook(path) or _may_hold_card_numbers(path) for path in to_read):
+        if any(_must_be_read(path) for path in to_read):
             with tempfile.TemporaryDirectory(dir=folder.parent) as kept:
                 refuse_card_numbers(read(folder, Path(kept), settings, connection), connection)
 
 
-def refuse_card_numbers(manifest: Manifest, connection: duckdb.DuckDBPyConnection) -> None:
-    """Raise UnusableInputError where a cell of the delivery holds a payment card number.
+def _must_be_read(path: Path) -> bool:
+    """Whether a delivered file may hold a card number; one that is damaged is refused with the others when they are read."""
+    try:
+        return is_workbook(path) or _may_hold_card_numbers(path)
+    except UnusableInputError:
+        return True
 
-    The error names file, line and column, never the number.
+
+def refuse_card_numbers(manifest: Manifest, connection: duckdb.DuckDBPyConnection) -> Manifest:
+    """The manifest, the columns told that seem to hold card numbers and that the publisher vouches for.
+
+    Raises UnusableInputError where a cell of another column holds a payment card number; the error names file, line
+    and column, never the number.
     """
     _create_macros(connection)
-    for file in manifest.files:
-        _refuse(file, connection)
+    vouched = {each.strip().lower() for each in manifest.settings.not_card_numbers}
+    for name in manifest.settings.not_card_numbers:
+        if not any(name.strip().lower() in _names(column) for file in manifest.files for column in file.columns):
+            raise UnusableInputError(
+                f"extract.toml names {name} in not_card_numbers, and no file has such a column: write its header."
+            )
+    files = tuple(file.model_copy(update={"vouched": _refuse(file, vouched, connection)}) for file in manifest.files)
+    return manifest.model_copy(update={"files": files})
+
+
+def _names(column: Column) -> set[str]:
+    """What not_card_numbers can call a column, in small letters."""
+    return {column.shown.lower(), (column.attribute or column.shown).lower()}
 
 
 def has_long_numbers(path: Path) -> bool:
-    """Whether a file's bytes hold 13 digits in a row, whatever spaces, hyphens or zero bytes part them.
+    """Whether a file's bytes hold 14 digits in a row, whatever spaces, hyphens or zero bytes part them.
 
     Over the bytes, because most deliveries have none, and then no cell needs to be looked at.
     """
@@ -116,7 +193,7 @@ def has_long_numbers(path: Path) -> bool:
         view = np.frombuffer(carried + chunk, dtype=np.uint8)
         view = view[(view != 0) & (view != ord(" ")) & (view != ord("-"))]
         digit = (view - ord("0")) < 10
-        for shift in (1, 2, 4, 5):
+        for shift in _DOUBLING:
             digit = digit[:-shift] & digit[shift:]
         if digit.any():
             return True
@@ -127,7 +204,7 @@ def has_long_numbers(path: Path) -> bool:
 def card_places(path: Path) -> Iterator[np.ndarray]:
     """Byte offsets in a UTF-8 file at which what may be a card number begins, for each megabyte.
 
-    13 to 19 digits with at most one space or hyphen between two, no ASCII letter or digit beside
+    14 to 19 digits with at most one space or hyphen between two, no ASCII letter or digit beside
     them, of an issuer and with the right check digit. Numbers that run on from one cell's end, or that
     the rule lets be, are among them; one that only the removal of an IBAN would join is not.
     """
@@ -154,11 +231,11 @@ def _numbers_in(buffer: bytes, end: int) -> np.ndarray:
         return np.empty(0, dtype=np.int64)
     digit = (view - ord("0")) < 10
     row = digit | (view == ord(" ")) | (view == ord("-"))
-    for shift in (1, 2, 4, 5):
+    for shift in _DOUBLING:
         row = row[:-shift] & row[shift:]
     row = row[1:end]
-    # No issuer's numbers begin with 0, 1, 7, 8 or 9: phones as they are dialled end here.
-    row = row & ((view[1:end] - ord("2")) < 5)
+    # No issuer's numbers begin with 0, 1, 7 or 9: phones as they are dialled end here.
+    row = row & (((view[1:end] - ord("2")) < 5) | (view[1:end] == ord("8")))
     starts = np.flatnonzero(row) + 1
     starts = starts[~_is_alphanumeric(view[starts - 1])]
     if not len(starts):
@@ -182,14 +259,27 @@ def _numbers_in(buffer: bytes, end: int) -> np.ndarray:
     doubled = np.where(digits > 4, 2 * digits - 9, 2 * digits)
     odd = np.arange(_LENGTHS[-1]) % 2 == 1
     sums = np.where(odd, doubled, digits).cumsum(axis=1), np.where(odd, digits, doubled).cumsum(axis=1)
+    first = digits[:, :4] @ np.array([1000, 100, 10, 1])
     card = np.zeros(len(starts), dtype=bool)
-    for length in _LENGTHS:
-        card |= ending[:, length - 1] & (sums[(length - 1) % 2][:, length - 1] % 10 == 0)
-    return starts[card & _BY_ISSUER[digits[:, :4] @ np.array([1000, 100, 10, 1])]]
+    for length, by_issuer in zip(_LENGTHS, _BY_ISSUER, strict=True):
+        card |= ending[:, length - 1] & (sums[(length - 1) % 2][:, length - 1] % 10 == 0) & by_issuer[first]
+    return starts[card]
 
 
 def _is_alphanumeric(bytes_: np.ndarray) -> np.ndarray:
     return ((bytes_ - ord("0")) < 10) | (((bytes_ | 0x20) - ord("a")) < 26)
+
+
+def _scientific_places(path: Path) -> Iterator[np.ndarray]:
+    """Byte offsets in a UTF-8 file at which a workbook's long numbers begin."""
+    carried, offset = b"", 0
+    for chunk in chunks(path):
+        buffer = carried + chunk
+        if b"E+1" in buffer:
+            yield np.array([each.start() + offset for each in _SCIENTIFIC_BYTES.finditer(buffer)], dtype=np.int64)
+        kept = min(len(buffer), _WIDEST)
+        offset += len(buffer) - kept
+        carried = buffer[-kept:]
 
 
 def _may_hold_card_numbers(path: Path) -> bool:
@@ -197,7 +287,7 @@ def _may_hold_card_numbers(path: Path) -> bool:
     # In UTF-16 what stands beside a number cannot be told by its bytes.
     if any(b"\0" in chunk for chunk in chunks(path)):
         return has_long_numbers(path)
-    return next(card_places(path), None) is not None
+    return any(len(each) for each in itertools.chain(card_places(path), _scientific_places(path)))
 
 
 def _create_macros(connection: duckdb.DuckDBPyConnection) -> None:
@@ -217,22 +307,25 @@ def _refuse_lines(path: Path, name: str, connection: duckdb.DuckDBPyConnection) 
                 _stop(f"{name}, line {line}")
 
 
-def _refuse(file: DeliveredFile, connection: duckdb.DuckDBPyConnection) -> None:
+def _refuse(file: DeliveredFile, vouched: set[str], connection: duckdb.DuckDBPyConnection) -> tuple[int, ...]:
     """Refuse a file for the first of its columns that holds a card number, and there for the first record.
 
-    Needs the macros.
+    Returns the positions of those that are vouched for. Needs the macros.
     """
     found = _cards(file, connection)
-    by_nature = {column for column, _, length in found if _is_long_by_nature(file.columns[column].attribute)}
-    usual = _usual_lengths(file, sorted(by_nature), connection)
+    by_nature = {column for column, *_ in found if _is_long_by_nature(file.columns[column])}
+    outstanding = _outstanding(file, [each for each in found if each[0] in by_nature], connection)
     refused = [
-        (column, place)
-        for column, place, length in found
-        if column not in by_nature or (length in (15, 16) and (column, length) not in usual)
+        (column, place) for column, place, length in found if column not in by_nature or (column, length) in outstanding
     ]
-    if refused:
-        column, place = min(refused)
-        _stop(f"{file.name}, line {file_line(connection, file, place)}, {file.columns[column].header}")
+    if unvouched := [each for each in refused if not _names(file.columns[each[0]]) & vouched]:
+        column, place = min(unvouched)
+        shown = file.columns[column].shown
+        _stop(
+            f"{file.name}, line {file_line(connection, file, place)}, {shown}",
+            f" Where the column holds other numbers, write not_card_numbers = [{json.dumps(shown, ensure_ascii=False)}] "
+            "in extract.toml.",
+        )
     if file.quarantined:
         ((line,),) = connection.execute(
             f"""SELECT min(line) FROM (
@@ -241,6 +334,7 @@ def _refuse(file: DeliveredFile, connection: duckdb.DuckDBPyConnection) -> None:
         ).fetchall()
         if line is not None:
             _stop(f"{file.name}, line {line}, a record with more or fewer cells than the header")
+    return tuple(sorted({column for column, _ in refused}))
 
 
 def _cards(file: DeliveredFile, connection: duckdb.DuckDBPyConnection) -> list[tuple[int, int, int]]:
@@ -248,7 +342,7 @@ def _cards(file: DeliveredFile, connection: duckdb.DuckDBPyConnection) -> list[t
 
     Only the records whose bytes may hold one are parted into cells.
     """
-    offsets = list(card_places(Path(file.path)))
+    offsets = [*card_places(Path(file.path)), *_scientific_places(Path(file.path))]
     if not offsets:
         return []
     starts, blank = record_starts(Path(file.path), one_line_each=file.lines is None)
@@ -263,7 +357,7 @@ def _cards(file: DeliveredFile, connection: duckdb.DuckDBPyConnection) -> list[t
             {"place": int(place), "position": position, "text": cell}
             for place, record in zip(places, cells(file, places), strict=True)
             for position, cell in enumerate(record)
-            if len(cell) > 12 and long.search(cell)
+            if len(cell) > 13 and long.search(cell)
         ],
         pyarrow.schema({"place": pyarrow.int64(), "position": pyarrow.int32(), "text": pyarrow.string()}),
     )
@@ -278,30 +372,44 @@ def _cards(file: DeliveredFile, connection: duckdb.DuckDBPyConnection) -> list[t
         connection.unregister("cells_to_search")
 
 
-def _usual_lengths(
-    file: DeliveredFile, positions: list[int], connection: duckdb.DuckDBPyConnection
+def _outstanding(
+    file: DeliveredFile, found: list[tuple[int, int, int]], connection: duckdb.DuckDBPyConnection
 ) -> set[tuple[int, int]]:
-    """Columns, by position, and 15 or 16 where half of the column's filled cells or more have as many digits."""
-    if not positions:
+    """Of columns that hold long numbers by nature, by position, and lengths of card numbers in them: those where most
+    other cells have another length, and one in ten of them or fewer has a card's check digit.
+    """
+    if not found:
         return set()
-    wanted = [(position, length) for position in positions for length in (15, 16)]
-    usual = ", ".join(
-        f"count(*) FILTER (length(regexp_replace({name}, '[^0-9]', '', 'g')) = {length}) * 2 >= count({name})"
-        for position, length in wanted
-        for name in [file.columns[position].name]
+    counts = ", ".join(
+        f"""count(trim_to_null({name})) - 1, count(*) FILTER (length({digits}) = {length}) - 1,
+        count(*) FILTER (CASE WHEN length({digits}) BETWEEN {_LENGTHS[0]} AND {_LENGTHS[-1]} THEN luhn({digits}) END) - 1"""
+        for column, _, length in found
+        for name in [file.columns[column].name]
+        for digits in [f"regexp_replace({name}, '[^0-9]', '', 'g')"]
     )
-    ((*answers,),) = connection.execute(f"SELECT {usual} FROM {file.relation()}").fetchall()
-    return {each for each, answer in zip(wanted, answers, strict=True) if answer}
+    ((*answers,),) = connection.execute(f"SELECT {counts} FROM {file.relation()}").fetchall()
+    each_three = zip(answers[::3], answers[1::3], answers[2::3], strict=True)
+    return {
+        (column, length)
+        for (column, _, length), (others, as_long, checked) in zip(found, each_three, strict=True)
+        if as_long * 2 < others and checked * 10 <= others
+    }
 
 
-def _is_long_by_nature(attribute: str | None) -> bool:
-    """Whether a column is of phones or ids: there a number must have another length than most cells."""
-    ids = {each.name for each in ADDRESS_IDS.values()}
-    return attribute in ids or (attribute in ATTRIBUTES and ATTRIBUTES[attribute].kind in _LONG_BY_NATURE)
+def _is_long_by_nature(column: Column) -> bool:
+    """Whether a column is of phones, ids, order numbers or metadata: there a number must stand out of the others."""
+    name = column.attribute
+    if name is None:
+        words = set(re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", column.header))
+        words = {word.lower() for word in words}
+        return bool(words & _NUMBERS) and not words & _CARDS
+    if name not in ATTRIBUTES:
+        return True
+    return name == _ORDER_NUMBER or ATTRIBUTES[name].kind in _LONG_BY_NATURE
 
 
-def _stop(where: str) -> None:
+def _stop(where: str, otherwise: str = "") -> None:
     raise UnusableInputError(
         f"FILE-CARD-NUMBER: {where} holds a payment card number: nothing was stored; "
-        "take card numbers out of the delivery and deliver again."
+        f"take card numbers out of the delivery and deliver again.{otherwise}"
     )

@@ -31,11 +31,18 @@ class Column(BaseModel):
     invisible: bool = False
     #: Whether some of its values are numbers that a spreadsheet has cut short (FILE-DIGITS-LOST).
     lost_digits: bool = False
+    #: It has neither a name nor a filled cell, and is nothing.
+    ghost: bool = False
 
     @property
     def name(self) -> str:
         """Its name in SQL; a delivered header never becomes one."""
         return f"c{self.position}"
+
+    @property
+    def shown(self) -> str:
+        """Its name to a person: the header, or its place where there is none."""
+        return self.header.strip() or f"column {self.position + 1}"
 
     @property
     def text(self) -> str:
@@ -60,6 +67,8 @@ class Told(BaseModel):
     attribute: str | None = None
     object: str | None = None
     value: str | None = None
+    #: Some of the rows that show it.
+    rows: tuple[int, ...] = ()
     #: What the finding says beside the rule's own sentence: how many, and where.
     detail: str
     told: str
@@ -99,6 +108,12 @@ class DeliveredFile(BaseModel):
     #: Parquet of blank and ragged records (line, rule, text), where there are any.
     quarantined: str | None
     quarantined_records: int
+    #: Parquet of what findings tell of single lines and cells (line, rule, position of the column, text), where there is any.
+    noted: str | None = None
+    #: A workbook's sheet that is not shown.
+    hidden: bool = False
+    #: Positions of the columns with what looks like card numbers, and that the publisher vouches for.
+    vouched: tuple[int, ...] = ()
     #: The delivered file, and what it was when it was read: another size or time is another file.
     delivered: str
     stamp: tuple[int, int]
@@ -116,7 +131,7 @@ class DeliveredFile(BaseModel):
     @property
     def unknown(self) -> tuple[Column, ...]:
         """The columns of no template: carried into the archive."""
-        return tuple(column for column in self.columns if column.attribute is None)
+        return tuple(column for column in self.columns if column.attribute is None and not column.ghost)
 
     @property
     def repeated(self) -> dict[str, tuple[Column, ...]]:
@@ -151,12 +166,24 @@ class DeliveredFile(BaseModel):
         )
 
 
+class UnreadSheet(BaseModel):
+    """A sheet without a template's headers in a workbook that has others."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    rows: int
+    #: Of the workbook's first sheet that was read.
+    ordinal: int
+
+
 class Manifest(BaseModel):
     """All delivered files of an extract."""
 
     model_config = ConfigDict(frozen=True)
 
     files: tuple[DeliveredFile, ...]
+    unread: tuple[UnreadSheet, ...] = ()
     #: Of the folder, settings included, as it was when it was read.
     fingerprint: str
     #: Of what stands in it: a file can be written to and keep its size and time.
@@ -191,7 +218,9 @@ class Manifest(BaseModel):
             return str(to / Path(path).name) if path and Path(path).parent == folder else path
 
         files = tuple(
-            file.model_copy(update={name: there(getattr(file, name)) for name in ("path", "lines", "quarantined")})
+            file.model_copy(
+                update={name: there(getattr(file, name)) for name in ("path", "lines", "quarantined", "noted")}
+            )
             for file in self.files
         )
         return self.model_copy(update={"files": files})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import struct
 import zipfile
@@ -18,6 +19,21 @@ _CHUNK = 1 << 20
 #: Parts that a publisher's records never need, and that act on whoever opens them.
 _ACTIVE = {"xl/vbaProject": "holds macros", "xl/externalLinks/": "takes cells from other workbooks"}
 _PLACE = re.compile(rb"""<(?:\w+:)?(row|c)\b(?:[^<>]*?\sr\s*=\s*["']([A-Za-z]*)(\d+))?""")
+#: A row, or a cell with what stands in it.
+_CELL = re.compile(
+    rb"<(?:\w+:)?(?:row\b(?P<row>[^>]*)>|c\b(?P<empty>[^>]*)/>|c\b(?P<cell>[^>]*)>(?P<content>.*?)</(?:\w+:)?c>)",
+    re.DOTALL,
+)
+_ROW = re.compile(rb"<(?:\w+:)?row\b([^>]*)>")
+#: Without one of these no cell of the rows is looked at: most sheets have neither.
+_MARKED = re.compile(rb"""<(?:\w+:)?f\b|\bt\s*=\s*["']e["']""")
+_FORMULA = re.compile(rb"<(?:\w+:)?f\b")
+_VALUE = re.compile(rb"<(?:\w+:)?v\b[^>]*>([^<]+)<")
+_ATTRIBUTE = re.compile(rb"""([\w:]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_SHEET = re.compile(rb"<(?:\w+:)?sheet\b([^>]*)>")
+_RELATION = re.compile(rb"<(?:\w+:)?Relationship\b([^>]*)>")
+#: What a cell holds whose formula's result was never stored.
+FORMULA = "formula"
 #: What zipfile raises for bytes that are no archive.
 _DAMAGED = (
     zipfile.BadZipFile,
@@ -68,6 +84,73 @@ def refuse_hostile(path: Path, parts: list[zipfile.ZipInfo]) -> None:
             sheet.add(chunk)
             if size > _LARGEST or sheet.cells > _MOST_CELLS:
                 raise _too_large(path)
+
+
+def cells_without_value(path: Path, parts: list[zipfile.ZipInfo]) -> dict[str, dict[tuple[int, int], str]]:
+    """The cells of each sheet, by row and column (from 1), whose error is all that they hold, as #N/A, or whose
+    formula has no result stored (``FORMULA``)."""
+    by_name = {part.filename: part for part in parts}
+    relations, sheets = by_name.get("xl/_rels/workbook.xml.rels"), by_name.get("xl/workbook.xml")
+    if relations is None or sheets is None:
+        return {}
+    targets = {
+        named.get("Id"): named.get("Target", "").removeprefix("/xl/")
+        for tag in _RELATION.findall(b"".join(_unpacked(path, relations)))
+        for named in [_attributes(tag)]
+    }
+    found = {}
+    for tag in _SHEET.findall(b"".join(_unpacked(path, sheets))):
+        named = _attributes(tag)
+        target = targets.get(next((value for name, value in named.items() if name.endswith(":id")), None))
+        part = by_name.get(f"xl/{target}")
+        if part is not None and (cells := _cells_without_value(path, part)):
+            found[named.get("name", "")] = cells
+    return found
+
+
+def _attributes(tag: bytes) -> dict[str, str]:
+    return {
+        name.decode(): html.unescape((one or other).decode(errors="replace"))
+        for name, one, other in _ATTRIBUTE.findall(tag)
+    }
+
+
+def _cells_without_value(path: Path, part: zipfile.ZipInfo) -> dict[tuple[int, int], str]:
+    found: dict[tuple[int, int], str] = {}
+    row = column = 0
+    carried = b""
+    for chunk in _unpacked(path, part):
+        text = carried + chunk
+        # A row that ends in a later chunk is looked at with that one.
+        end = max(text.rfind(b"</row>"), text.rfind(b":row>"))
+        if end < 0:
+            carried = text
+            continue
+        carried = text[end:]
+        if not _MARKED.search(text, 0, end):
+            rows = _ROW.findall(text, 0, end)
+            if rows:
+                row = int(_attributes(rows[-1]).get("r") or row + len(rows))
+            continue
+        for each in _CELL.finditer(text, 0, end):
+            if each["row"] is not None:
+                row, column = int(_attributes(each["row"]).get("r") or row + 1), 0
+                continue
+            tag = each["empty"] if each["cell"] is None else each["cell"]
+            column += 1
+            if place := re.search(rb"""\br\s*=\s*["']([A-Za-z]+)\d""", tag):
+                column = _number(place[1])
+            content = each["content"]
+            if content is None:
+                continue
+            kind = re.search(rb"\bt\s*=\s*[\"'](\w+)", tag)
+            value = _VALUE.search(content)
+            if kind and kind[1] == b"e":
+                found[row, column] = value[1].decode(errors="replace") if value else "#"
+            # A text that is empty is a result.
+            elif value is None and _FORMULA.search(content) and not (kind and kind[1] == b"str"):
+                found[row, column] = FORMULA
+    return found
 
 
 def _too_large(path: Path) -> UnusableInputError:

@@ -34,6 +34,8 @@ _FREE_TEXT = (TEXT, SALUTATION, ENTITLEMENTS, PASSWORD)
 #: Columns of free text that hold no names of people, places or things.
 _CODES = ("order_number", "order_price", "order_term", "image", "zip")
 _EXAMPLES = 3
+#: Where the lines stand in what is told, until they are known.
+_LINES = "{lines}"
 
 #: U+FFFD and C1 controls; UTF-8 decoded as Windows-1252; signs that stand between letters where a codepage was mistaken.
 _UNHEALTHY = (
@@ -131,7 +133,7 @@ def profiled(
                     longest=each.longest,
                     told="; ".join(entry.told for entry in told if entry.position == column.position)
                     or _plain(column, formats, numbers),
-                    evidence="; ".join(entry.evidence for entry in told if entry.position == column.position),
+                    evidence="",
                 )
                 for column, each in zip(file.columns, found.values(), strict=True)
             ),
@@ -261,7 +263,7 @@ def _told_of_text(
     file: DeliveredFile, column: Column, found: _Found, connection: duckdb.DuckDBPyConnection
 ) -> Iterable[Told]:
     def told(rule: str, severity: Severity, sign: _Sign, count: int, what: str, named: str = "") -> Told:
-        lines, value = _examples(file, column, sign.then, connection)
+        rows, value = _examples(file, column, sign.then, connection)
         return Told(
             rule=rule,
             severity=severity,
@@ -269,9 +271,10 @@ def _told_of_text(
             attribute=column.attribute,
             object=TABLE_OF[column.attribute].object if column.attribute in TABLE_OF else None,
             value=value,
-            detail=f"{_counted(count, 'cell')}{named}, {lines}.",
+            rows=rows,
+            detail=f"{_counted(count, 'cell')}{named}, {_LINES}.",
             told=what,
-            evidence=f"{_counted(count, 'cell')}, {lines}",
+            evidence=f"{_counted(count, 'cell')}, {_LINES}",
         )
 
     if sick := found.signs.get("sick", 0) + found.signs.get("entities", 0):
@@ -289,14 +292,37 @@ def _told_of_text(
 
 def _examples(
     file: DeliveredFile, column: Column, predicate: str, connection: duckdb.DuckDBPyConnection
-) -> tuple[str, str | None]:
-    """The lines of the first cells of which a predicate holds, and what the first says."""
+) -> tuple[tuple[int, ...], str | None]:
+    """The rows of the first cells of which a predicate holds, and what the first says."""
     rows = connection.execute(
         f"""SELECT row, cell FROM (SELECT row_number() OVER () - 1 AS row, {column.name} AS cell FROM {file.relation()})
         WHERE {predicate.replace("{cell}", "cell")} LIMIT {_EXAMPLES}"""
     ).fetchall()
-    lines = [str(file_line(connection, file, row)) for row, _ in rows]
-    return f"on {'line' if len(lines) == 1 else 'lines'} {', '.join(lines)}", rows[0][1] if rows else None
+    return tuple(row for row, _ in rows), rows[0][1] if rows else None
+
+
+def located(file: DeliveredFile, connection: duckdb.DuckDBPyConnection) -> DeliveredFile:
+    """The file with the lines of what was told, once the lines of its records are known."""
+
+    def filled(text: str, rows: tuple[int, ...]) -> str:
+        if _LINES not in text:
+            return text
+        lines = [str(file_line(connection, file, row)) for row in rows]
+        return text.replace(_LINES, f"on {'line' if len(lines) == 1 else 'lines'} {', '.join(lines)}")
+
+    told = tuple(
+        each.model_copy(update={"detail": filled(each.detail, each.rows), "evidence": filled(each.evidence, each.rows)})
+        for each in file.told
+    )
+    evidence = {
+        column.position: "; ".join(each.evidence for each in told if each.position == column.position)
+        for column in file.columns
+    }
+    profile = tuple(
+        each.model_copy(update={"evidence": evidence[column.position]})
+        for column, each in zip(file.columns, file.profile, strict=True)
+    )
+    return file.model_copy(update={"told": told, "profile": profile})
 
 
 def _counted(count: int, what: str) -> str:
@@ -386,10 +412,15 @@ def _told_of_dates(
     }
     if reading.numbers:
         what, pattern = _NUMBERS[reading.numbers]
-        lines, value = _examples(file, column, f"regexp_full_match(trim_to_null({{cell}}), '{pattern}')", connection)
+        rows, value = _examples(file, column, f"regexp_full_match(trim_to_null({{cell}}), '{pattern}')", connection)
         count = _counted(reading.counts[what], "cell")
         yield Told(
-            severity=Severity.REPAIR, value=value, detail=f"{count} read as {what}, {lines}.", told=what, **common
+            severity=Severity.REPAIR,
+            value=value,
+            rows=rows,
+            detail=f"{count} read as {what}, {_LINES}.",
+            told=what,
+            **common,
         )
     if reading.ambiguous:
         order = "month first" if reading.format == "%m/%d/%Y" else "day first"

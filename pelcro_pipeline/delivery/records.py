@@ -30,10 +30,10 @@ def raw_records(file: DeliveredFile, places: np.ndarray) -> Iterator[bytes]:
 
 
 def cells(file: DeliveredFile, places: np.ndarray) -> list[list[str]]:
-    """The cells of the records at ``places``, in the order of the file's columns."""
+    """The cells of the records at ``places``, in the order of the file's columns; empty ones beyond are left out."""
     _, *records = raw_records(file, places)
     texts = (io.StringIO(record.decode(), newline="") for record in records)
-    return [next(csv.reader(text, delimiter=file.delimiter)) for text in texts]
+    return [next(csv.reader(text, delimiter=file.delimiter))[: len(file.columns)] for text in texts]
 
 
 def file_line(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, place: int) -> int:

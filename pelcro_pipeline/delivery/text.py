@@ -5,8 +5,12 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +24,12 @@ _CHUNK = 1 << 20
 _HEADER_SIZE, _HEADER_CELL_SIZE = 1 << 20, 1_000
 #: The templates together have 82. What judges 2,000 of metadata takes 20 seconds, and four times that for twice as many.
 _MOST_COLUMNS = 2_000
+#: Lines below the first that a header is looked for on.
+_HEADER_LINES = 20
+#: Characters of the line that spreadsheets write above the header to name the delimiter.
+_NAMED_DELIMITER = re.compile(r"""\ufeff?"?sep=([^\w\s"]|\t)"?\r?(?:\n|$)""", re.ASCII | re.IGNORECASE)
+#: Bytes of a file's start that tell what it is.
+_START = 512
 #: What is no text, by the bytes that it begins with, and what to do with it.
 _NO_TEXT = {
     b"\xd0\xcf\x11\xe0": "an Excel file of the old kind, or one with a password: save it as XLSX without a password",
@@ -27,6 +37,20 @@ _NO_TEXT = {
     b"%PDF": "a PDF: deliver the CSV or XLSX that it was made from",
     b"\x1f\x8b": "packed with gzip: unpack it",
 }
+#: The same for text that holds no records, in small letters.
+_NO_RECORDS = dict.fromkeys(
+    (b"<!doctype html", b"<html", b"<head", b"<body", b"<meta", b"<style", b"<table", b"<div"),
+    "an HTML page, whatever its name says: open it in a spreadsheet and save it as XLSX or CSV, "
+    "or export it again where it is the page of a failed download",
+) | {
+    b"<?xml": "an XML file, whatever its name says: open it in a spreadsheet and save it as XLSX or CSV",
+    b"mime-version:": "a web archive, whatever its name says: open it in a spreadsheet and save it as XLSX or CSV",
+}
+_LOCK = (
+    "the lock file of a spreadsheet that was open, and no workbook: close the spreadsheet and deliver the file itself"
+)
+#: Characters of several bytes, as UTF-8 has them: nearly no text of another encoding does.
+_UTF_8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 # The csv module's own limit of 131,072 characters to a cell is no limit of ours.
 csv.field_size_limit(1 << 30)
 
@@ -41,16 +65,15 @@ def chunks(path: Path) -> Iterator[bytes]:
 def encoding_of(path: Path, named: str | None = None) -> str:
     """The Python codec that the whole file decodes by: the one ``named``, or the one told.
 
-    UTF-8 (with or without BOM) and UTF-16 are told by their bytes; what is neither is Windows-1252.
-    Raises UnusableInputError, with the byte offset, for a file that is no text.
+    UTF-8 (with or without BOM) and UTF-16 are told by their bytes; what is neither is Windows-1252, unless some of
+    it is UTF-8. Raises UnusableInputError, with line and byte offset, for a file that is no text.
     """
     with path.open("rb") as file:
-        start = file.read(4)
+        start = file.read(_START)
     if not start:
         raise UnusableInputError(f"{path.name} is empty (zero bytes): deliver it again.")
-    for signature, what in _NO_TEXT.items():
-        if start.startswith(signature):
-            raise UnusableInputError(f"{path.name} is {what}, or name it under ignore in extract.toml.")
+    if what := _no_text(start, path.stat().st_size):
+        raise UnusableInputError(f"{path.name} is {what}, or name it under ignore in extract.toml.")
     if named is not None:
         return _decodes(path, ENCODINGS[named.lower()])
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -63,31 +86,93 @@ def encoding_of(path: Path, named: str | None = None) -> str:
         return _decodes(path, "utf-8-sig")
     try:
         return _decodes(path, "utf-8")
-    except UnusableInputError:
-        if b"\0" in start:
+    except UnusableInputError as error:
+        if b"\0" in start[:4]:
             raise
-        return _decodes(path, "cp1252")
+        encoding = _decodes(path, "cp1252")
+        if not _holds_utf_8(path):
+            return encoding
+        raise UnusableInputError(
+            f"{path.name} is UTF-8 in part, and {_no_utf_8(path)} is none: save all of it as UTF-8 and deliver again. "
+            'If all files are Windows-1252, write encoding = "windows-1252" in extract.toml.'
+        ) from error
+
+
+def _no_text(start: bytes, size: int) -> str | None:
+    """What a file is that holds no records, by its first bytes, and what to do with it."""
+    readable = start.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
+    by_start = ((start, _NO_TEXT), (readable, _NO_RECORDS))
+    found = [what for text, known in by_start for signature, what in known.items() if text.startswith(signature)]
+    # Excel's holds its user's name twice, each behind its length; LibreOffice's one line that ends in a place.
+    length = start[0]
+    excel = size < 400 and 0 < length < 55 and start[55:56] == start[:1] and not start[1 + length : 55].strip(b" ")
+    if excel or (size < _START and b"file://" in start and start.rstrip().endswith(b";")):
+        return _LOCK
+    return found[0] if found else None
+
+
+def _holds_utf_8(path: Path) -> bool:
+    carried = b""
+    for chunk in chunks(path):
+        if _UTF_8.search(carried + chunk):
+            return True
+        carried = chunk[-3:]
+    return False
+
+
+def _no_utf_8(path: Path) -> str:
+    """Where the first byte stands that is no UTF-8."""
+    decoder, offset = codecs.getincrementaldecoder("utf-8")(), 0
+    with path.open("rb") as file:
+        while True:
+            chunk = file.read(_CHUNK)
+            waiting = len(decoder.getstate()[0])
+            try:
+                decoder.decode(chunk, final=not chunk)
+            except UnicodeDecodeError as error:
+                at = offset - waiting + error.start
+                return f"what stands on line {_line(path, at)} at byte offset {at}"
+            offset += len(chunk)
+
+
+def _line(path: Path, offset: int) -> int:
+    """The physical line of a byte, in any encoding that ASCII is a part of."""
+    line, left = 1, offset
+    for chunk in chunks(path):
+        line += chunk[:left].count(b"\n")
+        left -= len(chunk)
+        if left <= 0:
+            break
+    return line
 
 
 def _decodes(path: Path, encoding: str) -> str:
     # The decoder that takes a BOM away would count offsets from behind it.
     decoder = codecs.getincrementaldecoder(encoding.removesuffix("-sig"))()
-    offset = 0
+    offset = waiting = 0
     try:
         for chunk in chunks(path):
+            waiting = len(decoder.getstate()[0])
             text = decoder.decode(chunk)
             if "\0" in text if encoding.startswith("utf-16") else b"\0" in chunk:
                 at = offset + max(chunk.find(b"\0"), 0)
-                raise UnusableInputError(f"{path.name} is not text (a zero byte at offset {at}): deliver CSV or XLSX.")
+                raise UnusableInputError(
+                    f"{path.name} is not text (a zero byte at offset {at}){_on_line(path, at, encoding)}: deliver CSV or XLSX."
+                )
             offset += len(chunk)
+        waiting = len(decoder.getstate()[0])
         decoder.decode(b"", final=True)
     except UnicodeError as error:
-        at = offset + (error.start if isinstance(error, UnicodeDecodeError) else 0)
+        at = offset + (error.start - waiting if isinstance(error, UnicodeDecodeError) else 0)
         raise UnusableInputError(
-            f"{path.name} is not text in {'any encoding we know' if encoding == 'cp1252' else encoding} (byte offset {at}): "
-            "deliver it as UTF-8, or name its encoding in extract.toml."
+            f"{path.name} is not text in {'any encoding we know' if encoding == 'cp1252' else encoding} (byte offset {at})"
+            f"{_on_line(path, at, encoding)}: deliver it as UTF-8, or name its encoding in extract.toml."
         ) from error
     return encoding
+
+
+def _on_line(path: Path, offset: int, encoding: str) -> str:
+    return "" if encoding.startswith("utf-16") else f" on line {_line(path, offset)}"
 
 
 def transcode(path: Path, encoding: str, to: Path) -> None:
@@ -99,30 +184,77 @@ def transcode(path: Path, encoding: str, to: Path) -> None:
         out.write(decoder.decode(b"", final=True).encode())
 
 
-def header_of(path: Path, name: str, delimiter: str | None) -> tuple[str, list[str], bool]:
-    """The delimiter and the header cells of a UTF-8 file, and whether they are one line in the form of RFC 4180.
+class Header(NamedTuple):
+    """A file's header, its delimiter, and whether it is one line in the form of RFC 4180."""
+
+    delimiter: str
+    cells: list[str]
+    one_line: bool
+
+
+def header_of(path: Path, name: str, delimiter: str | None) -> Header:
+    """The header of a UTF-8 file.
 
     The delimiter is the one under which most header cells are template attributes. Raises
     UnusableInputError for a header that is longer than any, or in which a quotation mark is left open.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        start = file.read(_HEADER_SIZE)
+    start = _text(path)
     readings, ends = {}, {}
     for candidate in (delimiter,) if delimiter else DELIMITERS:
         stream = io.StringIO(start, newline="")
         readings[candidate] = next(csv.reader(stream, delimiter=candidate), [])
         ends[candidate] = stream.tell()
-    best = max(
-        readings,
-        key=lambda each: (
-            sum(attribute_of(cell) is not None for cell in readings[each]),
-            len(readings[each]),
-        ),
-    )
+    best = max(readings, key=lambda each: (recognised(readings[each]), len(readings[each])))
     raw = start[: ends[best]]
     if wrong := _wrong_in_header(readings[best], raw, best):
         raise UnusableInputError(f"{name}: {wrong}: mend it and deliver again.")
-    return best, readings[best], _is_one_line(raw, best)
+    return Header(best, readings[best], _is_one_line(raw, best))
+
+
+def line_of_header(path: Path, delimiter: str | None) -> tuple[int, int, list[str]] | None:
+    """Number (from 0), physical line and cells of the record, among the first ones, that has most template headers; none has any: None."""
+    start = _text(path)
+    found = []
+    for candidate in (delimiter,) if delimiter else DELIMITERS:
+        reader = csv.reader(io.StringIO(start, newline=""), delimiter=candidate)
+        line = 1
+        for record, cells in enumerate(itertools.islice(reader, _HEADER_LINES + 1)):
+            found.append((recognised(cells), -record, line, cells))
+            line = reader.line_num + 1
+    most, record, line, cells = max(found, key=lambda each: each[:2], default=(0, 0, 0, []))
+    return (-record, line, cells) if most else None
+
+
+def _text(path: Path) -> str:
+    """The start of a UTF-8 file, where its header stands."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return file.read(_HEADER_SIZE)
+
+
+def recognised(header: list[str]) -> int:
+    """How many cells name an attribute."""
+    return sum(attribute_of(cell) is not None for cell in header)
+
+
+def holds_header(rows: list[list[str]]) -> bool:
+    """Whether one of a sheet's first rows is a header; below the first it must name more than one attribute.
+
+    A sheet that explains the columns names one in each row.
+    """
+    return bool(recognised(rows[0])) or any(recognised(cells) > 1 for cells in rows[1 : _HEADER_LINES + 1])
+
+
+def named_delimiter(path: Path) -> str | None:
+    """The delimiter that the first line of a UTF-8 file names (``sep=;``), where it names one."""
+    named = _NAMED_DELIMITER.match(_text(path)[:12])
+    return named[1] if named else None
+
+
+def without_first_line(path: Path, to: Path) -> None:
+    """Write all but the first line of ``path`` to ``to``."""
+    with path.open("rb") as source, to.open("wb") as out:
+        source.readline()
+        shutil.copyfileobj(source, out, _CHUNK)
 
 
 def _wrong_in_header(header: list[str], raw: str, delimiter: str) -> str | None:
@@ -154,6 +286,27 @@ def is_open_ended(raw: str, delimiter: str) -> bool:
         list(csv.reader(io.StringIO(raw, newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:
         return "unexpected end" in str(error)
+    return False
+
+
+def is_misquoted(raw: str, delimiter: str) -> bool:
+    """Whether text stands behind a closing quotation mark of a record, or a quotation mark inside a quoted cell."""
+    if '"' not in raw:
+        return False
+    try:
+        list(csv.reader(io.StringIO(raw, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return "expected after" in str(error)
+    return False
+
+
+def holds(path: Path, text: bytes) -> bool:
+    """Whether a file's bytes hold others."""
+    carried = b""
+    for chunk in chunks(path):
+        if text in carried + chunk:
+            return True
+        carried = chunk[1 - len(text) :]
     return False
 
 

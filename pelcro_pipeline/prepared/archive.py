@@ -103,6 +103,8 @@ def _named(file: DeliveredFile) -> list[tuple]:
     counts = dict.fromkeys(taken, 1)
     named = []
     for column in file.columns:
+        if column.ghost:
+            continue
         header = column.header.strip() or f"column {column.position + 1}"
         count = counts.get(header.lower(), 0) + 1
         while (name := header if count == 1 else f"{header} ({count})").lower() in taken:

@@ -53,6 +53,24 @@ FILES = (
         "not guessed, as a wrong guess would spoil every name with an accent.",
     ),
     Rule(
+        id="FILE-HEADER-PLACE",
+        sentence="The headers do not stand on the file's first line.",
+        fix="Take out the lines above the headers. A first line sep=; that names the delimiter may stay.",
+        effect=_STOPS,
+        guide="During the data conversion process, you will need to populate the Pelcro Provided templates with your "
+        "current data set.",
+        interpretation="The headers are looked for on the first line and the twenty below it; the error names the line that they "
+        "stand on, or, where there are none, the template's headers that come nearest to the file's.",
+    ),
+    Rule(
+        id="FILE-SHEET",
+        sentence="The workbook has a sheet that may not be meant.",
+        fix="If it is meant, show it and give it the template's headers; if not, name it under ignore in extract.toml.",
+        severities=(Severity.QUESTION,),
+        interpretation="The guide does not speak of workbooks: hidden sheets with a template's headers are read, and sheets without "
+        "any beside those that have some are not.",
+    ),
+    Rule(
         id="FILE-TEXT-HEALTH",
         sentence="Text of this column was decoded wrongly somewhere, or holds codes of a web page; it is migrated as it is.",
         fix="Export it again as UTF-8, without codes of web pages.",
@@ -69,6 +87,14 @@ FILES = (
         "many. Among names None is one only where other columns use it so.",
     ),
     Rule(
+        id="FILE-CELL-ERROR",
+        sentence="The workbook's cell holds an error, or a formula whose result was never stored; it is taken as empty.",
+        fix="Mend the cell, or open the workbook in a spreadsheet and save it, so that results stand in it.",
+        severities=(Severity.CLEAR,),
+        interpretation="The guide does not speak of it: nothing tells what the cell would say. Where the column may not be empty, that "
+        "is the finding.",
+    ),
+    Rule(
         id="FILE-DIGITS-LOST",
         sentence="A spreadsheet has written these numbers in short form, and their last digits are lost.",
         fix="Export the column again as text.",
@@ -81,10 +107,28 @@ FILES = (
     ),
     Rule(
         id="FILE-INVISIBLE",
-        sentence="Characters that cannot be seen stand within cells of this column; they are taken out.",
-        fix="Take them out where the data comes from: they make two of what looks like one.",
+        sentence="This holds a character that cannot be seen; it is taken out.",
+        fix="Take the character out where the value comes from: others that look the same differ from it.",
         severities=(Severity.REPAIR,),
-        interpretation="Zero widths, marks of direction and soft hyphens come in by copying, and no id, code or date has any.",
+        interpretation="The guide does not speak of it: format characters (zero width, direction, soft hyphen) get into text by "
+        "copying, and are part of no header, id, email address, code, date or amount.",
+    ),
+    Rule(
+        id="FILE-NO-RECORD",
+        sentence="This line is no record: it repeats the header, or is a total, a count of rows or a stamp at the file's end.",
+        fix="Take the line out; if it is a record after all, fill in its other cells.",
+        severities=(Severity.QUESTION,),
+        interpretation="The guide does not speak of it: such lines are what systems write beside the records; they are excluded in the "
+        "ledger and kept in the archive.",
+    ),
+    Rule(
+        id="FILE-QUOTE",
+        sentence="On this line a quotation mark stands inside a quoted cell, or text behind the closing one; look whether it is read "
+        "as it is meant.",
+        fix="Write quotation marks within a cell twice.",
+        severities=(Severity.QUESTION,),
+        interpretation="The guide does not speak of it: a backslash before quotation marks is understood where all of the file reads "
+        "whole so; else the line is read as it stands.",
     ),
     Rule(
         id="FILE-HEADER",
@@ -101,8 +145,8 @@ FILES = (
         sentence="The file has this column twice, and on this line the two differ.",
         fix="Take one of the two columns out, or make them agree.",
         severities=(Severity.REJECT,),
-        interpretation="The guide's own example has a column twice, so equal values are let be; where they differ, nothing "
-        "tells which is meant.",
+        interpretation="The guide's own example has a column twice, so equal values are let be, and so is a line that fills one of "
+        "the two: that is the value. Where they differ, nothing tells which is meant.",
     ),
     Rule(
         id="FILE-MISSING",
@@ -116,11 +160,11 @@ FILES = (
     ),
     Rule(
         id="FILE-RAGGED",
-        sentence="This line has more or fewer cells than the header.",
+        sentence="This line has fewer cells than the header, or fills cells beyond it.",
         fix="Put cells that hold the delimiter, a quotation mark or a line break in quotation marks.",
         severities=(Severity.REJECT,),
         interpretation="The guide does not speak of it: with a cell too many or too few, nothing tells which cell belongs to "
-        "which column, so no part of the line is used.",
+        "which column, so no part of the line is used. Empty cells beyond the header are nothing.",
     ),
     Rule(
         id="FILE-BLANK",
@@ -140,12 +184,13 @@ FILES = (
     ),
     Rule(
         id="FILE-CARD-NUMBER",
-        sentence="A cell holds a payment card number.",
+        sentence="Cells of this column look like payment card numbers, and not_card_numbers in extract.toml says that they are none.",
         fix="Take card numbers out of the delivery; cards move from payment processor to payment processor.",
-        effect=_STOPS,
+        severities=(Severity.QUESTION,),
         guide="Coordinate between your new payment processor and the previous one to request the data migration.",
-        interpretation="Cards move between payment processors alone, so a card number in these files is an accident, and is "
-        "stored nowhere.",
+        interpretation="Cards move between payment processors alone, so a card number in these files is an accident: the run stops "
+        "before anything is stored, unless not_card_numbers names the column. Phones, ids, order numbers and metadata are long "
+        "numbers by nature: there only what stands out of the column is taken for one.",
     ),
 )
 CUSTOMERS = (

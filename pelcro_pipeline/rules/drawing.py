@@ -15,7 +15,7 @@ _GROUPS = {
     "converted objects": judgement.GIVEN,
     "rules of one record": judgement.RECORD_RULES,
     "rules between records": judgement.RELATION_RULES,
-    "rules of what is migrated": judgement.OF_MIGRATED,
+    "rules of what is migrated": (*judgement.OF_MIGRATED, *judgement.LAST),
 }
 _GROUP_OF = {name: group for group, names in _GROUPS.items() for name in names}
 _ORDER = (*judgement.ORDER, *findings.ORDER, *ledger.ORDER)

@@ -10,7 +10,9 @@ import duckdb
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.conversion.passwords import ENOUGH
 from pelcro_pipeline.conversion.select import absent
+from pelcro_pipeline.delivery.header import invisible_in
 from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest, Told
+from pelcro_pipeline.delivery.nearest import nearest
 from pelcro_pipeline.engine.relations import Relation, make
 from pelcro_pipeline.rules.catalogue import RULES
 from pelcro_pipeline.rules.files import FILES
@@ -151,13 +153,55 @@ def _of_whole_files(manifest: Manifest) -> list[str]:
         f"""SELECT file, line, object, rule, {literal(Severity.REJECT)} AS severity, message, fix, record
         FROM quarantined JOIN wording USING (rule) WHERE rule = 'FILE-RAGGED'"""
     ]
+    statements += [
+        _worded(
+            "FILE-SHEET",
+            Severity.QUESTION,
+            f"{literal(sheet.name)} AS file, {tables.first_record_of(sheet.ordinal)} AS record",
+            told,
+        )
+        for sheet in manifest.unread
+        for told in [
+            f"It has no header of a template, and is not read: {sheet.rows:,} {'row' if sheet.rows == 1 else 'rows'}."
+        ]
+    ]
     for file in manifest.files:
         at = f"{literal(file.name)} AS file, {tables.first_record(file)} AS record"
+        near = nearest([column.header for column in file.unknown], file.attributes, file.objects)
         statements += [
-            _worded("FILE-HEADER", Severity.QUESTION, f"{at}, {literal(column.header)} AS attribute")
+            _worded(
+                "FILE-HEADER",
+                Severity.QUESTION,
+                f"{at}, {literal(column.header)} AS attribute",
+                to_do=f"The nearest is {near[column.header]}." if column.header in near else "",
+            )
             for column in file.unknown
         ]
         statements += [_told(each, at) for each in file.told]
+        statements += [
+            _worded(
+                "FILE-INVISIBLE",
+                Severity.REPAIR,
+                f"{at}, {literal(column.attribute)} AS attribute, {literal(column.header)} AS value, "
+                f"{literal(column.attribute)} AS result",
+                f"In the header: {', '.join(invisible)}.",
+            )
+            for column in file.columns
+            if column.attribute and (invisible := invisible_in(column.header))
+        ]
+        if file.hidden:
+            statements.append(_worded("FILE-SHEET", Severity.QUESTION, at, "It is hidden, and is read."))
+        if file.noted is not None:
+            statements.append(
+                f"""SELECT {at}, line, rule, 'question' AS severity, text AS value, message, fix
+                FROM read_parquet({literal(file.noted)}) JOIN wording USING (rule) WHERE rule IN ('FILE-NO-RECORD', 'FILE-QUOTE')"""
+            )
+        statements += [
+            _worded(
+                "FILE-CARD-NUMBER", Severity.QUESTION, f"{at}, {literal(file.columns[position].shown)} AS attribute"
+            )
+            for position in file.vouched
+        ]
         statements += _absent_repairs(file, at)
         statements.append(
             f"""SELECT {at}, object, violation.attribute, rule, severity,
@@ -224,11 +268,16 @@ def _absent(count: str) -> str:
     return f"' The column is absent: this holds for ' || {count} || if({count} = 1, ' record.', ' records.')"
 
 
-def _worded(rule: str, severity: Severity, columns: str) -> str:
+def _worded(rule: str, severity: Severity, columns: str, told: str = "", to_do: str = "") -> str:
+    """SQL of a rule's finding, its words and what is ``told`` and ``to_do`` here beside them."""
     return (
-        f"SELECT {columns}, rule, {literal(severity)} AS severity, message, fix "
-        f"FROM wording WHERE rule = {literal(rule)}"
+        f"SELECT {columns}, rule, {literal(severity)} AS severity, concat_ws(' ', message, {_or_null(told)}) AS message, "
+        f"concat_ws(' ', fix, {_or_null(to_do)}) AS fix FROM wording WHERE rule = {literal(rule)}"
     )
+
+
+def _or_null(text: str) -> str:
+    return literal(text) if text else "NULL"
 
 
 def write(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

@@ -69,9 +69,13 @@ DUPLICATES = ("same_subscription", "SUB-DUPLICATE")
 MERGED = ("merged",)
 #: Rules of what is migrated, told when all else is judged.
 OF_MIGRATED = ("ADR-CONFLICT", "ADR-ID-CONFLICT", "ADR-WHICH", "REL-EXCLUDED-PARTNER")
+#: Told last: where another rule names an empty cell, that is its finding.
+LAST = ("FILE-CELL-ERROR",)
 RULES = tuple(rule for rule in catalogue.RULES if rule in FILES)
 RELATION_RULES = tuple(rule for rule in RULES if rule.startswith("REL-") and rule not in OF_MIGRATED)
-RECORD_RULES = tuple(rule for rule in RULES if rule not in (*RELATION_RULES, *OF_SURVIVING, *DUPLICATES, *OF_MIGRATED))
+RECORD_RULES = tuple(
+    rule for rule in RULES if rule not in (*RELATION_RULES, *OF_SURVIVING, *DUPLICATES, *OF_MIGRATED, *LAST)
+)
 #: All of it, in the order in which it is made.
 ORDER = (
     *RECORDS,
@@ -82,9 +86,10 @@ ORDER = (
     *DUPLICATES,
     *MERGED,
     *OF_MIGRATED,
+    *LAST,
 )
 #: What ``conversion.tables`` has made before.
-GIVEN = ("location", *(name for table in TABLES for name in (f"converted_{table.object}", table.object)))
+GIVEN = ("location", "cell_error", *(name for table in TABLES for name in (f"converted_{table.object}", table.object)))
 
 
 def judge(
@@ -128,6 +133,9 @@ def judge(
         _cascade_among_subscriptions(connection)
     made(*MERGED, *OF_MIGRATED)
     _record(connection, *OF_MIGRATED)
+    made(*LAST)
+    _record(connection, *LAST)
+    _show_cell_errors(connection)
     _hide_secrets(connection)
     return made_so_far
 
@@ -163,6 +171,15 @@ def _reject_by_relation(connection: duckdb.DuckDBPyConnection, rule: str) -> Non
         "INSERT INTO violation FROM breaking",
     ):
         connection.execute(statement)
+
+
+def _show_cell_errors(connection: duckdb.DuckDBPyConnection) -> None:
+    """A finding of an empty cell shows the error that the workbook has there."""
+    connection.execute(
+        """UPDATE violation SET value = cell_error.value FROM cell_error
+        WHERE (violation.record, violation.object, violation.attribute) = (cell_error.record, cell_error.object, cell_error.attribute)
+            AND coalesce(violation.value, '') = ''"""
+    )
 
 
 def _hide_secrets(connection: duckdb.DuckDBPyConnection) -> None:

@@ -10,6 +10,13 @@ from pelcro_pipeline.errors import UnusableInputError
 
 #: The publisher's sample pairs of hash and plain text.
 PASSWORD_SAMPLES = "password_samples.csv"
+#: What systems and open spreadsheets leave in a folder, in any case.
+_LEFT_BEHIND = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
+
+
+def is_passed_over(name: str) -> bool:
+    """Whether nothing of that name was ever delivered: hidden files, lock files, what systems leave behind."""
+    return name.startswith((".", "~$")) or name.lower() in _LEFT_BEHIND
 
 
 def own_file(path: Path) -> Path:
