@@ -277,7 +277,7 @@ class TestNoRecords:
         hash_ = "5f4dcc3b5aa765d61d8327deb882cf99"
         own = {"customer.password": hash_, "customer.common_metadata.password_encryption": "MD5"}
         text = as_csv([reader(1, own), reader(2)])
-        for wrong in ('"Books" and toys', '"Books", and "toys'):
+        for wrong in ('"Books" and toys', '"Books" and, toys'):
             found = migrate(delivered(text.replace("Accounting", wrong, 1)), tmp_path / wrong[:9]).findings
             shown = [each["value"] for each in found if each["rule"] == "FILE-QUOTE"]
             assert len(shown) == 1
@@ -334,8 +334,8 @@ class TestWorkbooks:
         assert migration.staged() is not None
 
     def test_a_hidden_sheet_is_read_and_asked_about(self, tmp_path):
-        content = workbook({"Readers": [reader(1)]}, hidden=("Readers",))
-        migration = migrate(Delivery(texts={"export.xlsx": content}), tmp_path)
+        content = workbook({"Products": list(PRODUCTS), "Readers": [reader(1)]}, hidden=("Readers",))
+        migration = migrate(Delivery((), (), texts={"export.xlsx": content}), tmp_path)
         assert migration.told == ["export.xlsx#Readers: file, all of it: FILE-SHEET question"]
         assert "hidden" in migration.findings[0]["message"]
         assert len(migration.prepared("customers")) == 1
@@ -373,6 +373,19 @@ class TestWorkbooks:
         assert migration.value("customer.common_metadata.till") == text
 
 
+#: Headers of other systems, and the template's that they mean.
+FOREIGN = {
+    "E-mail Address": "customer.email",
+    "First Name": "customer.first_name",
+    "surname": "customer.last_name",
+    "customer_phone": "customer.phone",
+    "Billing Address 1": "address.billing_line1",
+    "billing_postcode": "address.billing_zip",
+    "BillingCity": "address.billing_city",
+    "shipping_province": "address.shipping_state",
+}
+
+
 class TestAdviceOnHeaders:
     """What a refusal or a finding says of headers works."""
 
@@ -388,13 +401,13 @@ class TestAdviceOnHeaders:
     }
 
     def test_the_nearest_template_headers_are_named_and_accepted(self, tmp_path):
-        cells = dict(zip(self.FOREIGN, ("a@b.example", "Ann", "Lee", "5141234567", "", "", "", ""), strict=True))
+        cells = dict(zip(FOREIGN, ("a@b.example", "Ann", "Lee", "5141234567", "", "", "", ""), strict=True))
         told = refusal(Delivery((), (), (), texts={"list.csv": as_csv([cells | {"zzz": "1"}])}), tmp_path / "one")
-        for header, attribute in self.FOREIGN.items():
+        for header, attribute in FOREIGN.items():
             assert f"`{header}`: `{attribute}`?" in told
         assert "zzz" not in told
         assert "`pelcro-pipeline new templates`" in told
-        mended = {self.FOREIGN[header]: cell for header, cell in cells.items()}
+        mended = {FOREIGN[header]: cell for header, cell in cells.items()}
         migration = migrate(Delivery((), (), (), texts={"list.csv": as_csv([mended])}), tmp_path / "other")
         assert len(migration.prepared("customers")) == 1
 
