@@ -13,7 +13,7 @@ import pytest
 from pelcro_pipeline import steps
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
-from pelcro_pipeline.prepared.files import NAMES
+from pelcro_pipeline.prepared.files import TABLES_OF
 from pelcro_pipeline.review import statistics
 from pelcro_pipeline.rules import results
 from pelcro_pipeline.rules.files import FILES
@@ -141,7 +141,7 @@ def test_every_blocking_check_has_a_run_in_which_it_turns_red():
     }
     # The conversions and the prepared files share a step and the very call that judges them.
     shared = {f"conversion/{name}" for name in ("customers", "products", "plans", "subscriptions")} | {
-        f"prepared/{name}" for name in NAMES if name != "products"
+        f"prepared/{name}" for name in TABLES_OF if name != "products"
     }
     told = {each.check for each in OF_THE_DRY_RUN} | {"production/migration_statistics: production_equals_staging"}
     assert {each for each in blocking if each.split(": ")[0] not in shared} == told

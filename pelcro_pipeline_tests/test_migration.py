@@ -120,6 +120,16 @@ def test_prepared_files_fed_back_in_come_out_byte_for_byte(migration, tmp_path):
     assert {name: (again.paths.prepared / name).read_bytes() for name in names} == before
 
 
+def test_products_and_plans_delivered_back_as_one_file_are_accepted_whole(migration, tmp_path):
+    names = ("customers.csv", "products_and_plans.csv")
+    before = {path.name: path.read_bytes() for path in migration.paths.prepared.glob("*.csv")}
+    settings = (migration.paths.delivered / "extract.toml").read_text(encoding="utf-8")
+    again = migrate(Delivery((), (), (), settings, {name: before[name] for name in names}), tmp_path)
+    assert [each for each in again.findings if each["object"] in ("product", "plan")] == []
+    assert {each["disposition"] for each in again.ledger} <= {"prepared", "merged"}
+    assert {path.name: path.read_bytes() for path in again.paths.prepared.glob("*.csv")} == before
+
+
 def test_staging_holds_what_is_prepared(migration):
     objects = migration.staged().query("Section == 'Objects'").set_index("Attribute")
     prepared = migration.dispositions.set_index("object")["prepared"]

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from pelcro_pipeline.defs.raw import TABLES
-from pelcro_pipeline.prepared.files import NAMES
+from pelcro_pipeline.prepared.files import TABLES_OF
 
 
 def keys(*names: str) -> list[dg.AssetKey]:
@@ -18,4 +18,4 @@ RAW = keys(*(f"raw/{name}" for name in TABLES))
 CONVERSION = keys(*(f"conversion/{name}" for name in TABLES))
 #: The ledger, and the results of the judgement that the later steps go by.
 LEDGER = keys("analysis/ledger")
-PREPARED = keys(*(f"prepared/{name}" for name in NAMES))
+PREPARED = keys(*(f"prepared/{name}" for name in TABLES_OF))

@@ -7,7 +7,7 @@ import pandas as pd
 
 from pelcro_pipeline.defs.presentation import markdown
 from pelcro_pipeline.delivery.manifest import DeliveredFile
-from pelcro_pipeline.prepared.files import NAMES
+from pelcro_pipeline.prepared.files import NAMES, TABLES_OF
 from pelcro_pipeline.spec import ADDRESSES, ATTRIBUTES, TABLE_OF, TABLES, TEMPLATES
 from pelcro_pipeline.spec.model import Attribute, PatternBy, Table
 from pelcro_pipeline.spec.target import TARGET_OF
@@ -76,7 +76,7 @@ def prepared(name: str) -> dict[str, object]:
                 dg.TableColumnDep(dg.AssetKey(["conversion", asset_of(TABLE_OF[source])]), source)
                 for source in (attribute.name, *attribute.derived_from)
             ]
-            for table in TEMPLATES[name]
+            for table in TABLES_OF[name]
             for attribute in table.attributes
         }
     )

@@ -9,7 +9,16 @@ from pelcro_pipeline.defs.checks import check, conforms
 from pelcro_pipeline.defs.presentation import asset_spec, column_schema
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.prepared import files
-from pelcro_pipeline.spec import CUSTOMERS, TEMPLATES, schema
+from pelcro_pipeline.spec import CUSTOMERS, schema
+
+_DESCRIPTIONS = {
+    name: f"The upload-ready template file `{name}.csv`, which staging and production are both loaded from. "
+    "The guide: *It is critical to provide a customer, address, and subscription data in one flat file.*"
+    for name in files.NAMES
+} | {
+    files.FLAT: "Products and plans in the one flat file that production is given: a record for each plan, its product repeated, "
+    "and one for each product without plans. The guide: *... while providing another flat file for the products and plans.*"
+}
 
 
 @dg.multi_asset(
@@ -17,15 +26,16 @@ from pelcro_pipeline.spec import CUSTOMERS, TEMPLATES, schema
         asset_spec(
             "prepared",
             name,
-            f"The upload-ready template file `{name}.csv`, which staging and production are both loaded from. "
-            "The guide: *It is critical to provide a customer, address, and subscription data in one flat file.*",
+            _DESCRIPTIONS[name],
             deps=edges.MANIFEST
             + edges.LEDGER
-            + edges.keys(*(f"conversion/{each}" for each in dict.fromkeys(map(lineage.asset_of, TEMPLATES[name])))),
+            + edges.keys(
+                *(f"conversion/{each}" for each in dict.fromkeys(map(lineage.asset_of, files.TABLES_OF[name])))
+            ),
             kinds={"csv"},
-            metadata={lineage.SCHEMA: column_schema(*TEMPLATES[name])},
+            metadata={lineage.SCHEMA: column_schema(*files.TABLES_OF[name])},
         )
-        for name in files.NAMES
+        for name in files.TABLES_OF
     ],
     check_specs=[
         check(
@@ -34,7 +44,7 @@ from pelcro_pipeline.spec import CUSTOMERS, TEMPLATES, schema
             "What is prepared is in the form that the pandera schema states.",
             blocking=True,
         )
-        for name in files.NAMES
+        for name in files.TABLES_OF
     ],
     name="prepared",
 )
@@ -43,7 +53,7 @@ def prepared(extract: Extracts):
     with as_failure(), steps.opened(paths) as opened:
         records = steps.prepare(opened)
         connection = opened.connection
-        for name, own in TEMPLATES.items():
+        for name, own in files.TABLES_OF.items():
             yield dg.MaterializeResult(
                 asset_key=["prepared", name],
                 metadata={

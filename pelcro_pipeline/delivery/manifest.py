@@ -13,7 +13,7 @@ from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import ADDRESS_IDS, BY_OBJECT, CUSTOMER_ID, TABLES
 from pelcro_pipeline.spec.model import Severity
-from pelcro_pipeline.spec.sql import literal
+from pelcro_pipeline.spec.sql import INVISIBLE, literal
 from pelcro_pipeline.workspace import places
 
 
@@ -49,7 +49,7 @@ class Column(BaseModel):
         """SQL of what a cell says: trimmed, null where it is empty or a word for nothing."""
         text = f"trim_to_null({self.name})"
         if self.invisible:
-            text = f"regexp_replace({text}, '\\p{{Cf}}', '', 'g')"
+            text = f"regexp_replace({text}, '[{INVISIBLE}]', '', 'g')"
         if self.nothing:
             words = ", ".join(map(literal, self.nothing))
             text = f"null_if_word({text}, [{words}])"

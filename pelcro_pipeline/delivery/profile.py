@@ -19,7 +19,7 @@ from pelcro_pipeline.settings import NOTHING, Settings
 from pelcro_pipeline.spec import ADDRESS_IDS, ATTRIBUTES, TABLE_OF
 from pelcro_pipeline.spec.kinds import DATE, ENTITLEMENTS, IDENTIFIER, PASSWORD, SALUTATION, TEXT
 from pelcro_pipeline.spec.model import Severity
-from pelcro_pipeline.spec.sql import FORMULA, literal
+from pelcro_pipeline.spec.sql import FORMULA, INVISIBLE, literal
 from pelcro_pipeline.workspace import atomic
 
 #: The report's columns.
@@ -41,10 +41,10 @@ _LINES = "{lines}"
 _UNHEALTHY = (
     r"[\x{80}-\x{9f}\x{fffd}]"
     r"|[ÂÃ][\x{a0}-\x{bf}]|â€|Ã[‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
-    r"|\pL[£¤¥¦§©¬®±²³¶¹¼½¾¿ƒ„†‡‰‹›•™]\pL|\p{Ll}[ŽŠŒŸÐÞ]\p{Ll}"
+    r"|[A-Za-zÀ-ɏ][£¤¥¦§©¬®±²³¶¹¼½¾¿ƒ„†‡‰‹›•™][A-Za-zÀ-ɏ]|[a-zß-öø-ÿ][ŽŠŒŸÐÞ][a-zß-öø-ÿ]"
 )
 _ENTITY = r"&(?:[A-Za-z]{2,8}|#[0-9]{2,5}|#x[0-9A-Fa-f]{2,4});"
-_INVISIBLE = r"\p{Cf}"
+_INVISIBLE = f"[{INVISIBLE}]"
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,10 @@ class _Sign:
 
 
 _NON_ASCII = "strlen({cell}) <> length({cell})"
-_LOST = _Sign("lost", "contains({cell}, '+') OR contains({cell}, '.')", "lost_digits(trim_to_null({cell}))")
+_LOST = _Sign("lost", "contains({cell}, '+') OR contains({cell}, '.')", "lost_digits(trim({cell}))")
 _SICK = _Sign("sick", _NON_ASCII, f"regexp_matches({{cell}}, '{_UNHEALTHY}')")
 _ENTITIES = _Sign("entities", "contains({cell}, '&')", f"regexp_matches({{cell}}, '{_ENTITY}')")
-_HIDDEN = _Sign("hidden", _NON_ASCII, f"regexp_matches(trim_to_null({{cell}}), '{_INVISIBLE}')")
+_HIDDEN = _Sign("hidden", _NON_ASCII, f"regexp_matches(trim_unseen({{cell}}), '{_INVISIBLE}')")
 
 
 def profiled(
@@ -283,7 +283,7 @@ def _told_of_text(
     if hidden := found.signs.get("hidden"):
         ((points,),) = connection.execute(
             f"""SELECT string_agg(DISTINCT printf('U+%04X', unicode(point)), ', ') FROM (
-                SELECT unnest(regexp_extract_all(trim_to_null({column.name}), '{_INVISIBLE}')) AS point FROM {file.relation()})"""
+                SELECT unnest(regexp_extract_all(trim_unseen({column.name}), '{_INVISIBLE}')) AS point FROM {file.relation()})"""
         ).fetchall()
         yield told("FILE-INVISIBLE", Severity.REPAIR, _HIDDEN, hidden, f"without {points}", f" with {points}")
     if (lost := found.signs.get("lost")) and not _is_id(column):

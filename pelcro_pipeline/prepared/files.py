@@ -1,4 +1,4 @@
-"""The three prepared files: what staging and production are both loaded from."""
+"""The prepared files: the three that staging and production are both loaded from, and products and plans as one."""
 
 from __future__ import annotations
 
@@ -15,27 +15,32 @@ from pelcro_pipeline.engine import checksum
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import ADDRESS_IDS, ADDRESSES, CUSTOMER_ID, CUSTOMERS, PLANS, PRODUCTS, TABLES, TEMPLATES
-from pelcro_pipeline.spec.headers import template
 from pelcro_pipeline.spec.model import Table
 from pelcro_pipeline.spec.sql import literal, quoted
 
 NAMES = tuple(TEMPLATES)
+#: "One flat file" for products and plans in production, says the guide: a record for each plan, its product repeated.
+FLAT = "products_and_plans"
+#: Each file that is written, with the tables whose columns it has; the targets are loaded from the first three.
+TABLES_OF: dict[str, tuple[Table, ...]] = TEMPLATES | {FLAT: (PRODUCTS, PLANS)}
 #: What names a record of each file.
-_KEYS = {"customers": CUSTOMER_ID, "products": PRODUCTS.key, "plans": PLANS.key}
+_KEYS = {"customers": CUSTOMER_ID, "products": PRODUCTS.key, "plans": PLANS.key, FLAT: PLANS.key}
 #: The temporary tables of the files' records begin with these; a rowid is the record's place.
 READ, FILLED = "prepared_csv_", "prepared_filled_"
 
 
 def header(name: str, manifest: Manifest) -> list[str]:
     """A prepared file's columns: the template's in the guide's order, address ids and metadata behind."""
-    metadata = {each for table in TEMPLATES[name] for each in manifest.metadata[table.object]}
-    address_ids = list(manifest.address_ids) if CUSTOMERS in TEMPLATES[name] else []
-    return template(name) + address_ids + sorted(metadata)
+    tables = TABLES_OF[name]
+    columns = [attribute.name for table in tables for attribute in table.attributes]
+    metadata = {each for table in tables for each in manifest.metadata[table.object]}
+    address_ids = list(manifest.address_ids) if CUSTOMERS in tables else []
+    return columns + address_ids + sorted(metadata)
 
 
 @dataclass(frozen=True)
 class PreparedFiles:
-    """The three prepared files of an extract, how they write dates, and where their checksums stand."""
+    """The prepared files of an extract, how they write dates, and where their checksums stand."""
 
     folder: Path
     settings: Settings
@@ -84,7 +89,7 @@ class PreparedFiles:
 
     def write_checksums(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Write the checksums of each file's records."""
-        for name in NAMES:
+        for name in TABLES_OF:
             checksum.write(connection, *self._checksummed(name), quoted(_KEYS[name]))
 
     def verify(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -93,7 +98,7 @@ class PreparedFiles:
             f"{name}.csv record {difference.place + 1} ({_KEYS[name]} "
             + " and ".join(dict.fromkeys(key for key in (difference.key, difference.stands_key) if key))
             + ")"
-            for name in NAMES
+            for name in TABLES_OF
             for difference in checksum.differences(connection, *self._checksummed(name))[:1]
         ]
         if altered:

@@ -9,7 +9,7 @@ import duckdb
 
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.delivery.manifest import Manifest
-from pelcro_pipeline.prepared.files import header
+from pelcro_pipeline.prepared.files import FLAT, header
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import (
     ADDRESS_IDS,
@@ -30,27 +30,36 @@ _BATCH = 250_000
 def write(
     connection: duckdb.DuckDBPyConnection, manifest: Manifest, settings: Settings, folder: Path
 ) -> dict[str, int]:
-    """Write the three files into ``folder``; returns the records of each. Needs ``prepared.tables``."""
+    """Write the files into ``folder``; returns the records of each. Needs ``prepared.tables``."""
     batches = {
         "customers": _customers(connection, manifest),
         "products": [f"SELECT record AS row, * FROM prepared_{PRODUCTS.object}"],
         "plans": [f"SELECT record AS row, * FROM prepared_{PLANS.object}"],
+        FLAT: [_flat()],
     }
     records = dict.fromkeys(batches, 0)
     for name, queries in batches.items():
         columns = ", ".join(_written(column, settings) for column in header(name, manifest))
         path = folder / f"{name}.csv"
+        order = "row, plan_row" if name == FLAT else "row"
         for query in queries:
             first = query is queries[0]
             written = path if first else path.with_suffix(".more")
             ((count,),) = connection.execute(
-                f"COPY (SELECT {columns} FROM ({query}) prepared ORDER BY row) TO {literal(str(written))} "
+                f"COPY (SELECT {columns} FROM ({query}) prepared ORDER BY {order}) TO {literal(str(written))} "
                 f"(FORMAT csv, HEADER {first}, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULLSTR '')"
             ).fetchall()
             records[name] += count
             if not first:
                 _append(written, path)
     return records
+
+
+def _flat() -> str:
+    """SQL of the guide's one flat file: a record for each plan, with its product, and for each product without plans."""
+    return f"""SELECT product.record AS row, plan.record AS plan_row, product.* EXCLUDE (record, customer), plan.* EXCLUDE (record, customer)
+        FROM prepared_{PRODUCTS.object} product
+        LEFT JOIN prepared_{PLANS.object} plan ON {quoted("plan.temporary_product_id")} = {quoted(PRODUCTS.key)}"""
 
 
 def _append(more: Path, path: Path) -> None:

@@ -15,7 +15,7 @@ from pelcro_pipeline.delivery import reading
 from pelcro_pipeline.delivery.manifest import Manifest, is_current, judged_by
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
-from pelcro_pipeline.prepared.files import NAMES, PreparedFiles
+from pelcro_pipeline.prepared.files import TABLES_OF, PreparedFiles
 from pelcro_pipeline.review import statistics
 from pelcro_pipeline.rules.catalogue import RULES
 from pelcro_pipeline.spec.model import Severity
@@ -61,7 +61,7 @@ class SignOff:
 
 def _prepared(paths: ExtractPaths) -> list[Path]:
     """The prepared files of an extract. Raises RefusedError where there is no dry run."""
-    prepared = [paths.prepared / f"{name}.csv" for name in NAMES]
+    prepared = [paths.prepared / f"{name}.csv" for name in TABLES_OF]
     missing = [each.name for each in (*prepared, paths.statistics, paths.manifest) if not each.is_file()]
     if missing:
         raise RefusedError(

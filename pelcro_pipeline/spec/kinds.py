@@ -204,7 +204,7 @@ DATE = Kind(
     "is told to hold such. A time is dropped, once a time zone that is written with it has been allowed for.",
     storage="DATE",
     canonical="""coalesce(ten_digit_date(text, date_order),
-        in_zone(coalesce(year_first_date(text), ordered_date(text, date_order), named_month_date(text)), text, zone),
+        zoned_date(text, date_order, zone), year_first_date(text), ordered_date(text, date_order), named_month_date(text),
         number_date(text, numbers, zone), text)""",
     domain=CalendarDate(),
 )
