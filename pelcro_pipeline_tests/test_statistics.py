@@ -80,11 +80,12 @@ def test_accuracy_is_prepared_of_received_in_per_cent(measured):
     assert (int(never["Excel dump"]), never["Accuracy"], never["Inaccuracy"]) == (0, "", "")
 
 
-def test_the_dump_is_prepared_rejected_and_excluded_and_repeats_stand_outside(measured):
+def test_of_every_measure_the_dump_is_kept_rejected_excluded_and_cleared_and_repeats_stand_outside(measured):
     off = [
         key
         for key, row in measured.items()
-        if key[0] == "Objects" and row["Excel dump"] != row["Pelcro Pre-Processed"] + row["Rejected"] + row["Excluded"]
+        if row["Excel dump"]
+        != row["Pelcro Pre-Processed"] - row["Inferred"] + row["Rejected"] + row["Excluded"] + row["Cleared"]
     ]
     assert off == []
 
@@ -163,7 +164,37 @@ def test_what_is_inferred_for_an_empty_cell_is_not_in_the_dump(tmp_path):
     scheme = "customer.common_metadata.password_encryption"
     rows = [customer(1, hash_), customer(2, hash_, {scheme: "MD5"}), customer(3, hash_, {scheme: "bcrypt"})]
     frame = migrate(Delivery(rows), tmp_path).staged().set_index("Attribute")
-    assert frame.loc[scheme, ["Excel dump", "Pelcro Pre-Processed", "Dry-run (staging)"]].tolist() == [2, 3, 3]
+    counts = frame.loc[scheme, ["Excel dump", "Pelcro Pre-Processed", "Dry-run (staging)", "Cleared", "Inferred"]]
+    # Of three one is empty, and one is not what its hash shows.
+    assert counts.tolist() == [2, 3, 3, 1, 2]
+    assert frame.loc[scheme, "Accuracy"] == "50.00"
+
+
+def test_a_value_that_is_cleared_is_not_kept(tmp_path):
+    rows = [customer(1), customer(2, {"customer.phone": "unlisted"}), customer(3, {"customer.phone": "5141112222 x 3"})]
+    frame = migrate(Delivery(rows), tmp_path).staged().set_index("Attribute")
+    columns = ["Excel dump", "Pelcro Pre-Processed", "Accuracy", "Cleared", "Inferred"]
+    assert frame.loc["customer.phone", columns].tolist() == [3, 2, "33.33", 2, 1]
+
+
+def test_an_id_is_one_customer_however_its_records_fare(tmp_path):
+    other = {"customer.email": "ada@harbour.example", "customer.first_name": "Ada", "customer.last_name": "Byron"}
+    frame = migrate(Delivery([customer(1), customer(1), customer(1, other)]), tmp_path).staged()
+    objects = statistics.summary(frame).set_index("Attribute")
+    columns = ["Excel dump", "Pelcro Pre-Processed", "Accuracy", "Merged", "Rejected"]
+    assert objects.loc["Customers", columns].tolist() == [1, 1, "100.00", 1, 0]
+
+
+def test_metadata_and_address_ids_are_measures_too(tmp_path):
+    ids = {"shipping_address_id": "home", "customer.common_metadata.LoyaltyTier": "gold"}
+    migration = migrate(Delivery([reader(1, ids), reader(2, {"shipping_address_id": ""})]), tmp_path)
+    frame = migration.staged().set_index("Attribute")
+    columns = ["Excel dump", "Pelcro Pre-Processed", "Dry-run (staging)", "Accuracy"]
+    for name in ids:
+        assert frame.loc[name, columns].tolist() == [1, 1, 1, "100.00"]
+    database.load(migration.files, migration.paths.database("production"))
+    counted_again = statistics.count_production(migration.paths).set_index("Attribute")
+    assert [int(counted_again.loc[name, "Production"]) for name in ids] == [1, 1]
 
 
 @pytest.mark.parametrize(

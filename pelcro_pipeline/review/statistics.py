@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,12 +22,15 @@ from pelcro_pipeline.spec import (
     ADDRESSES,
     CUSTOMER_ID,
     CUSTOMERS,
+    PLANS,
+    PRODUCTS,
     SUBSCRIPTIONS,
     TABLES,
+    sql,
 )
-from pelcro_pipeline.spec.model import Table
+from pelcro_pipeline.spec.model import Attribute, Table
 from pelcro_pipeline.spec.sql import FORMULA, imputation_mask, literal, quoted
-from pelcro_pipeline.spec.target import TARGET_OF, address_type
+from pelcro_pipeline.spec.target import ADDRESS_ID, TARGET_OF, address_type
 from pelcro_pipeline.target import database
 from pelcro_pipeline.target.rows import filled_rows
 from pelcro_pipeline.workspace import atomic
@@ -37,17 +41,19 @@ DUMP, PREPARED, STAGING, PRODUCTION = "Excel dump", "Pelcro Pre-Processed", "Dry
 COLUMNS = {
     "Section": "What kind of measure it is.",
     "Attribute": "What is measured.",
-    DUMP: "Distinct records in the customer data dump.",
-    PREPARED: "Records in the prepared files.",
-    "Accuracy": "How many records were kept between the dump and the prepared files, in per cent.",
+    DUMP: "Distinct objects in the customer data dump that hold it: kept, rejected, excluded or cleared.",
+    PREPARED: "Objects in the prepared files that hold it: kept or inferred.",
+    "Accuracy": "How many of those in the dump were kept, in per cent; what was inferred is not kept.",
     "Inaccuracy": "Complement of accuracy.",
     STAGING: "Valid records migrated into staging, counted there.",
     PRODUCTION: "Valid records migrated into production, counted there.",
     "Merged": "Repeats of a record that another one holds; outside the dump's count.",
     "Rejected": "Records that stay behind for what is wrong with them.",
     "Excluded": "Records that are not to be migrated.",
+    "Cleared": "Values that were delivered and are not migrated, though their object is.",
+    "Inferred": "Values that are migrated and were not delivered so.",
 }
-COUNTS = (DUMP, PREPARED, STAGING, PRODUCTION, "Merged", "Rejected", "Excluded")
+COUNTS = (DUMP, PREPARED, STAGING, PRODUCTION, "Merged", "Rejected", "Excluded", "Cleared", "Inferred")
 #: What a column holds, where it is no text; the two percentages are empty where nothing was delivered.
 TYPES = dict.fromkeys(COUNTS, "int") | {"Accuracy": "float", "Inaccuracy": "float"}
 _DISPOSITIONS = {"Merged": "merged", "Rejected": "rejected", "Excluded": "excluded"}
@@ -89,13 +95,16 @@ class Measure:
     section: str
     name: str
     table: Table
-    #: The attribute that must hold a value, or this very one; None counts the objects.
+    #: The column that must hold a value, or this very one; None counts the objects.
     attribute: str | None = None
     value: str | None = None
 
 
-def measures() -> list[Measure]:
-    """Every measure but those of single products and plans, which only the data names."""
+def _measures(carried: dict[str, tuple[str, ...]]) -> list[Measure]:
+    """Every measure but those of single products and plans, which only the data names.
+
+    ``carried`` names, by object, what an extract has beside the templates: metadata and address ids.
+    """
     return [
         *(Measure("Objects", table.title, table) for table in TABLES),
         *(
@@ -103,6 +112,7 @@ def measures() -> list[Measure]:
             for table in TABLES
             for attribute in table.attributes
         ),
+        *(Measure(table.title, name, table, name) for table in TABLES for name in carried.get(table.object, ())),
         *(
             Measure("Subscriptions by segment", segment.name, SUBSCRIPTIONS, segment.attribute, segment.value)
             for segment in SEGMENTS
@@ -121,7 +131,7 @@ def staging(
     files.read_filled(connection, _VALUES)
     for table, query in filled_rows(files).items():
         connection.execute(f"CREATE OR REPLACE TEMP VIEW prepared_file_{table} AS {query}")
-    listed = measures()
+    listed = _measures(_carried(manifest))
     delivered = _delivered(connection, manifest, listed)
     prepared = _counted(connection, "prepared_file_", listed)
     staged = _counted(connection, f"{quoted(staging)}.", listed)
@@ -134,6 +144,8 @@ def staging(
                 PREPARED: in_files,
                 STAGING: in_staging,
                 **{column: counts[disposition] for column, disposition in _DISPOSITIONS.items()},
+                "Cleared": counts["prepared"] - counts["kept"],
+                "Inferred": in_files - counts["kept"],
             }
             for measure, counts, in_files, in_staging in zip(listed, delivered, prepared, staged, strict=True)
         ]
@@ -142,6 +154,8 @@ def staging(
     by_name = _by_name_delivered(connection)
     by_name[PREPARED] = _by_name(connection, "prepared_file_")
     by_name[STAGING] = _by_name(connection, f"{quoted(staging)}.")
+    # A subscription or customer is there or not: of a count nothing is cleared, nor inferred.
+    by_name["Cleared"] = by_name["Inferred"] = {}
     return _finished(pd.concat([frame, _named_frame(by_name)], ignore_index=True))
 
 
@@ -150,7 +164,7 @@ def production(connection: duckdb.DuckDBPyConnection, staged: pd.DataFrame, prod
 
     ``connection`` has them attached as for ``staging``.
     """
-    listed = measures()
+    listed = _measures(_carried_in(staged))
     counts = dict(
         zip(
             [(measure.section, measure.name) for measure in listed],
@@ -185,14 +199,35 @@ def with_production(frame: pd.DataFrame, paths: ExtractPaths) -> pd.DataFrame:
     return _finished(frame)
 
 
+def _carried(manifest: Manifest) -> dict[str, tuple[str, ...]]:
+    """What an extract has beside the templates, by the object that it belongs to."""
+    ids = {
+        object_: (attribute.name,)
+        for object_, attribute in ADDRESS_IDS.items()
+        if attribute.name in manifest.address_ids
+    }
+    return {table.object: (*manifest.metadata[table.object], *ids.get(table.object, ())) for table in TABLES}
+
+
+def _carried_in(statistics: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """The same, as counted statistics name it."""
+    known = {attribute.name for table in TABLES for attribute in table.attributes}
+    return {
+        table.object: tuple(
+            name for name in statistics["Attribute"][statistics["Section"] == table.title] if name not in known
+        )
+        for table in TABLES
+    }
+
+
 def _finished(frame: pd.DataFrame) -> pd.DataFrame:
     """Whole numbers as such, and the two percentages."""
     frame = frame.reindex(columns=list(COLUMNS))
     for column in COUNTS:
         frame[column] = frame[column].astype("Int64")
-    received = frame[DUMP]
     accuracy = [
-        "" if not dump else f"{100 * kept / dump:.2f}" for dump, kept in zip(received, frame[PREPARED], strict=True)
+        "" if not dump else f"{100 * (prepared - inferred) / dump:.2f}"
+        for dump, prepared, inferred in zip(frame[DUMP], frame[PREPARED], frame["Inferred"], strict=True)
     ]
     frame["Accuracy"] = accuracy
     frame["Inaccuracy"] = ["" if not each else f"{100 - float(each):.2f}" for each in accuracy]
@@ -215,6 +250,9 @@ def _counted(connection: duckdb.DuckDBPyConnection, prefix: str, listed: list[Me
 def _count(measure: Measure) -> str:
     if measure.attribute is None:
         return "count(*)"
+    if measure.attribute in (attribute.name for attribute in ADDRESS_IDS.values()):
+        # Of an address without an id the column is empty, and not null: it is part of a key.
+        return f"count(nullif({ADDRESS_ID}, ''))"
     name = TARGET_OF[measure.table.object].column(measure.attribute, measure.table)
     if measure.value is None:
         return f"count({quoted(name)})"
@@ -224,31 +262,90 @@ def _count(measure: Measure) -> str:
 def _delivered(
     connection: duckdb.DuckDBPyConnection, manifest: Manifest, listed: list[Measure]
 ) -> list[dict[str, int]]:
-    """Each measure counted by disposition among the objects received."""
+    """Each measure among the distinct objects received: by disposition, and of the prepared ones how many are ``kept``."""
     counts: dict[Measure, dict[str, int]] = {}
     for table in TABLES:
         own = [measure for measure in listed if measure.table is table]
         conditions = [_received(measure, manifest) for measure in own]
-        source = f"SELECT record, {', '.join(f'{c} AS m{i}' for i, c in enumerate(conditions))} FROM converted_{table.object}"
-        if table is CUSTOMERS:
-            source = _of_customers(source, len(own))
-        totals = ", ".join(f"count(*) FILTER (m{index})" for index in range(len(own)))
+        kept = [_kept(measure) for measure in own]
+        selected = ", ".join(
+            f"{held} AS m{index}, {held} AND {stands} AS k{index}"
+            for index, (held, stands) in enumerate(zip(conditions, kept, strict=True))
+        )
+        source = f"""SELECT received.record, {_DISTINCT[table.object]} AS object_key,
+                coalesce(not_prepared.disposition, 'prepared') AS disposition, {selected}
+            FROM converted_{table.object} received
+            LEFT JOIN (FROM not_prepared WHERE object = {literal(table.object)}) not_prepared USING (record)
+            LEFT JOIN (
+                SELECT record, list(attribute) AS amended FROM amendment WHERE object = {literal(table.object)} GROUP BY record
+            ) amendment USING (record)"""
+        totals = ", ".join(f"count(*) FILTER (m{index}), count(*) FILTER (k{index})" for index in range(len(own)))
         by_disposition = {
             disposition: values
             for disposition, *values in connection.execute(
-                f"""SELECT coalesce(not_prepared.disposition, 'prepared') AS disposition, {totals}
-                FROM ({source}) received
-                LEFT JOIN (FROM not_prepared WHERE object = {literal(table.object)}) not_prepared USING (record)
-                GROUP BY ALL"""
+                f"SELECT disposition, {totals} FROM ({_distinct(source, table, len(own))}) GROUP BY ALL"
             ).fetchall()
         }
+        none = [0] * (2 * len(own))
         for index, measure in enumerate(own):
             counts[measure] = {
-                disposition: by_disposition.get(disposition, [0] * len(own))[index] for disposition in DISPOSITIONS
+                disposition: by_disposition.get(disposition, none)[2 * index] for disposition in DISPOSITIONS
             }
+            counts[measure]["kept"] = by_disposition.get("prepared", none)[2 * index + 1]
             if measure.attribute is None:
                 counts[measure]["rejected"] += _ragged(connection, table)
     return [counts[measure] for measure in listed]
+
+
+#: What tells an object from others, whatever becomes of its records: an id, or the record itself.
+_DISTINCT = {table.object: "NULL::VARCHAR" for table in TABLES} | {
+    CUSTOMERS.object: "received.customer",
+    PRODUCTS.object: quoted(PRODUCTS.key),
+    PLANS.object: quoted(PLANS.key),
+}
+#: The best that becomes of an object's records, as what becomes of it.
+_RANKED = ("prepared", "rejected", "excluded")
+
+
+def _distinct(source: str, table: Table, count: int) -> str:
+    """SQL of one row for each distinct object, and of one for each record that repeats another, as ``merged``.
+
+    An object holds a value where any of its records does, and keeps it where one that goes into the prepared files does.
+    """
+    if _DISTINCT[table.object] == "NULL::VARCHAR":
+        return source
+    plain = ", ".join(f"m{index}, k{index}" for index in range(count))
+    any_of = ", ".join(
+        f"bool_or(m{index}) AS m{index}, bool_or(k{index} AND disposition IN ('prepared', 'merged')) AS k{index}"
+        for index in range(count)
+    )
+    best = " ".join(f"WHEN bool_or(disposition = {literal(each)}) THEN {literal(each)}" for each in _RANKED)
+    return f"""
+        WITH received AS ({source}), repeated AS (
+            SELECT object_key FROM received WHERE object_key IS NOT NULL GROUP BY object_key HAVING count(*) > 1
+        )
+        SELECT disposition, {plain} FROM received ANTI JOIN repeated USING (object_key)
+        UNION ALL
+        SELECT CASE {best} ELSE 'merged' END, {any_of} FROM received JOIN repeated USING (object_key) GROUP BY object_key
+        UNION ALL
+        SELECT disposition, {plain} FROM received JOIN repeated USING (object_key) WHERE disposition = 'merged'"""
+
+
+def _kept(measure: Measure) -> str:
+    """SQL: what was delivered still stands, if the object does; not where it was inferred in its place."""
+    attribute = _attribute(measure)
+    if attribute is None:
+        return "true"
+    value = sql.effective_value(measure.table, attribute, sql.constants(datetime.date.min, None))
+    conditions = [f"NOT coalesce(list_contains(amended, {literal(attribute.name)}), false)", f"{value} IS NOT NULL"]
+    if bits := sql.inference_mask(measure.table, attribute):
+        conditions.append(f"violations & {bits} = 0")
+    return " AND ".join(conditions)
+
+
+def _attribute(measure: Measure) -> Attribute | None:
+    """The measure's attribute, where it is one of its template."""
+    return next((each for each in measure.table.attributes if each.name == measure.attribute), None)
 
 
 def _ragged(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
@@ -257,25 +354,14 @@ def _ragged(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
     ]
 
 
-def _of_customers(source: str, count: int) -> str:
-    """A repeated customer holds a value where any of its records fills the cell."""
-    any_filled = ", ".join(f"bool_or(m{index}) OVER same AS m{index}" for index in range(count))
-    plain = ", ".join(f"m{index}" for index in range(count))
-    return f"""
-        WITH received AS ({source}), repeated AS (
-            SELECT record, customer FROM customer SEMI JOIN repeated_customer USING (customer)
-        )
-        SELECT record, {plain} FROM received ANTI JOIN repeated USING (record)
-        UNION ALL
-        SELECT record, {any_filled} FROM received JOIN repeated USING (record) WINDOW same AS (PARTITION BY customer)"""
-
-
 def _received(measure: Measure, manifest: Manifest) -> str:
     """SQL: the received object counts, by its delivered cell."""
     if measure.attribute is None:
         return "true"
-    attribute = next(a for a in measure.table.attributes if a.name == measure.attribute)
-    column = quoted(attribute.name)
+    column = quoted(measure.attribute)
+    attribute = _attribute(measure)
+    if attribute is None:
+        return f"({column} IS NOT NULL)"
     condition = (
         f"{column} IS NOT NULL" if measure.value is None else f"coalesce({column} = {literal(measure.value)}, false)"
     )
@@ -418,8 +504,14 @@ def unbalanced(statistics: pd.DataFrame) -> list[str]:
     """The objects of which more or fewer were delivered than were prepared, rejected and excluded, or than
     stand in staging; nothing where all adds up."""
     objects = summary(statistics)
-    kept = objects[PREPARED] + objects["Rejected"] + objects["Excluded"]
-    return list(objects["Attribute"][(objects[DUMP] != kept) | (objects[STAGING] != objects[PREPARED])])
+    return list(objects["Attribute"][_off(objects)])
+
+
+def _off(statistics: pd.DataFrame) -> pd.Series:
+    """Whether a measure does not add up: dump = kept + rejected + excluded + cleared, and staging holds what is prepared."""
+    kept = statistics[PREPARED] - statistics["Inferred"]
+    accounted = kept + statistics["Rejected"] + statistics["Excluded"] + statistics["Cleared"]
+    return (statistics[DUMP] != accounted) | (statistics[STAGING] != statistics[PREPARED])
 
 
 def digest(statistics: pd.DataFrame) -> str:

@@ -316,6 +316,15 @@ def imputation_mask(table: Table, attribute: Attribute) -> int:
     )
 
 
+def inference_mask(table: Table, attribute: Attribute) -> int:
+    """Mask of the violations of this attribute by which another value stands than the delivered one."""
+    return imputation_mask(table, attribute) | sum(
+        1 << bit
+        for bit, (owner, violation) in enumerate(table.violations)
+        if owner is attribute and violation.severity is Severity.REPAIR
+    )
+
+
 def held(cells: Iterable[str]) -> str:
     """SQL: a record holds an object, by what ``presence`` says of its cells."""
     return f"coalesce({', '.join(cells)}) IS NOT NULL"
