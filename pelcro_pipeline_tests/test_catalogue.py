@@ -103,7 +103,9 @@ class TestDeclarations:
     @pytest.mark.parametrize("rule", judgement.RULES)
     def test_a_query_that_tells_severities_tells_those_of_its_rule(self, rule):
         told = re.findall(r"'(reject|clear|repair|question)'", FILES[rule].sql)
-        assert not told or set(told) == set(catalogue.severities(rule))
+        # Of whole columns the profile tells it (FILE-DIGITS-LOST).
+        known = set(catalogue.severities(rule))
+        assert not told or (set(told) <= known if catalogue.RULES[rule].once_a_column else set(told) == known)
 
     @each_rule
     def test_severities_and_columns_are_named_by_hand_only_where_the_spec_does_not_say_the_same(self, rule):

@@ -92,7 +92,11 @@ OF_THE_DRY_RUN = [
     Red("conversion/addresses: conforms", any_country, "analysis/ledger"),
     Red(
         "analysis/findings: conforms",
-        altered("finding", "message, fix,", "NULL::VARCHAR AS message, fix,"),
+        altered(
+            "finding",
+            "concat_ws(' ', message, violation.detail, meant_key.detail) AS message",
+            "NULL::VARCHAR AS message",
+        ),
         "prepared/customers",
     ),
     Red(
@@ -165,7 +169,15 @@ def test_a_check_that_is_red_stops_what_follows(red, paths, monkeypatch):
     assert not paths.database("production").exists()
 
 
-@pytest.mark.parametrize("red", OF_THE_DRY_RUN, ids=lambda red: red.check)
+#: One before anything is prepared, one at the database, one at the very end: each run takes seconds.
+AFTER_A_GOOD_RUN = [
+    red
+    for red in OF_THE_DRY_RUN
+    if red.check.endswith(("ledger: conservation", "equals_prepared_files", "statistics: adds_up"))
+]
+
+
+@pytest.mark.parametrize("red", AFTER_A_GOOD_RUN, ids=lambda red: red.check)
 def test_what_was_good_before_cannot_be_signed_after_a_red_run(red, paths, monkeypatch):
     from pelcro_pipeline.defs import run
 

@@ -17,6 +17,15 @@ DRUPAL = "$S$E787NL98gqdILAPnprFDzXuXzJjSMttvx8l.YNcEqtM7rvMJZpsJ"
 WORDPRESS = "$P$BIRXVj/ZG0YRiBH8gnRy0x72BXxbk71"
 MD5 = "5f4dcc3b5aa765d61d8327deb882cf99"
 SAME_AS_2 = {EMAIL: "g.cassano@example.com"}
+#: One address beyond doubt in each, named for its line.
+WRAPPED = (
+    "mailto:ann7@post.example",
+    "Ann Byron <ann8@post.example>",
+    '"ann9@post.example"',
+    "ann10@post.example.",
+    "ann11@post.example,",
+    "ann12 @ post.example",
+)
 #: Five pairs that prove plain text.
 PROVEN = "".join(f"open{each},open{each}\n" for each in range(5))
 #: One for each scheme without five verified samples.
@@ -70,13 +79,21 @@ CASES = [
             reader(3, {EMAIL: "genaro cassano@example.com"}),
             reader(4, {EMAIL: "genaro@example"}),
             reader(5, {EMAIL: "genaro.@example.com"}),
+            *(reader(number, {EMAIL: each}) for number, each in enumerate(WRAPPED, 10)),
         ],
         [
             reader(6, {EMAIL: "GENARO.O'BRIEN+news@mail.example.co.uk"}),
             reader(7, {EMAIL: ""}),
             reader(8, {EMAIL: " g_c@xn--mnchen-3ya.example.com "}),
+            reader(9, {EMAIL: "jérôme@exämple.example"}),
         ],
-        [f"customers.csv:{line} customer, {EMAIL}: CUS-EMAIL-INVALID clear" for line in range(2, 7)],
+        [
+            *(f"customers.csv:{line} customer, {EMAIL}: CUS-EMAIL-INVALID clear" for line in range(2, 7)),
+            *(
+                f"customers.csv:{line} customer, {EMAIL}: CUS-EMAIL-INVALID repair -> ann{line}@post.example"
+                for line in range(7, 7 + len(WRAPPED))
+            ),
+        ],
     ),
     Case(
         "CUS-EMAIL-SHARED",
@@ -161,14 +178,26 @@ CASES = [
             reader(2, {PHONE: "(-)"}),
             reader(3, {PHONE: "123456789012345678901"}),
             reader(4, {PHONE: "514/123/4567"}),
+            reader(9, {PHONE: "12345"}),
+            reader(10, {PHONE: "0000000000"}),
+            reader(11, {PHONE: "514-555-1234 ext. 12"}),
+            reader(12, {PHONE: "+1 514 555 1234 / 514 555 9999"}),
+            reader(13, {PHONE: "5145551234 5145559999"}),
         ],
         [
             reader(5, {PHONE: "+1.514.123.4567"}),
             reader(6, {PHONE: "(514)1234567"}),
             reader(7, {PHONE: "12345678901234567890"}),
             reader(8, {PHONE: "'empty'"}),
+            reader(14, {PHONE: "5145550105.0"}),
+            reader(15, {PHONE: "+44 (0)20 7946 0958"}),
         ],
-        [f"customers.csv:{line} customer, {PHONE}: CUS-PHONE-INVALID clear" for line in range(2, 6)],
+        [
+            *(f"customers.csv:{line} customer, {PHONE}: CUS-PHONE-INVALID clear" for line in range(2, 8)),
+            f"customers.csv:8 customer, {PHONE}: CUS-PHONE-INVALID repair -> 5145551234",
+            f"customers.csv:9 customer, {PHONE}: CUS-PHONE-INVALID repair -> +15145551234",
+            f"customers.csv:10 customer, {PHONE}: CUS-PHONE-INVALID repair -> 5145551234",
+        ],
     ),
     Case(
         "CUS-DISPLAY-NAME-SHARED",

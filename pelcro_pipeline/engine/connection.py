@@ -14,6 +14,7 @@ import duckdb
 
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.spec import ATTRIBUTES
+from pelcro_pipeline.spec.codes import FUNCTIONS
 from pelcro_pipeline.spec.sql import literal, macros
 from pelcro_pipeline.workspace import atomic
 
@@ -76,6 +77,8 @@ def connect(database: Path | None = None, *, read_only: bool = False) -> duckdb.
             f"{MEMORY} is {memory!r}: give an amount such as 2GB, or a share such as 25%."
         ) from error
     if not read_only:
+        for name, function in FUNCTIONS.items():
+            connection.create_function(name, function, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special")
         connection.execute(_MACROS)
     if sandbox := _sandbox.get():
         # Two connections that spill to one folder would write over each other's files.

@@ -221,7 +221,7 @@ COUNTRY = Kind(
     "An ISO 3166-1 alpha-2 code, or XK for Kosovo.",
     canonical="CASE WHEN strlen(text) = 2 THEN upper(text) ELSE text END",
     domain=OneOf((*codes.countries(), "XK")),
-    repair=_look_up(codes.country_names()).replace(_FOLDED, f"translate({_FOLDED}, {_literal(codes.UNSAID)}, '')"),
+    repair="country_named(text)",
 )
 
 
