@@ -45,7 +45,7 @@ class Case:
 
 def assert_holds(case: Case, home: Path) -> None:
     """Findings and dispositions are exactly the case's, conservation holds, and what stands is in form."""
-    migration = migrate(case.delivery, home)
+    migration = migrate(case.delivery, home, written=False)
     assert migration.told == sorted(case.findings)
     assert migration.fallen == sorted(case.fallen)
     assert migration.broken == []
@@ -74,14 +74,14 @@ class Pair:
 
 def assert_parted(case: Pair, home: Path) -> None:
     """Nothing is found in the clean delivery, and exactly what the case says in the other."""
-    clean = migrate(case.clean, home / "clean")
+    clean = migrate(case.clean, home / "clean", written=False)
     assert clean.told == clean.fallen == []
     if case.refusal:
         with pytest.raises(UnusableInputError) as refused:
-            migrate(case.breaking, home / "breaking")
+            migrate(case.breaking, home / "breaking", written=False)
         assert case.refusal in str(refused.value)
         return
-    breaking = migrate(case.breaking, home / "breaking")
+    breaking = migrate(case.breaking, home / "breaking", written=False)
     assert breaking.told == sorted(case.findings)
     assert breaking.fallen == sorted(case.fallen)
     assert breaking.broken == breaking.nonconforming == []

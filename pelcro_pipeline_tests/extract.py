@@ -372,8 +372,8 @@ def _dicts(relation: duckdb.DuckDBPyRelation) -> list[dict]:
     return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
 
 
-def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review") -> Migration:
-    """Deliver an extract into the workspace ``home`` and prepare it."""
+def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review", *, written: bool = True) -> Migration:
+    """Deliver an extract into the workspace ``home``, judge it, and where ``written`` write its prepared files and archive."""
     paths = ExtractPaths(home, name)
     if isinstance(given, Delivery):
         given.into(paths.delivered)
@@ -390,10 +390,9 @@ def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review") ->
         found = _dicts(connection.read_parquet(str(paths.analysis / "findings.parquet")))
         dispositions = _dicts(connection.sql("FROM ledger"))
         counted, broken = conservation.dispositions(connection), conservation.broken(connection)
-    with steps.opened(paths) as extract:
-        steps.prepare(extract)
-    with steps.opened(paths) as extract:
-        steps.archive(extract)
+    for step in (steps.prepare, steps.archive) if written else ():
+        with steps.opened(paths) as extract:
+            step(extract)
     return Migration(paths, found, dispositions, counted, broken)
 
 

@@ -59,6 +59,8 @@ def is_metadata(attribute: str) -> bool:
 
 
 def _visible(header: str) -> str:
+    if header.isascii():
+        return "".join(header.split()).rstrip("*")
     return "".join(each for each in header if not each.isspace() and not _is_format(each)).rstrip("*")
 
 
