@@ -110,7 +110,7 @@ def five_files() -> Delivery:
     subscribed = [
         {LINK: "HR1"} | subscription(1),
         {LINK: "HR3"} | subscription(3, {PLAN_ID: "O-M", "subscription.shipments_remaining": ""}),
-        {LINK: "HR1"} | subscription(9) | {"subscription.common_metadata.order_number": "4001"},
+        {LINK: "HR1"} | subscription(9) | {"subscription.common_metadata.order_number": "400S9"},
     ]
     people = [customer(number, {IMPORT_ONLY: only}) for number, only in ((1, "0"), (2, "1"), (3, "0"))]
     return Delivery(
