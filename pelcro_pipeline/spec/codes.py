@@ -68,8 +68,10 @@ def _folded_name(name: str) -> str:
 
 def _country_of(text: str) -> str | None:
     name = _folded_name(text)
+    if not name:
+        return None
     # The catalogues of 159 languages take a second to read: only where English does not do.
-    return english_countries().get(name) or (translated_countries().get(name) if name else None)
+    return english_countries().get(name) or translated_countries().get(name)
 
 
 @cache
