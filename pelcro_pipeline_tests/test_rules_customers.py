@@ -251,9 +251,9 @@ CASES = [
             reader(12, {SCHEME: "Bcrypt"}),
         ],
         [
-            f"customers.csv:2 customer, {SCHEME}: CUS-PASSWORD-SCHEME repair -> md5",
-            f"customers.csv:3 customer, {SCHEME}: CUS-PASSWORD-SCHEME repair -> bcrypt",
-            f"customers.csv:4 customer, {SCHEME}: CUS-PASSWORD-SCHEME repair -> drupal",
+            f"customers.csv:2 customer, {SCHEME}: CUS-PASSWORD-SCHEME repair -> MD5",
+            f"customers.csv:3 customer, {SCHEME}: CUS-PASSWORD-SCHEME repair -> Bcrypt",
+            f"customers.csv:4 customer, {SCHEME}: CUS-PASSWORD-SCHEME repair -> Drupal",
             f"customers.csv:5 customer, {SCHEME}: CUS-PASSWORD-SCHEME clear",
             f"customers.csv:6 customer, {SCHEME}: CUS-PASSWORD-SCHEME clear",
             f"customers.csv:7 customer, {SCHEME}: CUS-PASSWORD-SCHEME clear",
@@ -352,18 +352,18 @@ def test_a_password_keeps_the_scheme_of_its_own_record(tmp_path):
     migration = migrate(Delivery(rows), tmp_path)
     assert migration.told == [
         UNPROVEN,
-        f"customers.csv:3 customer, {SCHEME}: CUS-FILLED repair -> bcrypt",
-        f"customers.csv:3 customer, {SCHEME}: CUS-PASSWORD-SCHEME repair -> bcrypt",
+        f"customers.csv:3 customer, {SCHEME}: CUS-FILLED repair -> Bcrypt",
+        f"customers.csv:3 customer, {SCHEME}: CUS-PASSWORD-SCHEME repair -> Bcrypt",
         f"customers.csv:3 customer, {PASSWORD}: CUS-FILLED repair -> ***",
     ]
-    assert (migration.value(PASSWORD), migration.value(SCHEME)) == (BCRYPT, "bcrypt")
+    assert (migration.value(PASSWORD), migration.value(SCHEME)) == (BCRYPT, "Bcrypt")
 
 
 def test_another_scheme_without_a_password_is_a_question(tmp_path):
     rows = [reader(1, {PASSWORD: BCRYPT, SCHEME: "bcrypt"}), reader(1, {SCHEME: "MD5", OLD_ID: "S9"})]
     migration = migrate(Delivery(rows), tmp_path)
-    assert migration.told == [UNPROVEN, f"customers.csv:3 customer, {SCHEME}: CUS-CONFLICT question -> bcrypt"]
-    assert migration.value(SCHEME) == "bcrypt"
+    assert migration.told == [UNPROVEN, f"customers.csv:3 customer, {SCHEME}: CUS-CONFLICT question -> Bcrypt"]
+    assert migration.value(SCHEME) == "Bcrypt"
 
 
 def test_one_sample_pair_told_five_times_proves_nothing(tmp_path):

@@ -112,7 +112,7 @@ def _by_kind(file: DeliveredFile, settings: Settings, attributes: list[Attribute
 
 
 def _listed(expressions: list[str]) -> str:
-    return ",\n        ".join(expressions)
+    return ",\n    ".join(expressions)
 
 
 def _replaced(replacements: list[str]) -> str:
@@ -127,13 +127,22 @@ def _delivered(file: DeliveredFile, attributes: list[Attribute]) -> list[str]:
         columns = [column.text for column in file.columns_of(name)]
         # Of a header that is named twice, the filled one is the value.
         cells.append(f"{_first_filled(columns) if columns else 'NULL::VARCHAR'} AS {quoted(name)}")
-    filled = ", ".join(column.text for column in file.columns)
     raw = [column.name for column in file.columns]
-    return [*cells, *raw, f"coalesce({filled}) IS NULL AS blank"]
+    return [*cells, *raw, f"{_blank(file)} AS blank"]
 
 
 def _first_filled(cells: list[str]) -> str:
     return cells[0] if len(cells) == 1 else f"coalesce({', '.join(cells)})"
+
+
+def _blank(file: DeliveredFile) -> str:
+    """SQL: no cell says anything."""
+    first, *others = file.columns
+    if any(column.text != f"trim_to_null({column.name})" for column in file.columns):
+        return f"coalesce({', '.join(column.text for column in file.columns)}) IS NULL"
+    # Most records fill their first cell, and spare themselves the rest.
+    cells = ", ".join(column.name for column in others)
+    return f"coalesce({first.text}, list_filter([{cells}]::VARCHAR[], lambda cell: trim_to_null(cell) IS NOT NULL)[1]) IS NULL"
 
 
 def _carried(file: DeliveredFile) -> list[str]:
@@ -195,7 +204,7 @@ def _violated(
     for table in tables:
         held = _held(file, settings, table)
         bits = [
-            f"CASE WHEN {sql.violated(attribute, violation, constants)} THEN {1 << bit} ELSE 0 END"
+            f"if({sql.violated(attribute, violation, constants)}, {1 << bit}, 0)"
             for bit, (attribute, violation) in enumerate(table.violations)
             if not violation.cross_record and not absent(file, attribute, violation)
         ]
