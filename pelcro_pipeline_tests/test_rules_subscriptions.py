@@ -92,7 +92,11 @@ CASES = [
             reader(7, {PERIOD_END: "", START_NOW: "1"}),
             reader(8, {PERIOD_END: "31-07-2027"}),
         ],
-        [found(line, PERIOD_END, "SUB-PERIOD-END reject") for line in range(2, 6)],
+        [
+            *(found(line, PERIOD_END, "SUB-PERIOD-END reject") for line in range(2, 6)),
+            # One reads in the losing order alone.
+            f"customers.csv: subscription, {PERIOD_END}: FILE-DATE-ORDER question",
+        ],
         rejected("SUB-PERIOD-END", 2, 3, 4, 5),
     ),
     Case(
