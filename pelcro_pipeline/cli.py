@@ -199,6 +199,8 @@ def explain(
             stands = f", {result} stands instead" if result is not None else ""
             delivered = f"{value} was delivered" if value is not None else "nothing was delivered"
             _out.print(_shown(f"{severity}: {attribute}, {rule}: {message} ({delivered}{stands})"))
+        for _, attribute, rule, severity, *_, message in source.of_file:
+            _out.print(_shown(f"{severity} of the whole file: {attribute or 'all of it'}, {rule}: {message}"))
         _out.print(_plain(["delivered column", "cell"], source.cells))
     stages = ("prepared", *explained.environments)
     for record in explained.prepared:

@@ -384,7 +384,6 @@ def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review", *,
     steps.read(paths)
     with steps.opened(paths) as extract:
         steps.convert(extract)
-    with steps.opened(paths) as extract:
         steps.judge(extract)
         connection = extract.connection
         found = _dicts(connection.read_parquet(str(paths.analysis / "findings.parquet")))

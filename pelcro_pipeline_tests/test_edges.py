@@ -23,18 +23,14 @@ DELIVERED = Delivery(
 )
 
 
-def _others(folder: Path, *but: str) -> list[Path]:
-    return [path for path in folder.iterdir() if path.name not in but]
-
-
 #: The files that each asset makes. The five of a step that reads all are as one.
 MADE: dict[str, Callable[[ExtractPaths], list[Path]]] = {
     "raw/manifest": lambda paths: [path for path in paths.manifest.parent.iterdir() if path.suffix != ".csv"],
     "raw": lambda paths: list(paths.manifest.parent.glob("*.csv")),
     "raw/profile": lambda paths: [paths.profile],
     "conversion": lambda paths: [paths.conversion],
-    "analysis/findings": lambda paths: [paths.analysis / "findings.parquet"],
-    "analysis/ledger": lambda paths: _others(paths.analysis, "findings.parquet"),
+    "analysis/findings": lambda paths: list(paths.analysis.glob("findings.*")),
+    "analysis/ledger": lambda paths: [path for path in paths.analysis.iterdir() if path.stem != "findings"],
     "prepared": lambda paths: [paths.prepared],
     "prepared/archive": lambda paths: [paths.archive],
     "staging/database": lambda paths: [paths.database("staging")],

@@ -70,3 +70,18 @@ def test_a_password_is_shown_as_there_and_no_more(tmp_path):
     explained = staged(Delivery([reader(1, password)]), tmp_path)
     assert ("customer.password", "***", "***") in explained.prepared[0].values
     assert hash_ not in str(explained)
+
+
+def test_what_is_told_of_a_whole_column_is_shown_with_each_record_that_it_concerns(tmp_path):
+    explained = staged(Delivery([reader(1, {"customer.title": "NULL"}), reader(2)]), tmp_path)
+    (source,) = explained.sources
+    assert [(attribute, rule, value) for _, attribute, rule, _, value, *_ in source.of_file] == [
+        (None, "FILE-NOTHING", "NULL")
+    ]
+
+
+def test_what_is_told_of_another_object_s_column_is_not_shown(tmp_path):
+    with_address = customer(2) | address("shipping") | {"address.shipping_line2": "caf\u00c3\u00a9"}
+    explained = staged(Delivery([customer(1), with_address]), tmp_path)
+    (source,) = explained.sources
+    assert source.of_file == []

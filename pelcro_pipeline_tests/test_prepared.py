@@ -31,7 +31,7 @@ from pelcro_pipeline_tests.extract import (
     reader,
 )
 
-FILES = ("customers.csv", "products.csv", "plans.csv")
+FILES = ("customers.csv", "products.csv", "plans.csv", "products_and_plans.csv")
 AWKWARD = {
     "customer.first_name": '"Gen"',
     "customer.last_name": "Cassano, Jr.; III",

@@ -189,6 +189,15 @@ def test_what_asks_nothing_cannot_be_accepted(rule, told, unanswered):
     assert not unanswered.sign_off.exists()
 
 
+def test_questions_that_were_taken_out_of_the_findings_cannot_be_signed_over(unanswered, tmp_path):
+    stored = unanswered.analysis / "findings.parquet"
+    kept = shutil.move(stored, tmp_path / "kept")
+    duckdb.sql(f"SELECT * FROM read_parquet('{kept}') WHERE severity <> 'question'").write_parquet(str(stored))
+    with pytest.raises(RefusedError, match="findings are not as they were made"):
+        sign_off.sign(unanswered, "Jane Doe", "Publisher")
+    shutil.move(kept, stored)
+
+
 def test_where_nothing_is_asked_nothing_can_be_accepted(paths):
     with pytest.raises(UnusableInputError, match=r"asks nothing by ADR-ZIP: .+ \(none\)"):
         sign_off.sign(paths, "Jane Doe", "Publisher", ["ADR-ZIP"])

@@ -225,7 +225,7 @@ class Manifest(BaseModel):
         )
         return self.model_copy(update={"files": files})
 
-    @property
+    @cached_property
     def metadata(self) -> dict[str, tuple[str, ...]]:
         """The metadata columns of no template that each object carries, by name."""
         return {

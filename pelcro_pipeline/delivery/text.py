@@ -273,31 +273,26 @@ def _wrong_in_header(header: list[str], raw: str, delimiter: str) -> str | None:
 
 def _is_one_line(raw: str, delimiter: str) -> bool:
     line = raw.rstrip("\r\n")
-    try:
-        list(csv.reader([line], delimiter=delimiter, strict=True))
-    except csv.Error:
-        return False
-    return "\n" not in line and "\r" not in line
+    return "\n" not in line and "\r" not in line and not _misquoting(line, delimiter)
 
 
 def is_open_ended(raw: str, delimiter: str) -> bool:
     """Whether a quotation mark is left open at the end of a record."""
-    try:
-        list(csv.reader(io.StringIO(raw, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        return "unexpected end" in str(error)
-    return False
+    return "unexpected end" in _misquoting(raw, delimiter)
 
 
 def is_misquoted(raw: str, delimiter: str) -> bool:
     """Whether text stands behind a closing quotation mark of a record, or a quotation mark inside a quoted cell."""
-    if '"' not in raw:
-        return False
+    return '"' in raw and "expected after" in _misquoting(raw, delimiter)
+
+
+def _misquoting(raw: str, delimiter: str) -> str:
+    """What the csv module says of a record that is not written in the form of RFC 4180; nothing where it is."""
     try:
         list(csv.reader(io.StringIO(raw, newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:
-        return "expected after" in str(error)
-    return False
+        return str(error)
+    return ""
 
 
 def holds(path: Path, text: bytes) -> bool:

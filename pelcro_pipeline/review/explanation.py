@@ -45,6 +45,8 @@ class SourceRecord:
     dispositions: list[tuple] = field(default_factory=list)
     #: object, attribute, rule, severity, value, result, message
     findings: list[tuple] = field(default_factory=list)
+    #: The same, of the whole file or of a column, where they concern an object that the record holds.
+    of_file: list[tuple] = field(default_factory=list)
     #: header, delivered cell: the filled ones
     cells: list[tuple[str, str]] = field(default_factory=list)
 
@@ -108,10 +110,15 @@ def _sources(
         found[file, line].dispositions.append(tuple(disposition))
     for file, line, *finding in connection.execute(
         f"""SELECT file, line, object, attribute, rule, severity, value, result, message
-        FROM read_parquet({literal(str(paths.analysis / "findings.parquet"))}) WHERE line IS NOT NULL"""
+        FROM read_parquet({literal(str(paths.analysis / "findings.parquet"))})"""
     ).fetchall():
         if (file, line) in found:
             found[file, line].findings.append(tuple(finding))
+        elif line is None:
+            for source in found.values():
+                held = {None, *(object_ for object_, *_ in source.dispositions)}
+                if source.file == file and finding[0] in held:
+                    source.of_file.append(tuple(finding))
     for ordinal, numbers in places.items():
         file = manifest.files[ordinal]
         delivered = records.cells(file, np.array([number for number, _ in numbers], dtype=np.int64))

@@ -17,6 +17,7 @@ from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.prepared.files import TABLES_OF, PreparedFiles
 from pelcro_pipeline.review import statistics
+from pelcro_pipeline.rules import findings
 from pelcro_pipeline.rules.catalogue import RULES
 from pelcro_pipeline.spec.model import Severity
 from pelcro_pipeline.spec.sql import literal
@@ -147,11 +148,13 @@ def stands(paths: ExtractPaths) -> bool:
 
 
 def open_questions(paths: ExtractPaths) -> dict[str, int]:
-    """How many findings wait for the publisher's word, by rule."""
+    """How many findings wait for the publisher's word, by rule. Raises RefusedError for findings that are not as they were made."""
+    stored = paths.analysis / "findings.parquet"
+    findings.verify(stored)
     with duck.connect() as connection:
         return dict(
             connection.execute(
-                f"""SELECT rule, count(*) FROM read_parquet({literal(str(paths.analysis / "findings.parquet"))})
+                f"""SELECT rule, count(*) FROM read_parquet({literal(str(stored))})
                 WHERE severity = {literal(Severity.QUESTION)} GROUP BY rule ORDER BY rule"""
             ).fetchall()
         )

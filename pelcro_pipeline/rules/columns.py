@@ -74,6 +74,7 @@ def _lost_id(manifest: Manifest) -> Relation:
     """Only the columns that were told to hold such are looked at (``delivery.profile``)."""
     address_ids = {attribute.name: object_ for object_, attribute in ADDRESS_IDS.items()}
     selects = ["SELECT NULL::BIGINT AS record, NULL AS object, NULL AS attribute, NULL AS value WHERE false"]
+    read: dict[str, None] = {}
     for file in manifest.files:
         for name in {column.attribute: None for column in file.columns if column.lost_digits}:
             if name in ATTRIBUTES and ATTRIBUTES[name].kind is not IDENTIFIER:
@@ -86,6 +87,7 @@ def _lost_id(manifest: Manifest) -> Relation:
             else:
                 objects = (TABLE_OF[name].object,) if name in TABLE_OF else ()
             cell = "customer" if name == CUSTOMER_ID else quoted(name)
+            read |= dict.fromkeys(f"converted_{each}" for each in objects)
             selects += [
                 f"""SELECT record, {literal(each)}, {literal(name)}, {cell} FROM converted_{each}
                 WHERE file_of(record) = {file.ordinal} AND lost_digits({cell})"""
@@ -94,7 +96,7 @@ def _lost_id(manifest: Manifest) -> Relation:
     return Relation(
         "lost_id",
         "Ids that a spreadsheet has written as numbers and cut short.",
-        tuple(f"converted_{table.object}" for table in TABLES),
+        tuple(read),
         "\nUNION ALL\n".join(selects),
         stored=True,
     )

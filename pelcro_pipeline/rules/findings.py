@@ -13,7 +13,9 @@ from pelcro_pipeline.conversion.select import absent
 from pelcro_pipeline.delivery.header import invisible_in
 from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest, Told
 from pelcro_pipeline.delivery.nearest import nearest
+from pelcro_pipeline.engine import checksum
 from pelcro_pipeline.engine.relations import Relation, make
+from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.rules.catalogue import RULES
 from pelcro_pipeline.rules.files import FILES
 from pelcro_pipeline.spec import BY_OBJECT, HIDDEN, TABLES
@@ -290,3 +292,14 @@ def write(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
             finding.attribute, finding.value, finding.related, finding.result, finding.message
         ) TO {literal(str(path))} (FORMAT parquet)"""
     )
+    checksum.write_digest(path, _digest_of(path))
+
+
+def verify(path: Path) -> None:
+    """Raise RefusedError where the findings that stand at ``path`` are not those that were written."""
+    if not checksum.matches(path, _digest_of(path)):
+        raise RefusedError("The findings are not as they were made: run the extract again from the start.")
+
+
+def _digest_of(path: Path) -> Path:
+    return path.with_suffix(".sha256")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 import pandas as pd
 import pandera.pandas as pandera
@@ -28,11 +28,13 @@ from pelcro_pipeline.spec.model import (
 )
 
 
+@cache
 def converted(table: Table) -> pandera.DataFrameSchema:
     """The form of a table's standing rows after conversion."""
     return _schema(table, {attribute.name for attribute in table.attributes if attribute.required_within_record})
 
 
+@cache
 def prepared(table: Table) -> pandera.DataFrameSchema:
     """The form of a table's prepared rows."""
     return _schema(table, {attribute.name for attribute in table.attributes if attribute.mandatory})
@@ -143,7 +145,8 @@ def _matches_by(name: str, domain: PatternBy, frame: pd.DataFrame) -> pd.Series:
     accepted = pd.Series(True, index=frame.index)
     for sibling, regex in domain.patterns:
         concerned = (frame[domain.sibling] == sibling) & values.notna()
-        accepted &= ~concerned | judged.str.fullmatch(regex, na=False)
+        if concerned.any():
+            accepted[concerned] = judged[concerned].str.fullmatch(regex).to_numpy(dtype=bool)
     return accepted
 
 

@@ -56,7 +56,7 @@ _SHARED_MACROS = (
         THEN strftime(coalesce(try_strptime(translate(regexp_extract(text, '^[0-9/.-]+'), '/.', '--'), '%Y-%m-%d'),
             try_strptime(text, '%Y%m%d')), '%Y-%m-%d') END""",
     r"""CREATE OR REPLACE MACRO named_month_date(text) AS
-        CASE WHEN regexp_matches(text, '^(?:\d{1,2}[-/., ]+\pL{3,9}|\pL{3,9}[-/., ]+\d{1,2})[-/., ]+\d{4}(?:$|[T ,]+\d{1,2}:)')
+        CASE WHEN regexp_matches(text, '^(?:\d{1,2}[-/., ]+[A-Za-z]{3,9}|[A-Za-z]{3,9}[-/., ]+\d{1,2})[-/., ]+\d{4}(?:$|[T ,]+\d{1,2}:)')
         THEN strftime(try_strptime(trim(regexp_replace(regexp_replace(text, '[T ,]+\d{1,2}:.*$', ''), '[-/., ]+', ' ', 'g')),
             ['%d %b %Y', '%d %B %Y', '%b %d %Y', '%B %d %Y']), '%Y-%m-%d') END""",
     # The time zone that is written after a time: the day is that of the instant in the extract's own.
