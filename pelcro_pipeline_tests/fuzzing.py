@@ -92,6 +92,8 @@ HEADERS = (
     "subscription.99.type", "Product.Name*", "plan.autorenew", "plan.product_id", "billing_address_id",
     "shipping_address_id", "x" * 900, "x" * 2_000, "customer.common_metadata." + "y" * 500, '"', '""', ";", "a\tb", "\x01",
     "customer.email ", "customer.email*", "CUSTOMER.EMAIL", "{today}", "{text}", "%s", "$1", "é", "e\u0301", "\u202e", "\ufeff",
+    "subscription.1.quantity", "subscription.2.quantity", "subscription.2.common_metadata.old_id", "Customer E-Mail", "\u200bcustomer.email",
+    "customer.common_metadata.Tier", "customer.common_metadata.tier", "sep=;", "Email", "email address",
     "other.0", "customer.held", "customer.violations", "name (2)", "name", "NAME", "rowid", "file_row_number",
 )  # fmt: skip
 CELLS = (
@@ -104,12 +106,18 @@ CELLS = (
     "'; DROP TABLE customers; --", '"; DROP TABLE customers; --', "{today}", "$P$B12345678é", "$2b$31$" + "a" * 53, "$S$E", "HR1",
     "yes", "2", "US", "CA", "QC", "Québec", "member", "admin", "cancelled", "unpaid", "membership", "a@b", "a@example.com" * 30,
     "4242 4242 4242 4241", "P-Y", "S1",
+    "4.56123E+15", "1.2E16", "4,56123E+15", '="00123"', "'00123", "'t Hart", "\\N", "#N/A", "#REF!", "-", "Mar 5, 2027", "5-Mar-2027", "2027/03/05",
+    "1798761600", "1798761600000", "46000.5", "2027-01-01T23:30:00Z", "01/02/2027 23:30 +05:30", "Ann <a@example.com>", "mailto:a@example.com",
+    "a @example.com.", "noreply@example.com", "jos\u00e9@exa\u0301mple.com", "+44 (0)20 7946 0958", "514-555-0100 x12", "5145550100 / 5145550101",
+    "99.00", "99,5", "1,999.00", "1.000", "caf\u00c3\u00a9", "Andr\u00c2\u00e9", "&amp;", "&#233;", "a\u200bb", "HR1.0", "hr1", "0HR1", "Deutschland", "\u65e5\u672c", "P.R.",
+    "AE", "N.S.W.", "1/1/1900", "1970-01-01", "00000", "bcrypt", "Drupal_v8.2.x",
 )  # fmt: skip
 NAMES = (
     "a*.csv", "a?.csv", "[a].csv", "a'b.csv", 'a"b.csv', "a#b.csv", "a.xlsx#S.csv", "a\nb.csv", "a\x1bb.csv", ".hidden.csv", "..csv",
     "a b.csv", " .csv", "A.CSV", "a.csv.gz", "a.csv.zst", "a.parquet", "a.json", "CON", "-rf", "~", "$HOME", "%00", "k=v.csv", "é.csv",
     "e\u0301.csv", "😀.csv", "x" * 251 + ".csv", "é" * 120 + ".csv", "a;b.csv", "a--b.csv", "[bold]a[red].csv", "\udcff\udcfe.csv",
     "Extract.toml", "CARDS.CSV", "a.csv ", "no ending", "{a}.csv", "a\\b.csv", "a|b.csv", "\u202ecsv.exe", "0.records.csv",
+    "~$a.xlsx", ".~lock.a.csv#", "a.html", "a.xls", "a.tsv", "a.txt",
 )  # fmt: skip
 SETTING_LINES = (
     "taxes = 1", 'taxes = "yes"', "taxes = []", 'taxs = true\n"a\\nb" = 1', "migration_date = 0001-01-01", "migration_date = 9999-12-31",
@@ -120,6 +128,8 @@ SETTING_LINES = (
     "write_off_days = -1", "write_off_days = 1.5", "write_off_days = " + "9" * 5_000, "a = " + "[" * 5_000, "[table]\na = 1", "[[a]]", "= 1",
     'source = "\'; DROP TABLE x"', 'date_format = "yyyy-mm-dd"', 'date_format = "mm/dd/yyyy"', 'template_date_format = "yyyy-mm-dd"',
     'template_date_format = "mm/dd/yyyy"', 'unpaid_reading = "never"', "\ufeff", "# " + "x" * 100_000, "taxes = true", "currency = 'usd'",
+    'nothing = ["-", "keine"]', "nothing = []", 'nothing = [""]', 'nothing = "-"', 'amounts = "units"', 'amounts = "cents"', 'amounts = 1',
+    'not_card_numbers = ["customer.email"]', 'not_card_numbers = ["no such"]',
 )  # fmt: skip
 HASHES = (
     "5f4dcc3b5aa765d61d8327deb882cf99", "5f4dcc3b5aa765d61d8327deb882cf99:salt", "$P$B12345678abcdefghijklmnopqrstuv", "$P$Bé", "$H$",
@@ -254,7 +264,7 @@ def _written(chance: Chance, story: list[str]) -> bytes:
     """A seed's table, its headers, records and cells changed, in some dialect and encoding."""
     table = [list(row) for row in chance.choice(SEEDS)]
     for change in chance.choices(
-        (_change_header, _change_cell, _change_record, None), (3, 5, 3, 2), k=chance.randint(1, 3)
+        (_change_header, _change_cell, _change_column, _change_record, None), (3, 5, 3, 3, 2), k=chance.randint(1, 3)
     ):
         if change is not None:
             story.append(change(chance, table))
@@ -296,10 +306,33 @@ def _change_cell(chance: Chance, table: Table) -> str:
     return f"record {row} cell {place} is {cell[:40]!r}"
 
 
+def _change_column(chance: Chance, table: Table) -> str:
+    """What one export does to a column, it does to every cell of it."""
+    if not table[0]:
+        table[0].append("first")
+    place, cells = chance.randrange(len(table[0])), chance.sample(CELLS, chance.choice((1, 1, 2)))
+    for number, row in enumerate(table[1:]):
+        row[place : place + 1] = [cells[number % len(cells)]]
+    return f"column {place} is {[each[:40] for each in cells]}"
+
+
 def _change_record(chance: Chance, table: Table) -> str:
     row = chance.randrange(1, len(table))
     match how := chance.choice(
-        ("short", "long", "blank", "commas", "spaces", "repeated", "gone", "trailing", "blank first")
+        (
+            "short",
+            "long",
+            "blank",
+            "commas",
+            "spaces",
+            "repeated",
+            "gone",
+            "trailing",
+            "blank first",
+            "titles",
+            "sep",
+            "ghosts",
+        )
     ):
         case "short":
             table[row] = table[row][: chance.randrange(len(table[row]) + 1)]
@@ -320,6 +353,12 @@ def _change_record(chance: Chance, table: Table) -> str:
             table[1:] = [[*each, ""] for each in table[1:]]
         case "blank first":
             table.insert(0, [])
+        case "titles":
+            table[:0] = [["Readers of the Harbour Review"], [], ["as of", "2026-10-01"]][: chance.randint(1, 3)]
+        case "sep":
+            table.insert(0, ["sep=;"])
+        case "ghosts":
+            table[:] = [[*each, *[""] * 3] for each in table]
     return f"record {row} {how}"
 
 
@@ -373,6 +412,7 @@ _BYTES = (
     _insert(b'"', b'""', b',"', b'"\n', b'","'),
     _insert(b"\n", b"\n\n", b"\r\n\r\n"),
     _insert(b",", b";", b"\t", b"|"),
+    _insert(b"<html><table>", b"<!DOCTYPE html>", b'="1"'),
     _insert(b"\x1a", b"\x0c", b"\xe2\x80\xa8", b"\xc2\x85"),
 )
 
@@ -383,7 +423,7 @@ def _workbook(chance: Chance, story: list[str]) -> bytes:
     date = book.add_format({"num_format": "yyyy-mm-dd"})
     for number in range(chance.randint(1, 2)):
         table = [list(row) for row in chance.choice(SEEDS[:5])]
-        story.append(chance.choice((_change_header, _change_cell, _change_record))(chance, table))
+        story.append(chance.choice((_change_header, _change_cell, _change_column, _change_record))(chance, table))
         sheet = book.add_worksheet(f"Sheet {number}")
         top, left = chance.choice(((0, 0), (0, 0), (3, 2)))
         for row, cells in enumerate(table, top):
@@ -537,6 +577,8 @@ def _assert_read_whole(file: DeliveredFile, encoding: str | None, connection) ->
     path = Path(file.delivered)
     content = path.read_bytes().decode(text.encoding_of(path, encoding))
     header, *rows = csv.reader(io.StringIO(content.removeprefix("\ufeff"), newline=""), delimiter=file.delimiter)
+    if header and header[0].lower().startswith("sep="):
+        header, *rows = rows
     assert len(rows) == file.records + file.quarantined_records, (len(rows), file.records, file.quarantined_records)
     kept = [_tidy(row) for row in connection.execute(f"FROM {file.relation()}").fetchall()]
     width = len(header)
