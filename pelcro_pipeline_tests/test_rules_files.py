@@ -864,6 +864,15 @@ def test_words_for_nothing_that_are_named_are_asked_about_no_more(words, first_n
     assert (migration.told, migration.value("customer.first_name")) == ([], first_name)
 
 
+def test_a_word_for_nothing_in_a_required_cell_is_that_cell_empty(tmp_path):
+    migration = migrate(Delivery([reader(1, {PLAN_ID: "NULL"}), reader(2)]), tmp_path)
+    assert migration.told == [
+        "customers.csv: file, all of it: FILE-NOTHING question",
+        f"customers.csv:2 subscription, {PLAN_ID}: SUB-PLAN reject",
+    ]
+    assert migration.fallen == ["customers.csv:2 subscription: rejected SUB-PLAN"]
+
+
 def test_none_is_a_name_where_no_other_column_uses_it_as_a_word(tmp_path):
     rows = [reader(1, {"customer.last_name": "None"}), reader(2, {"customer.title": "None"})]
     alone = migrate(Delivery(rows[:1]), tmp_path / "alone")

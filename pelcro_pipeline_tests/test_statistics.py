@@ -170,6 +170,16 @@ def test_what_is_inferred_for_an_empty_cell_is_not_in_the_dump(tmp_path):
     assert frame.loc[scheme, "Accuracy"] == "50.00"
 
 
+def test_a_word_for_nothing_is_not_in_the_dump(tmp_path):
+    rows = [reader(1, {"customer.common_metadata.import_only_the_customer": "NULL"}), reader(2)]
+    (row,) = (
+        each
+        for each in migrate(Delivery(rows), tmp_path).staged().to_dict("records")
+        if each["Attribute"] == "customer.common_metadata.import_only_the_customer"
+    )
+    assert (row["Excel dump"], row["Pelcro Pre-Processed"], row["Inferred"]) == (1, 2, 1)
+
+
 def test_a_value_that_is_cleared_is_not_kept(tmp_path):
     rows = [customer(1), customer(2, {"customer.phone": "unlisted"}), customer(3, {"customer.phone": "5141112222 x 3"})]
     frame = migrate(Delivery(rows), tmp_path).staged().set_index("Attribute")

@@ -367,7 +367,14 @@ def _received(measure: Measure, manifest: Manifest) -> str:
     )
     bits = imputation_mask(measure.table, attribute)
     if bits:
-        condition += f" AND (violations & {bits} = 0 OR trim_to_null(delivered[{literal(attribute.name)}]) IS NOT NULL)"
+        cell = f"trim_to_null(delivered[{literal(attribute.name)}])"
+        condition += f" AND (violations & {bits} = 0 OR {cell} IS NOT NULL)"
+        for file in manifest.holding(measure.table.object):
+            # A word for nothing is none.
+            words = {word for column in file.columns_of(attribute.name) for word in column.nothing}
+            if words:
+                listed = ", ".join(map(literal, sorted(words)))
+                condition += f" AND NOT coalesce(violations & {bits} <> 0 AND file_of(record) = {file.ordinal} AND {cell} IN ({listed}), false)"
     lacking = [
         str(file.ordinal) for file in manifest.holding(measure.table.object) if attribute.name not in file.attributes
     ]
