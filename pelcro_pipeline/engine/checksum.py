@@ -52,8 +52,8 @@ def _digest(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _digest_of(at: Path) -> Path:
-    """Where the digest stands of the file whose checksums stand at ``at``."""
+def digest_of(at: Path) -> Path:
+    """Where the digest stands of what stands at ``at``, or whose checksums do."""
     return at.with_suffix(".sha256")
 
 
@@ -63,12 +63,12 @@ def write(connection: duckdb.DuckDBPyConnection, file: Path, relation: str, at: 
         f"COPY (SELECT hash(each) AS hash, ({key})::VARCHAR AS key FROM {relation} each) "
         f"TO {literal(str(at))} (FORMAT parquet)"
     )
-    write_digest(file, _digest_of(at))
+    write_digest(file, digest_of(at))
 
 
 def differences(connection: duckdb.DuckDBPyConnection, file: Path, relation: str, at: Path) -> list[Difference]:
     """The first places at which the rows of ``file``, which ``relation`` reads, are not those that were written."""
-    if matches(file, _digest_of(at)):
+    if matches(file, digest_of(at)):
         return []
     written = f"read_parquet({literal(str(at))}, file_row_number = true)"
     return [

@@ -108,6 +108,7 @@ def _sources(
             ordinal, place = tables.parted(record)
             places[ordinal].append((place, (file, line)))
         found[file, line].dispositions.append(tuple(disposition))
+    of_files: dict[str, list[tuple]] = defaultdict(list)
     for file, line, *finding in connection.execute(
         f"""SELECT file, line, object, attribute, rule, severity, value, result, message
         FROM read_parquet({literal(str(paths.analysis / "findings.parquet"))})"""
@@ -115,10 +116,10 @@ def _sources(
         if (file, line) in found:
             found[file, line].findings.append(tuple(finding))
         elif line is None:
-            for source in found.values():
-                held = {None, *(object_ for object_, *_ in source.dispositions)}
-                if source.file == file and finding[0] in held:
-                    source.of_file.append(tuple(finding))
+            of_files[file].append(tuple(finding))
+    for source in found.values():
+        held = {None, *(object_ for object_, *_ in source.dispositions)}
+        source.of_file += [finding for finding in of_files[source.file] if finding[0] in held]
     for ordinal, numbers in places.items():
         file = manifest.files[ordinal]
         delivered = records.cells(file, np.array([number for number, _ in numbers], dtype=np.int64))

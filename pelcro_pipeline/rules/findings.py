@@ -292,14 +292,10 @@ def write(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
             finding.attribute, finding.value, finding.related, finding.result, finding.message
         ) TO {literal(str(path))} (FORMAT parquet)"""
     )
-    checksum.write_digest(path, _digest_of(path))
+    checksum.write_digest(path, checksum.digest_of(path))
 
 
 def verify(path: Path) -> None:
     """Raise RefusedError where the findings that stand at ``path`` are not those that were written."""
-    if not checksum.matches(path, _digest_of(path)):
+    if not checksum.matches(path, checksum.digest_of(path)):
         raise RefusedError("The findings are not as they were made: run the extract again from the start.")
-
-
-def _digest_of(path: Path) -> Path:
-    return path.with_suffix(".sha256")
