@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pelcro_pipeline.review import progress
 from pelcro_pipeline_tests.extract import Delivery, Migration, migrate
 
 ROOT = Path(__file__).resolve().parent
@@ -73,6 +75,15 @@ def test_what_was_received_is_what_was_delivered(of_three_files):
     for type_ in ("billing", "shipping"):
         held = [row for row in people if any(cell for name, cell in row.items() if f".{type_}_" in name)]
         assert received[f"{type_} address"] == len(held)
+
+
+def test_the_readme_shows_what_becomes_of_the_bundled_publisher(publisher):
+    publisher.staged()
+    shown = (ROOT.parent / "README.md").read_text(encoding="utf-8")
+    table = shown.split("received  prepared  merged  rejected  excluded  staged\n")[1].split("\n```")[0]
+    assert [tuple(re.split("  +", line)) for line in table.splitlines()] == [
+        (title, *(f"{count:,}" for count in counts)) for title, *counts in progress.dispositions(publisher.paths)
+    ]
 
 
 def test_what_stands_is_in_the_form_that_pandera_states(migration):

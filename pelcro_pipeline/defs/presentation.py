@@ -31,8 +31,10 @@ def column_schema(*tables: Table) -> dg.TableSchema:
     )
 
 
-def markdown(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:
-    """A small table as the catalog shows it."""
+def markdown(frame: pd.DataFrame, none: str = "nothing") -> dg.MarkdownMetadataValue:
+    """A small table as the catalog shows it; ``none`` where it has no rows."""
+    if frame.empty:
+        return dg.MetadataValue.md(none)
     shown = frame.astype(object).where(frame.notna(), "")
     # The catalog shows up to 1,000 characters at once, and the padding would fill them.
     return dg.MetadataValue.md(re.sub("  +", " ", re.sub("--+", "---", shown.to_markdown(index=False, floatfmt=".2f"))))
