@@ -50,7 +50,9 @@ def test_only_the_command_line_imports_defs():
 
 
 #: Data flows from each room to those behind it.
-ROOMS = ("spec", "workspace", "engine", "delivery", "conversion", "rules", "prepared", "target", "review", "defs")
+ROOMS = (
+    "spec", "workspace", "engine", "reporting", "delivery", "conversion", "rules", "prepared", "target", "analysis", "review", "defs",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -1,0 +1,1 @@
+"""What a publisher reads and decides: questions and answers, the scope, the analysis report."""

@@ -1,0 +1,1 @@
+"""The faces of reports: pages that need no network, and workbooks that people fill in."""

@@ -1,0 +1,35 @@
+"""Pages: one HTML file each, complete in itself, from the templates beside this file."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from pelcro_pipeline.spec.codes import minor_digits
+
+
+def money(amount: int, currency: str) -> str:
+    """An amount in a currency's minor unit (cents) as a person writes it: ``1,234.50 CAD``."""
+    digits = minor_digits(currency)
+    return f"{Decimal(amount).scaleb(-digits):,.{digits}f} {currency.upper()}"
+
+
+def _count(number: int) -> str:
+    return f"{number:,}"
+
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("pelcro_pipeline.reporting"),
+    # Every cell of a delivered file is text, never markup.
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters |= {"count": _count, "money": money}
+
+
+def render(template: str, **values: object) -> str:
+    """The page that a template of ``templates/`` makes of the values. Raises UndefinedError for one that is missing."""
+    return _TEMPLATES.get_template(template).render(**values)

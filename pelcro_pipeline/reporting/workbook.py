@@ -1,0 +1,74 @@
+"""Workbooks: what people read, filter and fill in. Delivered text is written as text, so that no formula runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import xlsxwriter
+
+#: Rows that a sheet can have, its header one of them.
+MOST_ROWS = 1_048_576
+#: What a cell can hold; a spreadsheet refuses the whole file for one that is longer.
+_MOST_CHARACTERS = 32_767
+_INK, _TINT, _FILL_IN = "#1d2733", "#e9eef3", "#fff8db"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a sheet: its heading, width in characters, and whether a person fills it in."""
+
+    heading: str
+    width: int = 14
+    wrapped: bool = False
+    fill_in: bool = False
+    #: How numbers are shown, as spreadsheets write it.
+    format: str = "#,##0"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet: rows of text, whole numbers and None, a cell for each column."""
+
+    name: str
+    columns: Sequence[Column]
+    rows: Iterable[Sequence[object]]
+    #: What can be chosen, by row (0 the first) and heading; elsewhere anything can be written.
+    choices: dict[tuple[int, str], Sequence[str]] | None = None
+
+
+def write(path: Path, sheets: Iterable[Sheet]) -> None:
+    """Write the sheets as XLSX: headings that stay, filters, and drop-downs where there are choices."""
+    with xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False}) as book:
+        heading = book.add_format(
+            {"bold": True, "bg_color": _TINT, "font_color": _INK, "valign": "top", "text_wrap": True}
+        )
+        for given in sheets:
+            sheet = book.add_worksheet(given.name)
+            formats = [
+                book.add_format(
+                    {"valign": "top", "text_wrap": column.wrapped, "num_format": column.format}
+                    | ({"bg_color": _FILL_IN, "border": 1, "border_color": _TINT} if column.fill_in else {})
+                )
+                for column in given.columns
+            ]
+            for position, column in enumerate(given.columns):
+                sheet.set_column(position, position, column.width)
+                sheet.write_string(0, position, column.heading, heading)
+            last = 0
+            for last, row in enumerate(given.rows, 1):
+                for position, (cell, format_) in enumerate(zip(row, formats, strict=True)):
+                    if cell is None or cell == "":
+                        sheet.write_blank(last, position, None, format_)
+                    elif isinstance(cell, str):
+                        sheet.write_string(last, position, cell[:_MOST_CHARACTERS], format_)
+                    else:
+                        sheet.write_number(last, position, cell, format_)
+            sheet.freeze_panes(1, 1)
+            sheet.autofilter(0, 0, last, len(given.columns) - 1)
+            places = {column.heading: position for position, column in enumerate(given.columns)}
+            for (row, name), allowed in (given.choices or {}).items():
+                sheet.data_validation(
+                    row + 1, places[name], row + 1, places[name], {"validate": "list", "source": list(allowed)}
+                )
