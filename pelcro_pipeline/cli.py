@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import tempfile
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,13 +96,48 @@ def dry_run(
     _show_prices(paths)
     if keep_relations:
         _out.print(f"\nRelations       {paths.analysis / 'relations'}", soft_wrap=True)
-    _out.print(f"\nReports         {paths.reports}", soft_wrap=True)
+    _out.print(f"\n{paths.verdict.read_text(encoding='utf-8')}", soft_wrap=True)
+    _out.print(f"\nRead first      {paths.analysis_report}", soft_wrap=True)
+    _out.print(f"Reports         {paths.reports}", soft_wrap=True)
     _out.print(f"Prepared files  {paths.prepared}", soft_wrap=True)
     _out.print(f"Staging         {paths.database('staging')}", soft_wrap=True)
-    _out.print("\nNext: open findings.csv and statistics.csv among the reports,")
-    _out.print(f"or the graph with: {_COMMAND} ui", soft_wrap=True)
+    _out.print(f"\nNext: {_COMMAND} report {paths.extract} --open, or the graph with: {_COMMAND} ui", soft_wrap=True)
+    _out.print("Answers to its questions: choose them in questions.xlsx among the reports, then", soft_wrap=True)
+    _out.print(f"{_COMMAND} answer {paths.extract} FILE, and the dry run again.", soft_wrap=True)
     _out.print(f"Then: {_COMMAND} sign-off {paths.extract} --by NAME --role ROLE", soft_wrap=True)
     _out.print("which lists the open questions by rule: each is accepted by name.")
+
+
+@app.command()
+def report(
+    extract: _Extract,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """The analysis report of an extract: what a publisher reads first."""
+    paths = _existing(extract)
+    if not paths.analysis_report.exists():
+        raise RefusedError(f"{paths.extract} has no report yet: run `{_COMMAND} dry-run {paths.extract}` first.")
+    _out.print(paths.verdict.read_text(encoding="utf-8"), soft_wrap=True)
+    _out.print(str(paths.analysis_report), soft_wrap=True)
+    if show and not webbrowser.open(paths.analysis_report.as_uri()):
+        raise UnusableInputError(f"No browser opens here: open {paths.analysis_report} yourself.")
+
+
+@app.command()
+def answer(
+    extract: _Extract,
+    file: Annotated[Path, typer.Argument(help="questions.xlsx or questions.csv, filled in.")],
+) -> None:
+    """Put the publisher's answers to questions into an extract; they hold from the next dry run."""
+    from pelcro_pipeline import steps
+
+    paths = _existing(extract)
+    if not file.is_file():
+        raise UnusableInputError(f"There is no file {file}: give the questions as they were filled in.")
+    with lock.held(paths), _sandboxed():
+        count = steps.answer(paths, file)
+    _out.print(f"{paths.extract} has {count:,} {'answer' if count == 1 else 'answers'}.")
+    _out.print(f"Next: {_COMMAND} dry-run {paths.extract}", soft_wrap=True)
 
 
 @app.command("sign-off")
@@ -173,6 +209,9 @@ def status() -> None:
         with _sandboxed():
             stands = progress.progress_of(ExtractPaths(home, name), now)
         table.add_row(name, stands.staged, stands.signed_by, stands.loaded, stands.held_by)
+        asked = progress.questions(ExtractPaths(home, name))
+        if asked:
+            sentences.append(f"{name}: {asked}.")
         if stands.sentence:
             sentences.append(f"{name}: {stands.sentence}" if name not in stands.sentence else stands.sentence)
     _out.print(table if table.row_count else f"{home / 'extracts'} holds no extract yet.")

@@ -79,6 +79,9 @@ class Settings(BaseModel):
         None,
         description='Words that stand for an empty cell, such as ["NULL", "-"]; told if not set, and asked about.',
     )
+    not_nothing: tuple[str, ...] = Field(
+        (), description='Such words that are text all the same, and kept, such as ["None"].'
+    )
     currency: str | None = Field(None, description="Of plans that give none: ISO 4217, such as cad.")
     taxes: bool | None = Field(None, description="Whether the publisher collects taxes: true or false.")
     date_format: DateFormat | None = Field(

@@ -6,12 +6,16 @@ import datetime
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 import pandas as pd
 
 from pelcro_pipeline import settings as extract_settings
+from pelcro_pipeline.analysis import questions, scope
+from pelcro_pipeline.analysis import report as report_of
 from pelcro_pipeline.conversion import passwords, tables
+from pelcro_pipeline.delivery import answers as given_answers
 from pelcro_pipeline.delivery import profile
 from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.delivery.cards import refuse_card_numbers
@@ -23,10 +27,12 @@ from pelcro_pipeline.prepared import archive as archiving
 from pelcro_pipeline.prepared import tables as prepared_tables
 from pelcro_pipeline.prepared import write as prepared_write
 from pelcro_pipeline.prepared.files import PreparedFiles
+from pelcro_pipeline.reporting import delimited
 from pelcro_pipeline.review import rejudgement, sign_off, statistics
 from pelcro_pipeline.review.sign_off import SignOff
-from pelcro_pipeline.rules import findings, judgement, ledger, results
+from pelcro_pipeline.rules import answers, findings, judgement, ledger, results
 from pelcro_pipeline.spec.sql import literal
+from pelcro_pipeline.spec.target import TARGET_TABLES
 from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import atomic
 from pelcro_pipeline.workspace.places import ExtractPaths
@@ -37,8 +43,10 @@ def read(paths: ExtractPaths) -> Manifest:
     with atomic.folder(paths.manifest.parent) as folder, duck.connect() as connection:
         # Reports of two runs must not be signed as one: until this one has counted, there is nothing to sign.
         paths.statistics_digest.unlink(missing_ok=True)
-        settings = extract_settings.load(paths.delivered)
+        given = given_answers.read(paths.delivered)
+        settings = answers.applied(extract_settings.load(paths.delivered), given)
         manifest = delivery.read(paths.delivered, folder, settings, connection)
+        manifest = manifest.model_copy(update={"answers": given, "same_customers": answers.same_customers(given)})
         manifest = refuse_card_numbers(manifest, connection)
         # The folder takes its final name only when it is whole, so the manifest names that one.
         manifest = manifest.moved(folder, paths.manifest.parent)
@@ -89,9 +97,29 @@ def convert(extract: OpenedExtract) -> None:
     tables.create_views(extract.connection, extract.manifest, extract.paths.conversion)
 
 
-def judge(extract: OpenedExtract, *, keep_relations: bool = False) -> None:
-    """Write the judgement's results, the findings and the ledger, and both reports as CSV; leaves the relations of the judgement,
-    ``finding`` and ``ledger``.
+def answer(paths: ExtractPaths, file: Path) -> int:
+    """Put the answers of a file beside those that an extract has; returns how many it has then. They hold from the next run.
+
+    Raises RefusedError where nothing was asked yet; UnusableInputError for a file of no answers, an unknown question and an
+    answer that is not allowed, and where the workbook of questions stands in the extract's folder and says otherwise.
+    """
+    if not paths.questions.exists():
+        raise RefusedError(
+            f"{paths.extract} has asked nothing yet: run `pelcro-pipeline dry-run {paths.extract}` first."
+        )
+    into = paths.delivered / given_answers.ANSWERS
+    standing = given_answers.read_file(into) if into.exists() else []
+    new = questions.filled_in(given_answers.read_file(file), paths.questions, paths.all_questions)
+    merged = {each.question: each for each in (*standing, *new)}
+    with atomic.file(into) as unfinished:
+        given_answers.write(list(merged.values()), unfinished)
+    answers.applied(extract_settings.load(paths.delivered), given_answers.read(paths.delivered))
+    return len(merged)
+
+
+def judge(extract: OpenedExtract, *, keep_relations: bool = False) -> pd.DataFrame:
+    """Write the judgement's results, the findings, the questions and the ledger, and the reports of all three; leaves the
+    relations of the judgement, ``finding`` and ``ledger``. Returns the questions.
 
     With ``keep_relations`` each relation stays to look at, in the folder ``relations`` beside its results. Raises
     RefusedError where the conversion is not as it was made.
@@ -102,21 +130,23 @@ def judge(extract: OpenedExtract, *, keep_relations: bool = False) -> None:
     with atomic.folder(paths.analysis) as folder:
         made = judgement.judge(connection, manifest, paths.conversion, manifest.settings)
         made += findings.create_findings(connection, manifest, passwords.proven(paths.delivered))
+        made += questions.create(connection)
         made += ledger.create_ledger(connection)
         if keep_relations:
             relations.leave(connection, made, atomic.private_folder(folder / "relations"))
+        asked = questions.table(connection, manifest.settings)
+        kept = questions.kept(connection, manifest, asked, before=paths.all_questions)
+        kept.to_parquet(folder / paths.all_questions.name)
         results.save(connection, folder)
         ledger.write(connection, folder / "ledger.parquet")
         findings.write(connection, folder / "findings.parquet")
+    questions.write(asked, paths.questions, paths.questions_workbook)
     ledger.attach(connection, paths.analysis / "ledger.parquet")
+    findings.attach(connection, paths.analysis / "findings.parquet")
     for name, room in (("findings", findings), ("ledger", ledger)):
-        # What a publisher's file says is opened in spreadsheets, and must not run there.
-        columns = [f"escape_formula({each}) AS {each}" if each in room.DELIVERED else each for each in room.COLUMNS]
         with atomic.file(paths.reports / f"{name}.csv") as unfinished:
-            connection.execute(
-                f"COPY (SELECT {', '.join(columns)} FROM read_parquet({literal(str(paths.analysis / name))} || '.parquet')) "
-                f"TO {literal(str(unfinished))} (FORMAT csv, HEADER)"
-            )
+            room.write_csv(connection, unfinished)
+    return asked
 
 
 def prepare(extract: OpenedExtract) -> dict[str, int]:
@@ -166,6 +196,29 @@ def count(extract: OpenedExtract) -> pd.DataFrame:
     frame = statistics.with_production(frame, paths)
     statistics.write(frame, paths)
     return frame
+
+
+def report(extract: OpenedExtract) -> report_of.Analysis:
+    """Write the analysis report, the scope sheet and the findings of each rule; returns what the report shows."""
+    paths, connection = extract.paths, extract.connection
+    tables.create_views(connection, extract.manifest, paths.conversion)
+    results.attach_tables(connection, paths.analysis)
+    ledger.attach(connection, paths.analysis / "ledger.parquet")
+    findings.attach(connection, paths.analysis / "findings.parquet")
+    asked = pd.read_csv(paths.questions, keep_default_na=False)
+    with database.opened(paths.database("staging"), "staging", connection):
+        for table in TARGET_TABLES:
+            connection.execute(f"CREATE TEMP VIEW {table} AS FROM staging.{table}")
+        analysis = report_of.analysed(connection, extract.manifest, paths.extract, asked)
+    delimited.write(analysis.scope, paths.scope, scope.DELIVERED)
+    with atomic.folder(paths.rows_by_rule) as folder:
+        for problem in analysis.problems:
+            findings.write_csv(connection, folder / f"{problem.rule}.csv", f"rule = {literal(problem.rule)}")
+    with atomic.file(paths.analysis_report) as unfinished:
+        unfinished.write_text(report_of.render(analysis), encoding="utf-8")
+    with atomic.file(paths.verdict) as unfinished:
+        unfinished.write_text(analysis.verdict.sentence, encoding="utf-8")
+    return analysis
 
 
 def sign(paths: ExtractPaths, signed_by: str, role: str, accept: Sequence[str] = ()) -> SignOff:

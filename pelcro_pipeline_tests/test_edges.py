@@ -30,7 +30,11 @@ MADE: dict[str, Callable[[ExtractPaths], list[Path]]] = {
     "raw/profile": lambda paths: [paths.profile],
     "conversion": lambda paths: [paths.conversion],
     "analysis/findings": lambda paths: list(paths.analysis.glob("findings.*")),
-    "analysis/ledger": lambda paths: [path for path in paths.analysis.iterdir() if path.stem != "findings"],
+    "analysis/questions": lambda paths: [paths.all_questions, paths.questions],
+    "analysis/ledger": lambda paths: [
+        path for path in paths.analysis.iterdir() if path.stem not in ("findings", "questions")
+    ],
+    "analysis/report": lambda paths: [paths.analysis_report, paths.scope],
     "prepared": lambda paths: [paths.prepared],
     "prepared/archive": lambda paths: [paths.archive],
     "staging/database": lambda paths: [paths.database("staging")],
@@ -55,6 +59,7 @@ STEPS: dict[tuple[str, ...], Callable[[ExtractPaths], object]] = {
     ("prepared/customers", "prepared/products", "prepared/plans"): _opened(steps.prepare),
     ("prepared/archive",): _opened(steps.archive),
     ("staging/database",): _opened(steps.stage),
+    ("analysis/report",): _opened(steps.report),
     ("staging/migration_statistics",): _opened(steps.count),
     ("review/sign_off",): lambda paths: steps.sign(paths, "Jane Doe", "Publisher"),
     ("production/database",): lambda paths: steps.produce(paths, None, ON_THE_DAY),
@@ -67,6 +72,8 @@ def migrated(tmp_path_factory) -> ExtractPaths:
     """An extract that has gone all the way."""
     migration = migrate(DELIVERED, tmp_path_factory.mktemp("home"))
     migration.staged()
+    with steps.opened(migration.paths) as extract:
+        steps.report(extract)
     steps.sign(migration.paths, "Jane Doe", "Publisher")
     steps.produce(migration.paths, None, ON_THE_DAY)
     steps.count_production(migration.paths, None)

@@ -279,7 +279,9 @@ def test_what_stops_a_run_leaves_the_last_one_s_files_whole(paths, definitions):
     from pelcro_pipeline.defs import run
 
     run.job("dry_run", paths, {}, Watcher())
-    before = {path: path.read_bytes() for path in (*paths.prepared.iterdir(), *paths.reports.iterdir())}
+    before = {
+        path: path.read_bytes() for path in (*paths.prepared.iterdir(), *paths.reports.rglob("*")) if path.is_file()
+    }
     (paths.delivered / "plans.csv").write_text("plan.old_id,plan.nickname\nP-Y,Print\n")
     with pytest.raises(UnusableInputError, match=r"plans\.csv lacks plan\.amount"):
         run.job("dry_run", paths, {}, Watcher())

@@ -8,16 +8,17 @@ import sqlglot
 from sqlglot import exp
 
 from pelcro_pipeline import steps
+from pelcro_pipeline.analysis import questions
 from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.engine import relations
 from pelcro_pipeline.engine.relations import Relation
-from pelcro_pipeline.rules import catalogue, columns, findings, judgement, ledger, results
+from pelcro_pipeline.rules import answers, catalogue, columns, findings, judgement, ledger, results
 from pelcro_pipeline.rules.files import FILES
 from pelcro_pipeline_tests.extract import Delivery, migrate, reader
 
 #: All of it, in the order in which it is made.
-ORDER = (*judgement.ORDER, *findings.ORDER, *ledger.ORDER)
+ORDER = (*judgement.ORDER, *answers.ORDER, *findings.ORDER, *ledger.ORDER, *questions.ORDER)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def migration(tmp_path_factory):
 def made(migration) -> dict[str, Relation]:
     """Every relation as it is made for an extract."""
     given = Manifest.load(migration.paths.manifest)
-    return FILES | columns.relations(given) | findings.relations(given)
+    return FILES | columns.relations(given) | answers.relations() | findings.relations(given) | questions.relations()
 
 
 def parsed(sql: str) -> exp.Expression:
@@ -59,7 +60,15 @@ class TestEach:
     def test_it_is_a_rule_or_another_rests_on_it(self, made, name):
         handed_on = {table for each in results.TABLES.values() for table in read_by(each.query)}
         # The reports are written from these, and sorted by the ranks.
-        written = {"finding", "not_prepared", "rule_rank", "object_rank"}
+        written = {
+            "finding",
+            "not_prepared",
+            "answered_object",
+            "matched_answer",
+            "question",
+            "rule_rank",
+            "object_rank",
+        }
         rested_on = {table for each in made.values() for table in each.reads} | handed_on | written
         assert name in catalogue.RULES or name in rested_on
 
@@ -99,8 +108,8 @@ def test_relations_are_left_on_disk_on_request_and_at_no_other_time(migration):
     assert not kept.exists()
     with steps.opened(migration.paths) as extract:
         steps.judge(extract, keep_relations=True)
-    # Rules that this delivery cannot break are not made.
-    expected = {*ORDER} - {"REL-CUSTOMER", "REL-TAX-ADDRESS"}
+    # Rules that this delivery cannot break are not made, nor answers matched where there are none.
+    expected = {*ORDER} - {"REL-CUSTOMER", "REL-TAX-ADDRESS", *answers.ORDER}
     assert {path.stem for path in kept.glob("*.sql")} == {path.stem for path in kept.glob("*.parquet")} == expected
     rows = duckdb.sql(f"SELECT count(*) FROM '{kept / 'subscription_address.parquet'}'").fetchall()
     assert rows == [(2,)]

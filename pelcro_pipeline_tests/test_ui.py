@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,13 +20,13 @@ import pytest
 from pelcro_pipeline.workspace import places
 from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline_tests.extract import LASTING, PLANNED, Delivery, changed, reader
+from pelcro_pipeline_tests.pages import CHROMIUM
 
 #: One server for all of these tests.
 pytestmark = pytest.mark.xdist_group("ui")
 
 GROUPS = ("request", "raw", "conversion", "analysis", "prepared", "staging", "review", "production")
 SIGNED, UNSIGNED = "harbour-review", "tidewater"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 _LOCATION = "pelcro_pipeline.definitions"
 _SECONDS = 120
 

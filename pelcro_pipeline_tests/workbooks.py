@@ -81,3 +81,9 @@ def workbook(
             if name in hidden:
                 sheet.hide()
     return out.getvalue()
+
+
+def unpacked(path: Path) -> list[bytes]:
+    """The parts of a workbook, as they are packed in it."""
+    with zipfile.ZipFile(path) as archive:
+        return [archive.read(name) for name in archive.namelist()]

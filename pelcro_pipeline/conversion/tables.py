@@ -72,7 +72,7 @@ def view(manifest: Manifest, folder: Path, table: Table) -> str:
         carried = {attribute.name for attribute in table.attributes} | set(file.attributes)
         values = [quoted(name) if name in carried else f"NULL::VARCHAR AS {quoted(name)}" for name in names]
         selects.append(
-            f"""SELECT {record(file)} AS record, {quoted(CUSTOMER_ID) if linked else "NULL::VARCHAR"} AS customer,
+            f"""SELECT {record(file)} AS record, {_customer(manifest) if linked else "NULL::VARCHAR"} AS customer,
                 {", ".join(values)},
                 "{table.object}.violations" AS violations, "{table.object}.delivered" AS delivered, "{table.object}.results" AS results
             FROM read_parquet({literal(str(parquet(folder, file)))}, file_row_number = true)
@@ -85,6 +85,14 @@ def view(manifest: Manifest, folder: Path, table: Table) -> str:
             "NULL::MAP(VARCHAR, VARCHAR) AS delivered, NULL::MAP(VARCHAR, VARCHAR) AS results WHERE false"
         )
     return "\nUNION ALL\n".join(selects)
+
+
+def _customer(manifest: Manifest) -> str:
+    """SQL of the id of a record's customer: of two that are one by the publisher's word, the id that was kept."""
+    if not manifest.same_customers:
+        return quoted(CUSTOMER_ID)
+    renamed = " ".join(f"WHEN {literal(gone)} THEN {literal(kept)}" for gone, kept in manifest.same_customers.items())
+    return f"CASE {quoted(CUSTOMER_ID)} {renamed} ELSE {quoted(CUSTOMER_ID)} END"
 
 
 def write(connection: duckdb.DuckDBPyConnection, manifest: Manifest, settings: Settings, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Step 4: every violation found, and one disposition for each object."""
 
 import dagster as dg
+import pandas as pd
 from pydantic import Field
 
 from pelcro_pipeline import steps
@@ -16,6 +17,7 @@ from pelcro_pipeline.spec.model import Severity
 
 _FINDINGS = dg.AssetKey(["analysis", "findings"])
 _LEDGER = dg.AssetKey(["analysis", "ledger"])
+_QUESTIONS = dg.AssetKey(["analysis", "questions"])
 _DEPS = edges.MANIFEST + edges.CONVERSION
 
 #: Bad rows are normal and looked at: by severity the check that warns of them.
@@ -52,6 +54,15 @@ class Judgement(dg.Config):
             deps=_DEPS,
             kinds={"duckdb", "csv"},
         ),
+        asset_spec(
+            "analysis",
+            "questions",
+            "What waits for the publisher's word, dearest first: one row for each rule, attribute and value or object that it is "
+            "about, with what hangs on it and what can be answered. Filled in and put into the extract's folder, the answers "
+            "hold from the next run. The guide: *share the list of questions to be clarified.*",
+            deps=_DEPS,
+            kinds={"duckdb", "csv", "excel"},
+        ),
     ],
     check_specs=[
         *(check(_FINDINGS, name, description) for name, description in _BAD_ROWS.values()),
@@ -71,7 +82,7 @@ class Judgement(dg.Config):
 def analysis(config: Judgement, extract: Extracts):
     paths = extract.paths
     with as_failure(), steps.opened(paths) as opened:
-        steps.judge(opened, keep_relations=config.keep_relations)
+        asked = steps.judge(opened, keep_relations=config.keep_relations)
         connection = opened.connection
         by_rule = connection.execute(
             "SELECT rule, severity, count(*) AS findings FROM finding GROUP BY ALL ORDER BY findings DESC, rule"
@@ -88,6 +99,20 @@ def analysis(config: Judgement, extract: Extracts):
                 "chart": picture(charts.findings(by_rule), "Findings by rule"),
                 "by rule": markdown(by_rule),
                 "report": report,
+            },
+        )
+        asked_by_rule = asked.groupby("rule", sort=False).agg(
+            questions=("id", "count"), concerned=("count", "sum"), subscriptions=("subscriptions", "sum")
+        )
+        yield dg.MaterializeResult(
+            asset_key=_QUESTIONS,
+            metadata={
+                "dagster/row_count": len(asked),
+                "stale": int(asked["state"].str.startswith("stale").sum()),
+                "answered": len(opened.manifest.answers),
+                "by rule": markdown(asked_by_rule.reset_index(), "Nothing is asked."),
+                "file": dg.MetadataValue.path(paths.questions),
+                "workbook": dg.MetadataValue.path(paths.questions_workbook),
             },
         )
         for severity, (name, _) in _BAD_ROWS.items():
@@ -141,3 +166,42 @@ def _conforms(connection, key: dg.AssetKey, schema, relation: str) -> dg.AssetCh
     ((count,),) = connection.execute(f"SELECT count(*) FROM {relation}").fetchall()
     frame = connection.execute(f"SELECT {', '.join(schema.columns)} FROM {relation} LIMIT {sample.WHOLE}").df()
     return conforms(key, [(schema, frame, count)])
+
+
+@dg.asset(
+    key=["analysis", "report"],
+    deps=[
+        *(_DEPS + edges.LEDGER),
+        *edges.keys("analysis/findings", "analysis/questions", "staging/database"),
+    ],
+    kinds={"html"},
+)
+def analysis_report(extract: Extracts) -> dg.MaterializeResult:
+    """What a publisher reads first: one page with the verdict, what became of the records, what was lost, what is asked, the
+    scope sheet, and every rule that was met with its rows.
+
+    The guide: *generate the data analysis report and share the list of questions to be clarified.*
+    """
+    paths = extract.paths
+    with as_failure(), steps.opened(paths) as opened:
+        analysis = steps.report(opened)
+    dispositions = pd.DataFrame(analysis.dispositions, columns=["object", *DISPOSITIONS])
+    lost = pd.DataFrame(
+        [
+            (each.rule, each.sentence, each.subscriptions, each.money)
+            for each in analysis.problems
+            if each.subscriptions
+        ],
+        columns=["rule", "what is wrong", "subscriptions", "their plans cost"],
+    )
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(analysis.problems),
+            "verdict": analysis.verdict.sentence,
+            "dispositions": markdown(dispositions),
+            "lost": markdown(lost, "No subscription stays behind for what is wrong with it."),
+            "scope": markdown(analysis.scope),
+            "report": dg.MetadataValue.path(paths.analysis_report),
+            "scope sheet": dg.MetadataValue.path(paths.scope),
+        }
+    )

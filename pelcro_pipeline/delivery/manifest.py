@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pelcro_pipeline.delivery.answers import GivenAnswer
 from pelcro_pipeline.delivery.header import metadata_of
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import Settings
@@ -190,6 +191,10 @@ class Manifest(BaseModel):
     content_digest: str
     #: As they were then, and with a day: every step judges by the same, though midnight may pass between two.
     settings: Settings
+    #: The publisher's answers to questions, as they were given.
+    answers: tuple[GivenAnswer, ...] = ()
+    #: By the id that a customer has no more, the one that it goes by, where the publisher says that two are one.
+    same_customers: dict[str, str] = {}
 
     @classmethod
     def load(cls, path: Path) -> Manifest:

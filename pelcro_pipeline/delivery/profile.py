@@ -15,12 +15,12 @@ import pandas as pd
 
 from pelcro_pipeline.delivery.manifest import Column, DeliveredFile, Manifest, Profile, Told
 from pelcro_pipeline.delivery.records import file_line
+from pelcro_pipeline.reporting import delimited
 from pelcro_pipeline.settings import NOTHING, Settings
 from pelcro_pipeline.spec import ADDRESS_IDS, ATTRIBUTES, TABLE_OF
 from pelcro_pipeline.spec.kinds import DATE, ENTITLEMENTS, IDENTIFIER, PASSWORD, SALUTATION, TEXT
 from pelcro_pipeline.spec.model import Severity
-from pelcro_pipeline.spec.sql import FORMULA, INVISIBLE, literal
-from pelcro_pipeline.workspace import atomic
+from pelcro_pipeline.spec.sql import INVISIBLE, literal
 
 #: The report's columns.
 COLUMNS = ("file", "column", "attribute", "records", "filled", "distinct", "shortest", "longest", "told", "evidence")
@@ -75,7 +75,9 @@ def profiled(
 
     Raises duckdb.Error where DuckDB does not part the file into its records.
     """
-    words = NOTHING if settings.nothing is None else settings.nothing
+    words = [
+        word for word in (NOTHING if settings.nothing is None else settings.nothing) if word not in settings.not_nothing
+    ]
     signs = {column: _signs(column) for column in file.columns}
     selected = ["count(*)"]
     for column, own in signs.items():
@@ -155,11 +157,7 @@ def table(manifest: Manifest) -> pd.DataFrame:
 
 def write(manifest: Manifest, to: Path) -> None:
     """Write profile.csv; what a spreadsheet would run of the delivered names is marked as text."""
-    frame = table(manifest)
-    for name in DELIVERED:
-        frame[name] = frame[name].str.replace(FORMULA, r"'\g<0>", regex=True)
-    with atomic.file(to) as unfinished:
-        frame.to_csv(unfinished, index=False)
+    delimited.write(table(manifest), to, DELIVERED)
 
 
 @dataclass(frozen=True)

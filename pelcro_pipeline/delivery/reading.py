@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from pelcro_pipeline import settings as extract_settings
-from pelcro_pipeline.delivery import profile, raw, recognition, text, workbook
+from pelcro_pipeline.delivery import answers, profile, raw, recognition, text, workbook
 from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest, UnreadSheet
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import Settings
@@ -19,7 +19,7 @@ from pelcro_pipeline.workspace import places
 from pelcro_pipeline.workspace.intake import PASSWORD_SAMPLES, is_passed_over, own_file
 
 #: Files of an extract's folder that hold no records of a template: no header is looked for in them.
-SETTING_FILES = (extract_settings.FILE_NAME, "cards.*", PASSWORD_SAMPLES, "answers.csv")
+SETTING_FILES = (extract_settings.FILE_NAME, "cards.*", PASSWORD_SAMPLES, answers.ANSWERS, answers.QUESTIONS)
 
 
 def read(folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDBPyConnection) -> Manifest:

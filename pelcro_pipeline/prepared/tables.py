@@ -24,7 +24,7 @@ def create_views(connection: duckdb.DuckDBPyConnection, manifest: Manifest, sett
     for table in TABLES:
         source = "golden_record" if table is CUSTOMERS else f"converted_{table.object}"
         selected = ", ".join(f"{value} AS {quoted(name)}" for name, value in _values(manifest, table, settings).items())
-        amended = _amended(table)
+        amended = _amended(manifest, table)
         connection.execute(
             f"""CREATE OR REPLACE TEMP VIEW prepared_{table.object} AS
             SELECT source.record, source.customer, {selected}
@@ -43,9 +43,10 @@ def create_views(connection: duckdb.DuckDBPyConnection, manifest: Manifest, sett
         connection.execute(statement)
 
 
-def _amended(table: Table) -> list[str]:
+def _amended(manifest: Manifest, table: Table) -> list[str]:
     """The attributes whose standing value may lie in an amendment."""
-    return [attribute.name for attribute in table.attributes if attribute.name in results.AMENDED]
+    amended = results.amended(manifest)
+    return [attribute.name for attribute in table.attributes if attribute.name in amended]
 
 
 def _amendments(table: Table, amended: list[str]) -> str:
@@ -68,7 +69,7 @@ def _is_amended(name: str) -> str:
 def _values(manifest: Manifest, table: Table, settings: Settings) -> dict[str, str]:
     """SQL of each column's standing value."""
     known = {attribute.name: attribute for attribute in table.attributes}
-    amended = _amended(table)
+    amended = _amended(manifest, table)
     constants = sql.constants(settings.today, settings.currency)
     values = {}
     for name in tables.columns(manifest, table):

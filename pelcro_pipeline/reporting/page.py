@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,6 +14,16 @@ def money(amount: int, currency: str) -> str:
     """An amount in a currency's minor unit (cents) as a person writes it: ``1,234.50 CAD``."""
     digits = minor_digits(currency)
     return f"{Decimal(amount).scaleb(-digits):,.{digits}f} {currency.upper()}"
+
+
+def moneys(amounts: Iterable[Mapping]) -> str:
+    """Amounts of several currencies, ``{currency, amount}`` each, as text."""
+    return "; ".join(money(each["amount"], each["currency"]) for each in amounts)
+
+
+def dear(amounts: Iterable[Mapping]) -> float:
+    """How much these are together, whatever the currency: to sort by, and never to show."""
+    return sum(each["amount"] / 10 ** minor_digits(each["currency"]) for each in amounts)
 
 
 def _count(number: int) -> str:

@@ -6,6 +6,8 @@ import datetime
 from dataclasses import dataclass
 from decimal import Decimal
 
+import pandas as pd
+
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
@@ -57,6 +59,15 @@ def progress_of(paths: ExtractPaths, now: datetime.datetime) -> Progress:
         except (RefusedError, UnusableInputError) as error:
             held_by, sentence = "sign-off void", str(error)
     return Progress(staged or "no", signed.signed_by if signed else "no", loaded or "no", held_by, sentence)
+
+
+def questions(paths: ExtractPaths) -> str:
+    """How many of an extract's questions are open, answered and stale, in words; empty where nothing was ever asked."""
+    if not paths.all_questions.exists():
+        return ""
+    states = pd.read_parquet(paths.all_questions, columns=["state"])["state"].value_counts()
+    told = [f"{states[each]:,} {each}" for each in ("open", "stale", "answered") if each in states]
+    return f"questions: {', '.join(told)}" if told else ""
 
 
 def _ended(paths: ExtractPaths) -> str:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pelcro_pipeline import settings as extract_settings
-from pelcro_pipeline.delivery import reading
+from pelcro_pipeline.delivery import answers, reading
 from pelcro_pipeline.delivery.manifest import Manifest, is_current, judged_by
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
@@ -38,6 +38,7 @@ class State:
     prepared: str
     statistics: str
     settings: str
+    answers: str
     code: str
 
 
@@ -80,8 +81,14 @@ def state(paths: ExtractPaths) -> State:
         prepared=content_digest(paths.prepared, prepared),
         statistics=statistics.digest(statistics.read(paths.statistics)),
         settings=hashlib.sha256(extract_settings.load(paths.delivered).model_dump_json().encode()).hexdigest(),
+        answers=_answers_digest(paths),
         code=content_digest(_PACKAGE, sorted(path for path in _PACKAGE.rglob("*") if path.suffix in (".py", ".sql"))),
     )
+
+
+def _answers_digest(paths: ExtractPaths) -> str:
+    given = sorted((each.question, each.answer, each.value) for each in answers.read(paths.delivered))
+    return hashlib.sha256(repr(given).encode()).hexdigest()
 
 
 def staged(paths: ExtractPaths) -> PreparedFiles:
@@ -271,5 +278,6 @@ _WORDS = {
     "prepared": "the prepared files",
     "statistics": "the statistics",
     "settings": "the settings",
+    "answers": "the answers to questions",
     "code": "the pipeline's code",
 }

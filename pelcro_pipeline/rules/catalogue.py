@@ -8,9 +8,80 @@ beside one, and would be shown for others.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from pelcro_pipeline.spec import TABLE_OF, TABLES
 from pelcro_pipeline.spec.model import Attribute, Severity, Violation
+
+
+class About(StrEnum):
+    """What one question is about, beside its rule and its attribute; never a line."""
+
+    COLUMN = "column"
+    FILE = "file"
+    VALUE = "value"
+    #: What the object is named by: its own key, or its customer's id.
+    OBJECT = "object"
+    #: The plan of the subscription.
+    PLAN = "plan"
+    #: Two customers' ids.
+    PAIR = "pair"
+
+
+class Content(StrEnum):
+    """What of its records an answer is bound to: where it is another on a newer extract, the question is asked anew."""
+
+    NOTHING = "nothing"
+    VALUES = "values"
+    KEYS = "keys"
+
+
+class Effect(StrEnum):
+    """What an answer does on the next run."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    VALUE = "value"
+    MERGE = "merge"
+    SETTING = "setting"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer that a rule's questions allow."""
+
+    word: str
+    does: str
+    effect: Effect
+    #: The setting that it sets, or adds to, and to what; what the question is about where nothing is said.
+    setting: str = ""
+    sets: str = ""
+
+
+@dataclass(frozen=True)
+class Asks:
+    """The questions of a rule: what each is about, in one sentence, and what can be answered; the first is the default taken."""
+
+    sentence: str
+    about: About
+    answers: tuple[Answer, ...]
+    content: Content = Content.NOTHING
+
+    def answer(self, word: str) -> Answer | None:
+        """The answer of that name, if it is allowed."""
+        return next((each for each in self.answers if each.word == word), None)
+
+
+def _accept(does: str) -> Answer:
+    return Answer("accept", does, Effect.ACCEPT)
+
+
+def _reject(does: str) -> Answer:
+    return Answer("reject", does, Effect.REJECT)
+
+
+def _value(does: str) -> Answer:
+    return Answer("value", does, Effect.VALUE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +108,8 @@ class Rule:
     once_a_record: bool = False
     #: One finding for a column of a file, with its count: what it means is told from all its values.
     once_a_column: bool = False
+    #: What the publisher is asked, where a finding of it can be a question.
+    asks: Asks | None = None
 
 
 _STOPS = "The run stops before anything is stored."
@@ -69,6 +142,14 @@ FILES = (
         severities=(Severity.QUESTION,),
         interpretation="The guide does not speak of workbooks: hidden sheets with a template's headers are read, and sheets without "
         "any beside those that have some are not.",
+        asks=Asks(
+            "Is the sheet {about} meant to be migrated?",
+            About.FILE,
+            (
+                _accept("It is right that it is read, or passed over, as it was."),
+                Answer("ignore", "It is left alone.", Effect.SETTING, "ignore"),
+            ),
+        ),
     ),
     Rule(
         id="FILE-TEXT-HEALTH",
@@ -76,6 +157,11 @@ FILES = (
         fix="Export it again as UTF-8, without codes of web pages.",
         severities=(Severity.QUESTION,),
         interpretation="What a spoiled letter was cannot be told for certain, so names are not touched.",
+        asks=Asks(
+            "Is the text of {attribute} right as it stands?",
+            About.COLUMN,
+            (_accept("It is migrated as it is."),),
+        ),
     ),
     Rule(
         id="FILE-NOTHING",
@@ -85,6 +171,14 @@ FILES = (
         guide="7. 'empty'.",
         interpretation="Databases and spreadsheets write words where nothing is: taken for ids they would make one customer of "
         "many. Among names None is one only where other columns use it so.",
+        asks=Asks(
+            "Does {about} stand for an empty cell?",
+            About.VALUE,
+            (
+                _accept("It is read as an empty cell."),
+                Answer("text", "It is text, and kept.", Effect.SETTING, "not_nothing"),
+            ),
+        ),
     ),
     Rule(
         id="FILE-CELL-ERROR",
@@ -104,6 +198,11 @@ FILES = (
         "nothing. In columns that are no ids the publisher is asked.",
         once_a_record=True,
         once_a_column=True,
+        asks=Asks(
+            "Are the numbers of {attribute} right in their short form?",
+            About.COLUMN,
+            (_accept("They are migrated as they are."),),
+        ),
     ),
     Rule(
         id="FILE-INVISIBLE",
@@ -120,6 +219,11 @@ FILES = (
         severities=(Severity.QUESTION,),
         interpretation="The guide does not speak of it: such lines are what systems write beside the records; they are excluded in the "
         "ledger and kept in the archive.",
+        asks=Asks(
+            "Is the line {about} right to be left out, as no record?",
+            About.VALUE,
+            (_accept("It is no record."),),
+        ),
     ),
     Rule(
         id="FILE-QUOTE",
@@ -129,6 +233,11 @@ FILES = (
         severities=(Severity.QUESTION,),
         interpretation="The guide does not speak of it: a backslash before quotation marks is understood where all of the file reads "
         "whole so; else the line is read as it stands.",
+        asks=Asks(
+            "Is this line read as it is meant: {about}",
+            About.VALUE,
+            (_accept("It is read as it is meant."),),
+        ),
     ),
     Rule(
         id="FILE-HEADER",
@@ -139,6 +248,11 @@ FILES = (
         "current data set.",
         interpretation="The guide does not say what becomes of other columns: they are kept, and those that are named as "
         "common_metadata of customers, subscriptions or plans are migrated as such.",
+        asks=Asks(
+            "Can the column {attribute} stay behind, in the archive?",
+            About.COLUMN,
+            (_accept("It is kept in the archive and not migrated."),),
+        ),
     ),
     Rule(
         id="FILE-DUPLICATE-HEADER",
@@ -181,6 +295,17 @@ FILES = (
         severities=(Severity.QUESTION, Severity.REPAIR),
         interpretation="The guide does not name a date format, and its examples write the day first: the order that reads most of "
         "a column's values is used, the day first where both read as many. Day numbers of Excel and Unix times are understood.",
+        asks=Asks(
+            "How are the dates of {attribute} written?",
+            About.COLUMN,
+            (
+                _accept("They are read as they were."),
+                Answer("dd/mm/yyyy", "The day comes first, in all files.", Effect.SETTING, "date_format", "dd/mm/yyyy"),
+                Answer(
+                    "mm/dd/yyyy", "The month comes first, in all files.", Effect.SETTING, "date_format", "mm/dd/yyyy"
+                ),
+            ),
+        ),
     ),
     Rule(
         id="FILE-CARD-NUMBER",
@@ -191,6 +316,11 @@ FILES = (
         interpretation="Cards move between payment processors alone, so a card number in these files is an accident: the run stops "
         "before anything is stored, unless not_card_numbers names the column. Phones, ids, order numbers and metadata are long "
         "numbers by nature: there only what stands out of the column is taken for one.",
+        asks=Asks(
+            "Is it certain that {attribute} holds no payment card numbers?",
+            About.COLUMN,
+            (_accept("It holds none."),),
+        ),
     ),
 )
 CUSTOMERS = (
@@ -232,6 +362,15 @@ CUSTOMERS = (
         "every line's subscription is migrated. Of import_only_the_customer 0 is used where any line says it: no subscription "
         "is left behind by a contradiction.",
         object="customer",
+        asks=Asks(
+            "Which {attribute} of customer {about} is right?",
+            About.OBJECT,
+            (
+                _accept("The first filled value is used."),
+                _value("The value beside it is used, which one of the customer's lines has."),
+            ),
+            Content.VALUES,
+        ),
     ),
     Rule(
         id="CUS-TWO-PEOPLE",
@@ -252,6 +391,18 @@ CUSTOMERS = (
         severities=(Severity.QUESTION,),
         interpretation="Spreadsheets drop zeros and add decimals; ids are kept to the letter, so the two are migrated as two.",
         attributes=("customer.old_provider_id",),
+        asks=Asks(
+            "Are {about} one customer?",
+            About.PAIR,
+            (
+                Answer("keep apart", "They are two customers.", Effect.ACCEPT),
+                Answer(
+                    "merge",
+                    "They are one customer, under the id that stands beside it, or else the first of the two.",
+                    Effect.MERGE,
+                ),
+            ),
+        ),
     ),
     Rule(
         id="CUS-EMAIL-INVALID",
@@ -337,6 +488,11 @@ CUSTOMERS = (
         guide="A minimum of 5 password examples (hashes and their equivalent plain text).",
         interpretation="It holds up no dry run: the sign-off repeats it, so that who signs accepts the encryption by name.",
         attributes=("customer.password",),
+        asks=Asks(
+            "Are passwords of the scheme {about} to be migrated without five verified samples?",
+            About.VALUE,
+            (_accept("They are migrated as they are."),),
+        ),
     ),
 )
 ADDRESSES = (
@@ -364,6 +520,11 @@ ADDRESSES = (
         fix="Write the two-letter ISO 3166-1 code, such as CA or US.",
         guide="Note: Countries should be in the 2-letter ISO standard format found here.",
         interpretation="A country's name or three-letter code is understood, and its two-letter code used.",
+        asks=Asks(
+            "Is {about} right as {attribute}?",
+            About.VALUE,
+            (_accept("It is migrated as it is."), _value("The value beside it is used.")),
+        ),
     ),
     Rule(
         id="ADR-STATE",
@@ -373,6 +534,11 @@ ADDRESSES = (
         "standard format found here.",
         interpretation="Australian addresses are held to their own ISO codes too; a state's full name is understood, and its "
         "code used.",
+        asks=Asks(
+            "Is {about} right as {attribute}?",
+            About.VALUE,
+            (_accept("It is migrated as it is."), _value("The value beside it is used.")),
+        ),
     ),
     Rule(
         id="ADR-STATE-EMPTY",
@@ -381,6 +547,11 @@ ADDRESSES = (
         guide="This value provides the state of the customer's billing address.",
         interpretation="The guide marks the state as required, and many countries have none: outside US, CA and AU the "
         "address is migrated and the publisher asked.",
+        asks=Asks(
+            "Can addresses without a state or province ({attribute}) be migrated?",
+            About.COLUMN,
+            (_accept("They are migrated without."),),
+        ),
     ),
     Rule(
         id="ADR-ZIP",
@@ -389,6 +560,11 @@ ADDRESSES = (
         guide="This value provides the zip/postal code of the customer's billing address.",
         interpretation="The guide gives no form: US and Canadian codes alone are looked at, a US code that lacks one digit "
         "gets its leading zero back, and any other is migrated as it is.",
+        asks=Asks(
+            "Is {about} right as {attribute}?",
+            About.VALUE,
+            (_accept("It is migrated as it is."), _value("The value beside it is used.")),
+        ),
     ),
     Rule(
         id="ADR-PHONE",
@@ -416,6 +592,11 @@ ADDRESSES = (
         "(shipping_address_id,billing_address_id) and ensure a unique ID for each unique address.",
         interpretation="Without ids a customer has one address of each type: the first in file order.",
         attributes=("address.billing", "address.shipping"),
+        asks=Asks(
+            "Can the first of the {attribute} addresses of customer {about} be used?",
+            About.OBJECT,
+            (_accept("The first is used."),),
+        ),
     ),
     Rule(
         id="ADR-ID-CONFLICT",
@@ -425,6 +606,11 @@ ADDRESSES = (
         guide="ensure a unique ID for each unique address",
         interpretation="Which of the two is meant is not told: the first in file order is used.",
         attributes=("address.billing", "address.shipping"),
+        asks=Asks(
+            "Can the first of the {attribute} addresses of customer {about} with one id be used?",
+            About.OBJECT,
+            (_accept("The first is used."),),
+        ),
     ),
     Rule(
         id="ADR-WHICH",
@@ -436,6 +622,11 @@ ADDRESSES = (
         "(shipping_address_id,billing_address_id) and ensure a unique ID for each unique address.",
         interpretation="No address is taken for another: what ships without one of its own is held back by REL-SHIPPING instead.",
         attributes=("address.billing", "address.shipping"),
+        asks=Asks(
+            "Can {about} be migrated without a {attribute} address?",
+            About.OBJECT,
+            (_accept("It is migrated without one."),),
+        ),
     ),
 )
 PRODUCTS = (
@@ -470,6 +661,11 @@ PRODUCTS = (
         fix="Shorten it, or it may be cut on bank statements.",
         guide="Name that will appear on your customer's bank statement.",
         interpretation="The guide gives no length; 22 characters are what card payments allow.",
+        asks=Asks(
+            "Can the statement descriptor {about} stand, though it may be cut?",
+            About.VALUE,
+            (_accept("It is migrated as it is."), _value("The value beside it is used.")),
+        ),
     ),
     Rule(
         id="PRD-ACTIVE",
@@ -477,6 +673,11 @@ PRODUCTS = (
         fix="Write 1 for a product on offer, 0 for an archived one.",
         interpretation="The guide has this column in an example only, and does not describe it: a product is active unless "
         "it says otherwise.",
+        asks=Asks(
+            "Are products whose product.active says {about} on offer?",
+            About.VALUE,
+            (_accept("They are taken as active."), _value("The value beside it is used: 1 or 0.")),
+        ),
     ),
 )
 PLANS = (
@@ -525,6 +726,14 @@ PLANS = (
         "a hundredth.",
         attributes=("plan.amount",),
         once_a_column=True,
+        asks=Asks(
+            "Are the prices of {attribute} in cents, or in dollars and euros?",
+            About.COLUMN,
+            (
+                Answer("cents", "They are cents.", Effect.SETTING, "amounts", "cents"),
+                Answer("units", "They are dollars, euros and the like.", Effect.SETTING, "amounts", "units"),
+            ),
+        ),
     ),
     Rule(
         id="PLN-CURRENCY",
@@ -619,6 +828,12 @@ SUBSCRIPTIONS = (
         interpretation="It stays behind as an expired one (SUB-EXPIRED), and the publisher is asked: an export that is a day old "
         "must not lose a reader.",
         attributes=("subscription.current_period_end",),
+        asks=Asks(
+            "Have the subscriptions that ran until {about}, and renew, ended indeed?",
+            About.VALUE,
+            (_accept("They have ended, and stay behind."),),
+            Content.KEYS,
+        ),
     ),
     Rule(
         id="SUB-FAR",
@@ -626,6 +841,11 @@ SUBSCRIPTIONS = (
         fix="Say whether the date is right, or what it stands for.",
         interpretation="The guide gives no bound: such dates stand for subscriptions without an end, which are migrated as "
         "delivered.",
+        asks=Asks(
+            "Is {about} the end of these subscriptions' period?",
+            About.VALUE,
+            (_accept("It is, and is migrated."), _reject("They stay behind.")),
+        ),
     ),
     Rule(
         id="SUB-CANCEL",
@@ -643,6 +863,15 @@ SUBSCRIPTIONS = (
         guide="0: Plan will not be cancelled at the end of the current period. The plan will auto-renew.",
         interpretation="The guide does not say which of the two prevails: the more particular one does.",
         attributes=("subscription.cancel_at_period_end",),
+        asks=Asks(
+            "Do the subscriptions to plan {about} renew, though the plan does not?",
+            About.PLAN,
+            (
+                _accept("They renew, and their readers are charged again."),
+                _value("The value beside it is used: 1 where they end with their period."),
+                _reject("They stay behind."),
+            ),
+        ),
     ),
     Rule(
         id="SUB-DATE",
@@ -666,6 +895,12 @@ SUBSCRIPTIONS = (
         sentence="The subscription starts after its current period ends; both dates are kept.",
         fix="Say which date is right.",
         interpretation="The guide does not describe the start date: it is migrated as delivered.",
+        asks=Asks(
+            "Is the start date of subscription {about} right, which lies after the end of its period?",
+            About.OBJECT,
+            (_accept("Both dates are kept."), _reject("It stays behind.")),
+            Content.VALUES,
+        ),
     ),
     Rule(
         id="SUB-SHIPMENTS",
@@ -728,6 +963,12 @@ SUBSCRIPTIONS = (
         interpretation="A reader may have two alike, so both are migrated. Of unpaid ones the later stays behind where one has no id, "
         "or their ids differ in case or leading zeros alone: the reader would be charged twice. Compared is what would be loaded.",
         attributes=("subscription.common_metadata.old_id",),
+        asks=Asks(
+            "Does the reader have subscription {about} beside the equal one of an earlier line?",
+            About.OBJECT,
+            (_accept("The reader has both."), _reject("The later line stays behind.")),
+            Content.VALUES,
+        ),
     ),
 )
 RELATIONS = (
@@ -788,6 +1029,11 @@ RELATIONS = (
         guide="Membership/group plan must take the value membership.",
         interpretation="The guide does not say that members need such a plan: both are migrated as delivered.",
         attributes=("subscription.common_metadata.temporary_plan_id",),
+        asks=Asks(
+            "Can admins and members be on plan {about}, which is no membership plan?",
+            About.VALUE,
+            (_accept("They are migrated as they are."), _reject("They stay behind.")),
+        ),
     ),
     Rule(
         id="REL-GIFT-FLAG",
@@ -812,6 +1058,11 @@ RELATIONS = (
         attributes=(
             "subscription.common_metadata.old_id",
             "subscription.common_metadata.membership",
+        ),
+        asks=Asks(
+            "Is it right that {about} stays behind, and takes others with it?",
+            About.VALUE,
+            (_accept("It is right, and they stay behind."),),
         ),
     ),
     Rule(
@@ -866,6 +1117,12 @@ RELATIONS = (
             "subscription.common_metadata.gift_donor_subscription_id",
             "subscription.type",
         ),
+        asks=Asks(
+            "Is subscription {about} of its kind, though {attribute} says otherwise?",
+            About.OBJECT,
+            (_accept("It is migrated as it is."), _reject("It stays behind.")),
+            Content.VALUES,
+        ),
     ),
     Rule(
         id="REL-GIFT-SELF",
@@ -874,6 +1131,11 @@ RELATIONS = (
         severities=(Severity.QUESTION,),
         interpretation="The guide does not speak of it: a reader who gives to themselves most probably stands for another one.",
         attributes=("subscription.common_metadata.gift_donor_subscription_id",),
+        asks=Asks(
+            "Is the reader of {about} both donor and recipient of the gift?",
+            About.VALUE,
+            (_accept("The reader is."), _reject("The gift stays behind.")),
+        ),
     ),
     Rule(
         id="REL-GIFT-BOTH",

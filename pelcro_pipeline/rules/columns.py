@@ -37,6 +37,7 @@ def relations(manifest: Manifest) -> dict[str, Relation]:
         _object_rank(),
         _lost_id(manifest),
         _customer_value(manifest),
+        _chosen_customer_value(manifest),
         _golden_customer(manifest),
         _excluded(),
         _repeat(manifest),
@@ -115,6 +116,17 @@ def _customer_value(manifest: Manifest) -> Relation:
         ("converted_customer", "lost_id"),
         f"""SELECT record, customer, {values} FROM converted_customer
         ANTI JOIN (SELECT record FROM lost_id WHERE object = 'customer') lost USING (record) WHERE {agrees(CUSTOMERS)}""",
+    )
+
+
+def _chosen_customer_value(manifest: Manifest) -> Relation:
+    names = [name for name in tables.columns(manifest, CUSTOMERS) if name != CUSTOMER_ID]
+    chosen = ", ".join(f"max(value) FILTER (attribute = {literal(name)}) AS {quoted(name)}" for name in names)
+    return Relation(
+        "chosen_customer_value",
+        "The chosen values of repeated customers, one row for each.",
+        ("chosen_value",),
+        f"SELECT NULL::BIGINT AS record, customer, {chosen} FROM chosen_value GROUP BY customer",
     )
 
 

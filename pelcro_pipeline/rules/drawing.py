@@ -6,19 +6,20 @@ from collections.abc import Mapping
 
 from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine.relations import Relation
-from pelcro_pipeline.rules import columns, findings, judgement, ledger
+from pelcro_pipeline.rules import answers, columns, findings, judgement, ledger
 from pelcro_pipeline.rules.files import FILES
 from pelcro_pipeline.settings import Settings
 
 #: Drawn as one: what is given, and rules, of which each says in its file what it reads.
 _GROUPS = {
-    "converted objects": judgement.GIVEN,
+    "converted objects": tuple(name for name in judgement.GIVEN if name not in answers.GIVEN),
+    "questions and answers": answers.GIVEN,
     "rules of one record": judgement.RECORD_RULES,
     "rules between records": judgement.RELATION_RULES,
     "rules of what is migrated": (*judgement.OF_MIGRATED, *judgement.LAST),
 }
 _GROUP_OF = {name: group for group, names in _GROUPS.items() for name in names}
-_ORDER = (*judgement.ORDER, *findings.ORDER, *ledger.ORDER)
+_ORDER = (*judgement.ORDER, *answers.ORDER, *findings.ORDER, *ledger.ORDER)
 
 
 #: What the spec says of relations is the same for every extract, and for none.
@@ -27,7 +28,7 @@ _NO_EXTRACT = Manifest(files=(), fingerprint="", content_digest="", settings=Set
 
 def mermaid() -> str:
     """A flowchart of the relations, each with what it reads."""
-    relations = FILES | columns.relations(_NO_EXTRACT) | findings.relations(_NO_EXTRACT)
+    relations = FILES | columns.relations(_NO_EXTRACT) | answers.relations() | findings.relations(_NO_EXTRACT)
     nodes = dict.fromkeys(_GROUP_OF.get(name, name) for name in ("location", *_ORDER))
     edges = dict.fromkeys(
         (_GROUP_OF.get(read, read), _GROUP_OF.get(name, name)) for name in _ORDER for read in relations[name].reads

@@ -18,10 +18,11 @@ from pelcro_pipeline.engine.relations import Relation, make
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.rules.catalogue import RULES
 from pelcro_pipeline.rules.files import FILES
+from pelcro_pipeline.rules.keys import keys_of
 from pelcro_pipeline.spec import BY_OBJECT, HIDDEN, TABLES
 from pelcro_pipeline.spec.kinds import HASH_SHAPES, WORDPRESS
-from pelcro_pipeline.spec.model import Severity, Table
-from pelcro_pipeline.spec.sql import condition, literal, quoted
+from pelcro_pipeline.spec.model import Severity
+from pelcro_pipeline.spec.sql import condition, escaped, literal, quoted
 
 COLUMNS = (
     "file", "line", "object", "key", "attribute", "rule",
@@ -29,16 +30,6 @@ COLUMNS = (
 )  # fmt: skip
 #: Those that hold delivered text.
 DELIVERED = ("file", "key", "value", "result", "related")
-
-
-def key(table: Table) -> str:
-    """SQL of what names an object to a person: its own key, or its customer's id."""
-    own = quoted(table.key)
-    return (
-        own
-        if table.object in ("product", "plan")
-        else (f"coalesce({own}, customer)" if table.object == "subscription" else "customer")
-    )
 
 
 #: What a finding is put together from, in the order in which it is made.
@@ -61,11 +52,6 @@ ORDER = (
 def relations(manifest: Manifest) -> dict[str, Relation]:
     """Those of them whose content an extract or the catalogue says, by name."""
     rules = ", ".join(f"({literal(rule.id)}, {literal(rule.sentence)}, {literal(rule.fix)})" for rule in RULES.values())
-    keys = "\nUNION ALL\n".join(
-        f"SELECT record, {literal(table.object)} AS object, {key(table)} AS key FROM converted_{table.object} "
-        f"SEMI JOIN mentioned USING (record)"
-        for table in TABLES
-    )
     rendered = (
         Relation(
             "absent_column", "The template's columns that a file lacks.", (), _absent_columns(manifest), stored=True
@@ -81,7 +67,7 @@ def relations(manifest: Manifest) -> dict[str, Relation]:
             "mentioned_key",
             "What names an object of a mentioned record to a person.",
             ("mentioned", *(f"converted_{table.object}" for table in TABLES)),
-            keys,
+            keys_of("mentioned"),
             stored=True,
         ),
         Relation(
@@ -109,6 +95,16 @@ def create_findings(
     make(connection, made)
     for statement in [*_of_whole_files(manifest), _unproven(manifest, password_samples)]:
         connection.execute(f"INSERT INTO finding BY NAME {statement}")
+    connection.execute(
+        """UPDATE finding SET question = question_id(finding.rule, attribute,
+            CASE asks.about WHEN 'file' THEN file WHEN 'value' THEN coalesce(finding.asked_about, trim_to_null(value)) END)
+        FROM asks WHERE asks.rule = finding.rule AND severity = 'question' AND question IS NULL"""
+    )
+    connection.execute(
+        """INSERT INTO answered BY NAME SELECT finding.rule, finding.question, word, effect
+        FROM finding JOIN answer USING (question) WHERE effect = 'accept' AND line IS NULL"""
+    )
+    connection.execute("DELETE FROM finding WHERE question IN (SELECT question FROM answered WHERE record IS NULL)")
     return made
 
 
@@ -252,7 +248,7 @@ def _unproven(manifest: Manifest, password_samples: Mapping[str, int]) -> str:
     kind = f"""regexp_extract("customer.password", '{HASH_SHAPES[WORDPRESS]}')"""
     at = f"{literal(files[0].name) if len(files) == 1 else 'NULL'} AS file, {tables.first_record(files[0]) if files else 0} AS record"
     return f"""
-        SELECT {at}, 'customer' AS object, 'customer.password' AS attribute, rule, 'question' AS severity, {literal(HIDDEN)} AS value,
+        SELECT {at}, 'customer' AS object, 'customer.password' AS attribute, scheme AS asked_about, rule, 'question' AS severity, {literal(HIDDEN)} AS value,
             message || ' Scheme ' || scheme || if(scheme = {literal(WORDPRESS)}, ' (' || kinds || ')', '') || ': ' || passwords
                 || if(passwords = 1, ' password, ', ' passwords, ') || coalesce(verified, 0) || ' of {ENOUGH} samples verified.' AS message,
             fix
@@ -293,6 +289,18 @@ def write(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         ) TO {literal(str(path))} (FORMAT parquet)"""
     )
     checksum.write_digest(path, checksum.digest_of(path))
+
+
+def attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """The view ``findings`` as they were written to ``path``."""
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW findings AS FROM read_parquet({literal(str(path))})")
+
+
+def write_csv(connection: duckdb.DuckDBPyConnection, path: Path, where: str = "true") -> None:
+    """Write the view ``findings``, or those for which ``where`` holds, as findings.csv has them."""
+    connection.execute(
+        f"COPY (SELECT {escaped(COLUMNS, DELIVERED)} FROM findings WHERE {where}) TO {literal(str(path))} (FORMAT csv, HEADER)"
+    )
 
 
 def verify(path: Path) -> None:

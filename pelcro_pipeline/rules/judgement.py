@@ -14,7 +14,7 @@ import duckdb
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine.relations import Relation, make
-from pelcro_pipeline.rules import catalogue, columns
+from pelcro_pipeline.rules import answers, catalogue, columns
 from pelcro_pipeline.rules.files import FILES
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import ADDRESSES, HIDDEN, SECRETS, SUBSCRIPTIONS, TABLES
@@ -32,6 +32,8 @@ RECORDS = (
     "other_person",
     "repeated_customer_value",
     "repeated_cell",
+    "chosen_value",
+    "chosen_customer_value",
     "first_filled",
     "repeated_golden_record",
     *GOLDEN,
@@ -88,8 +90,13 @@ ORDER = (
     *OF_MIGRATED,
     *LAST,
 )
-#: What ``conversion.tables`` has made before.
-GIVEN = ("location", "cell_error", *(name for table in TABLES for name in (f"converted_{table.object}", table.object)))
+#: What ``conversion.tables`` and ``rules.answers`` have made before.
+GIVEN = (
+    "location",
+    "cell_error",
+    *answers.GIVEN,
+    *(name for table in TABLES for name in (f"converted_{table.object}", table.object)),
+)
 
 
 def judge(
@@ -110,21 +117,32 @@ def judge(
 
     tables.create_views(connection, manifest, conversion)
     tables.create_location_views(connection, manifest, conversion)
+    answers.create(connection, manifest.answers)
     record_rules = [rule for rule in RECORD_RULES if _applies(rule, manifest, settings)]
     made(*RECORDS, *record_rules)
     _record(connection, *record_rules)
+    if manifest.answers:
+        answers.settle(connection)
     made(*BETWEEN_RECORDS, *OF_SURVIVING)
     _record(connection, *OF_SURVIVING)
     for rule in RELATION_RULES:
         if _applies(rule, manifest, settings):
             made(rule)
             _reject_by_relation(connection, rule)
+            if manifest.answers:
+                answers.settle(connection)
+                connection.execute(
+                    f"""INSERT INTO rejected_by_relation
+                    SELECT DISTINCT record, object, rule FROM answered WHERE rule = {literal(rule)} AND effect = 'reject'"""
+                )
     connection.execute(
         "INSERT INTO not_migrated SELECT record, object, 'rejected', rule, record, object, rule FROM rejected_by_relation"
     )
     _cascade(connection)
     made(*DUPLICATES)
     _record(connection, "SUB-DUPLICATE")
+    if manifest.answers:
+        answers.settle(connection)
     ((duplicates,),) = connection.execute(
         """INSERT INTO not_migrated SELECT record, object, 'rejected', rule, record, object, rule FROM violation
         WHERE rule = 'SUB-DUPLICATE' AND severity = 'reject'"""
@@ -135,6 +153,9 @@ def judge(
     _record(connection, *OF_MIGRATED)
     made(*LAST)
     _record(connection, *LAST)
+    if manifest.answers:
+        answers.settle(connection)
+        answers.take_out_rejected(connection)
     _show_cell_errors(connection)
     _hide_secrets(connection)
     return made_so_far

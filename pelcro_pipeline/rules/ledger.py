@@ -8,9 +8,9 @@ import duckdb
 
 from pelcro_pipeline.engine.relations import Relation, make
 from pelcro_pipeline.rules.files import FILES
-from pelcro_pipeline.rules.findings import key
+from pelcro_pipeline.rules.keys import key
 from pelcro_pipeline.spec import TABLES
-from pelcro_pipeline.spec.sql import literal
+from pelcro_pipeline.spec.sql import escaped, literal
 
 COLUMNS = ("file", "line", "object", "key", "disposition", "rule", "detail")
 #: What becomes of an object.
@@ -20,7 +20,7 @@ DELIVERED = ("file", "key")
 
 
 #: What becomes of an object that is not prepared, in the order in which it is made.
-ORDER = ("not_prepared_cause", "not_prepared")
+ORDER = ("not_prepared_cause", "not_prepared", "answered_object")
 
 
 def create_ledger(connection: duckdb.DuckDBPyConnection) -> list[Relation]:
@@ -39,8 +39,10 @@ def create_ledger(connection: duckdb.DuckDBPyConnection) -> list[Relation]:
 def _dispositions() -> str:
     objects = "\nUNION ALL\n".join(
         f"""SELECT record, {literal(table.object)} AS object, {rank} AS object_rank, {key(table)} AS key,
-            coalesce(not_prepared.disposition, 'prepared') AS disposition, not_prepared.rule, not_prepared.detail
-        FROM converted_{table.object} LEFT JOIN (FROM not_prepared WHERE object = {literal(table.object)}) not_prepared USING (record)"""
+            coalesce(not_prepared.disposition, 'prepared') AS disposition, not_prepared.rule,
+            nullif(concat_ws('; ', not_prepared.detail, answered.detail), '') AS detail
+        FROM converted_{table.object} LEFT JOIN (FROM not_prepared WHERE object = {literal(table.object)}) not_prepared USING (record)
+        LEFT JOIN (FROM answered_object WHERE object = {literal(table.object)}) answered USING (record)"""
         for rank, table in enumerate(TABLES)
     )
     dispositions = [
@@ -68,3 +70,10 @@ def write(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 def attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """The view ``ledger`` as it was written to ``path``."""
     connection.execute(f"CREATE OR REPLACE TEMP VIEW ledger AS FROM read_parquet({literal(str(path))})")
+
+
+def write_csv(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Write the view ``ledger`` as ledger.csv. Needs ``attach``."""
+    connection.execute(
+        f"COPY (SELECT {escaped(COLUMNS, DELIVERED)} FROM ledger) TO {literal(str(path))} (FORMAT csv, HEADER)"
+    )

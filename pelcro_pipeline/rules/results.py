@@ -14,7 +14,7 @@ from pelcro_pipeline.delivery.records import file_line
 from pelcro_pipeline.engine import checksum
 from pelcro_pipeline.engine.relations import make
 from pelcro_pipeline.errors import RefusedError
-from pelcro_pipeline.rules import catalogue, columns, judgement
+from pelcro_pipeline.rules import answers, catalogue, columns, judgement
 from pelcro_pipeline.rules.files import FILES
 from pelcro_pipeline.spec.model import Severity
 from pelcro_pipeline.spec.sql import literal
@@ -31,7 +31,12 @@ _AMENDING = (
     | {rule for rule in judgement.RELATION_RULES if catalogue.severities(rule) == (Severity.REPAIR,)}
 ) - {"CUS-IMPORT-ONLY"}
 #: The attributes of which they impute or clear one.
-AMENDED = frozenset(name for rule in _AMENDING for name in catalogue.attributes(rule))
+_AMENDED = frozenset(name for rule in _AMENDING for name in catalogue.attributes(rule))
+
+
+def amended(manifest: Manifest) -> frozenset[str]:
+    """The attributes whose standing value another record, or an answer of the publisher, may have decided."""
+    return _AMENDED | answers.valued(manifest.answers)
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,9 @@ TABLES = {
     # Values that other records imputed or cleared; a filled customer is in ``repeated_golden_record``.
     "amendment": Result(
         f"""SELECT coalesce(owner, record) AS record, object, attribute, result FROM violation
-        WHERE severity IN ('repair', 'clear') AND rule IN ({", ".join(map(literal, sorted(_AMENDING)))})"""
+        WHERE severity IN ('repair', 'clear') AND rule IN ({", ".join(map(literal, sorted(_AMENDING)))})
+        UNION ALL
+        SELECT record, object, attribute, result FROM answered WHERE effect = 'value' AND rule <> 'CUS-CONFLICT'"""
     ),
     "repeated_customer": Result("FROM repeated_customer", "first_record"),
     "repeated_golden_record": Result("FROM repeated_golden_record"),

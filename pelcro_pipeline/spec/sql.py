@@ -119,6 +119,11 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def escaped(columns: Iterable[str], delivered: Iterable[str]) -> str:
+    """SQL of columns for a file that a spreadsheet opens, where nothing of those ``delivered`` may run."""
+    return ", ".join(f"escape_formula({each}) AS {each}" if each in delivered else each for each in columns)
+
+
 def date_reading(format_: str = "%d/%m/%Y", numbers: str = "", zone: str = "UTC") -> tuple[str, ...]:
     """SQL of what is told of a date column, as the macro of dates takes it."""
     return literal(format_), literal(numbers), literal(zone)

@@ -101,6 +101,39 @@ class ExtractPaths:
         return self.reports / "profile.csv"
 
     @property
+    def questions(self) -> Path:
+        return self.reports / "questions.csv"
+
+    @property
+    def scope(self) -> Path:
+        return self.reports / "scope.csv"
+
+    @property
+    def analysis_report(self) -> Path:
+        """What a publisher reads first: one page."""
+        return self.reports / "analysis.html"
+
+    @property
+    def verdict(self) -> Path:
+        """The report's first sentence, for who asks on a command line."""
+        return self.tables / "verdict.txt"
+
+    @property
+    def rows_by_rule(self) -> Path:
+        """The findings of each rule in a file of their own."""
+        return self.reports / "findings"
+
+    @property
+    def all_questions(self) -> Path:
+        """Every question with its state, the answered ones included, as the next run looks them up."""
+        return self.analysis / "questions.parquet"
+
+    @property
+    def questions_workbook(self) -> Path:
+        """The same, to fill in."""
+        return self.reports / "questions.xlsx"
+
+    @property
     def statistics(self) -> Path:
         return self.reports / "statistics.csv"
 
