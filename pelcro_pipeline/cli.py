@@ -149,17 +149,59 @@ def sign_off(
         list[str] | None,
         typer.Option(help="The rule of an open question, accepted by name; once for each.", metavar="RULE"),
     ] = None,
+    waive: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An open question that is let be, why, and until which day; once for each.",
+            metavar="RULE:WHY:YYYY-MM-DD",
+        ),
+    ] = None,
 ) -> None:
     """Sign what the dry run left, its open questions accepted by name; production is loaded from exactly that."""
     from pelcro_pipeline.review.sign_off import read as signed_off
 
     paths = _existing(extract)
-    signature = {"signed_by": by, "role": role, "accept": accept or []}
+    waivers = []
+    for each in waive or []:
+        what, _, rest = each.partition(":")
+        why, _, until = rest.rpartition(":")
+        waivers.append({"what": what, "why": why, "until": until})
+    signature = {"signed_by": by, "role": role, "accept": accept or [], "waivers": waivers}
     _run("sign_off", paths, {"review__sign_off": {"config": signature}})
     _out.print(f"Signed: {paths.sign_off}", soft_wrap=True)
-    for rule, count in signed_off(paths).accepted.items():
-        _out.print(f"Accepted: {rule}: {count:,}", soft_wrap=True)
+    signed = signed_off(paths)
+    waived = {each.what: each for each in signed.waivers}
+    for rule, count in signed.accepted.items():
+        how = f"Waived until {waived[rule].until}" if rule in waived else "Accepted"
+        _out.print(f"{how}: {rule}: {count:,}", soft_wrap=True)
+    if settings.load(paths.delivered).second_signature and signed.second is None:
+        _out.print("Next: somebody else signs the same, as second_signature in extract.toml asks.", soft_wrap=True)
+        return
     _out.print(f"Next: {_COMMAND} production {paths.extract}")
+
+
+@app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(help="A sign-off: sign_offs/<extract>.toml, or a copy of it.")],
+) -> None:
+    """Who signed what, from the file alone; refused where it was altered since."""
+    from pelcro_pipeline.review import sign_off
+
+    if not file.is_file():
+        raise UnusableInputError(f"There is no file {file}: give a sign-off, or a copy of one.")
+    given = sign_off.verify_file(file)
+    for signed in given.sign_offs:
+        second = f", and {signed.second.signed_by} ({signed.second.role})" if signed.second else ""
+        ended = f", ended on {signed.ended_on}" if signed.ended_on else ""
+        _out.print(f"{signed.signed_on}  {signed.signed_by} ({signed.role}){second}{ended}", soft_wrap=True)
+        for rule, count in signed.accepted.items():
+            _out.print(f"  accepted {rule}: {count:,}", soft_wrap=True)
+        for each in signed.waivers:
+            _out.print(f"  waived {each.what} until {each.until}: {each.why}", soft_wrap=True)
+    _out.print(
+        f"{given.extract}: nothing of this was altered, left out or moved. Signature {given.last.signature}",
+        soft_wrap=True,
+    )
 
 
 @app.command()

@@ -29,7 +29,7 @@ from pelcro_pipeline.prepared import write as prepared_write
 from pelcro_pipeline.prepared.files import PreparedFiles
 from pelcro_pipeline.reporting import delimited
 from pelcro_pipeline.review import rejudgement, sign_off, statistics
-from pelcro_pipeline.review.sign_off import SignOff
+from pelcro_pipeline.review.sign_off import SignOff, Waiver
 from pelcro_pipeline.rules import answers, findings, judgement, ledger, results
 from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.spec.target import TARGET_TABLES
@@ -221,12 +221,14 @@ def report(extract: OpenedExtract) -> report_of.Analysis:
     return analysis
 
 
-def sign(paths: ExtractPaths, signed_by: str, role: str, accept: Sequence[str] = ()) -> SignOff:
-    """Sign what the dry run left, its open questions accepted by their rules' names.
+def sign(
+    paths: ExtractPaths, signed_by: str, role: str, accept: Sequence[str] = (), waivers: Sequence[Waiver] = ()
+) -> SignOff:
+    """Sign what the dry run left, its open questions accepted by their rules' names, or waived.
 
     Raises RefusedError where it is not as it was made, the delivery has changed, or a question is not accepted.
     """
-    return sign_off.sign(paths, signed_by, role, accept)
+    return sign_off.sign(paths, signed_by, role, accept, waivers)
 
 
 def produce(

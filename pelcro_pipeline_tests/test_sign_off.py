@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import tomlkit
 
 from pelcro_pipeline import steps
 from pelcro_pipeline.delivery.manifest import is_current
@@ -178,6 +179,101 @@ def test_what_is_accepted_by_name_stands_in_the_sign_off_with_its_count(unanswer
     changed(unanswered.sign_off, "SUB-START-AFTER-END = 2", "SUB-START-AFTER-END = 1")
     with pytest.raises(RefusedError, match="has been altered since it was signed"):
         sign_off.verified(unanswered)
+
+
+LONG = sign_off.waived("SUB-START-AFTER-END", "The dates are corrected on Friday.", "2999-12-31")
+
+
+def test_a_waived_question_is_signed_with_why_and_until_when(unanswered):
+    signed = sign_off.sign(unanswered, "Jane Doe", "Publisher", ["CUS-PASSWORD-UNPROVEN"], [LONG])
+    assert signed.accepted == OPEN
+    assert sign_off.verified(unanswered) == sign_off.read(unanswered) == signed
+    assert signed.waivers == (LONG,)
+
+
+def test_a_waiver_that_is_over_shuts_the_gate(unanswered, tmp_path):
+    sign_off.sign(unanswered, "Jane Doe", "Publisher", ["CUS-PASSWORD-UNPROVEN"], [LONG])
+    given = sign_off.history(unanswered)
+    over = given.last.model_copy(update={"waivers": (LONG.model_copy(update={"until": ON_THE_DAY.date()}),)})
+    sign_off._write(unanswered, (over,))
+    with pytest.raises(RefusedError, match="the waiver of SUB-START-AFTER-END by Jane Doe ended on 2026-11-01"):
+        sign_off.verified(unanswered)
+
+
+@pytest.mark.parametrize(
+    ("what", "why", "until", "told"),
+    [
+        ("SUB-START-AFTER-END", "", "2999-12-31", "needs a reason"),
+        ("SUB-START-AFTER-END", "Later.", "2020-12-31", "ended on 2020-12-31: name a day that is to come"),
+        ("SUB-START-AFTER-END", "Later.", "soon", "ends on 'soon', which is no day"),
+        ("SUB-FAR", "Later.", "2999-12-31", "asks nothing by SUB-FAR"),
+    ],
+)
+def test_a_waiver_that_cannot_be_used_is_one_sentence(what, why, until, told, unanswered):
+    with pytest.raises(UnusableInputError, match=told):
+        sign_off.sign(unanswered, "Jane Doe", "Publisher", [*OPEN], [sign_off.waived(what, why, until)])
+    assert not unanswered.sign_off.exists()
+
+
+def test_two_persons_sign_where_a_setting_asks(tmp_path):
+    given = Delivery([reader(1)], settings=SETTINGS + "second_signature = true\n")
+    migration = migrate(given, tmp_path, EXTRACT)
+    migration.staged()
+    paths = migration.paths
+    sign_off.sign(paths, "Jane Doe", "Publisher")
+    # Nobody is two persons.
+    sign_off.sign(paths, "jane doe", "Editor")
+    with pytest.raises(
+        RefusedError, match=r"is signed by jane doe alone, and second_signature in extract\.toml asks for two"
+    ):
+        sign_off.verified(paths)
+    signed = sign_off.sign(paths, "John Roe", "Head of subscriptions")
+    assert (signed.signed_by, signed.second.signed_by) == ("jane doe", "John Roe")
+    assert sign_off.verified(paths, signed.signature) == signed
+
+
+@pytest.fixture(scope="module")
+def thrice(staged, tmp_path_factory) -> Path:
+    """A sign-off file in which three have signed, one after the other."""
+    home = tmp_path_factory.mktemp("thrice")
+    shutil.copytree(staged, home, dirs_exist_ok=True)
+    paths = ExtractPaths(home, EXTRACT)
+    for name in ("Ann Lee", "Bob Ng", "Cy Roy"):
+        sign_off.sign(paths, name, "Publisher")
+    return paths.sign_off
+
+
+def test_a_sign_off_can_be_verified_wherever_it_is_sent(thrice, tmp_path):
+    sent = Path(shutil.copy(thrice, tmp_path / "sent.toml"))
+    given = sign_off.verify_file(sent)
+    assert given.extract == EXTRACT
+    assert [each.signed_by for each in given.sign_offs] == ["Ann Lee", "Bob Ng", "Cy Roy"]
+
+
+def _reordered(document: dict) -> None:
+    document["earlier"].reverse()
+
+
+def _left_out(document: dict) -> None:
+    del document["earlier"][0]
+
+
+def _renamed(document: dict) -> None:
+    document["earlier"][1]["signed_by"] = "Eve"
+
+
+def _taken_for_the_last(document: dict) -> None:
+    document["previous"] = ""
+    del document["earlier"]
+
+
+@pytest.mark.parametrize("tamper", [_reordered, _left_out, _renamed, _taken_for_the_last])
+def test_a_history_that_was_tampered_with_shows(tamper, thrice, tmp_path):
+    document = tomllib.loads(thrice.read_text())
+    tamper(document)
+    (tmp_path / "sent.toml").write_text(tomlkit.dumps(document))
+    with pytest.raises(RefusedError, match="has been altered since it was signed"):
+        sign_off.verify_file(tmp_path / "sent.toml")
 
 
 @pytest.mark.parametrize(

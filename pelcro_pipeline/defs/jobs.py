@@ -12,7 +12,7 @@ sign_off = dg.define_asset_job(
     "sign_off",
     selection=dg.AssetSelection.groups("review"),
     # What has to be filled in stands in the launchpad already.
-    config={"ops": {"review__sign_off": {"config": {"signed_by": "", "role": "", "accept": []}}}},
+    config={"ops": {"review__sign_off": {"config": {"signed_by": "", "role": "", "accept": [], "waivers": []}}}},
     description="A named person signs what the dry run left; production is loaded from exactly that.",
 )
 production = dg.define_asset_job(

@@ -1,16 +1,26 @@
 """Step 7: a named person signs one exact state."""
 
 import dagster as dg
+import pandas as pd
 from pydantic import Field
 
 from pelcro_pipeline import steps
 from pelcro_pipeline.defs import edges
+from pelcro_pipeline.defs.presentation import markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
-from pelcro_pipeline.review.sign_off import SignOff
+from pelcro_pipeline.review.sign_off import SignOff, waived
 from pelcro_pipeline.workspace.places import ExtractPaths
 
 _SIGN_OFF = dg.AssetKey(["review", "sign_off"])
 _SIGNATURE = "signature"
+
+
+class WaivedQuestion(dg.Config):
+    """An open question that is let be."""
+
+    what: str = Field(description="The rule of the question.")
+    why: str = Field(description="Why it is let be.")
+    until: str = Field(description="The last day on which production may be loaded by it, as 2026-12-31.")
 
 
 class Signature(dg.Config):
@@ -19,6 +29,9 @@ class Signature(dg.Config):
     signed_by: str = Field(description="The name of the person who signs the report and the data validation.")
     role: str = Field(description="Their role at the publisher.")
     accept: list[str] = Field([], description="The rules of the open questions, each accepted by name.")
+    waivers: list[WaivedQuestion] = Field(
+        [], description="The rules of open questions that are waived: what, why, and until when."
+    )
 
 
 @dg.asset(
@@ -37,13 +50,23 @@ def review_sign_off(config: Signature, extract: Extracts) -> dg.MaterializeResul
     """
     paths = extract.paths
     with as_failure():
-        signed = steps.sign(paths, config.signed_by, config.role, config.accept)
+        signed = steps.sign(
+            paths,
+            config.signed_by,
+            config.role,
+            config.accept,
+            [waived(each.what, each.why, each.until) for each in config.waivers],
+        )
     return dg.MaterializeResult(
         metadata={
             "signed by": signed.signed_by,
             "role": signed.role,
             "signed on": signed.signed_on,
+            "second signature": signed.second.signed_by if signed.second else "none",
             "judged by": signed.state.judged_by,
+            "waived": markdown(
+                pd.DataFrame([each.model_dump() for each in signed.waivers]).astype(str), "Nothing is waived."
+            ),
             "accepted": dg.MetadataValue.md(
                 "\n".join(f"- {rule}: {count:,}" for rule, count in signed.accepted.items()) or "nothing was open"
             ),

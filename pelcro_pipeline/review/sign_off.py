@@ -7,8 +7,11 @@ import hashlib
 import shlex
 import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+import tomlkit
+from pydantic import BaseModel, ConfigDict
 
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline.delivery import answers, reading
@@ -28,8 +31,11 @@ from pelcro_pipeline.workspace.places import ExtractPaths, content_digest
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
-@dataclass(frozen=True)
-class State:
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class State(_Frozen):
     """All that a sign-off is given for: digests, and the day."""
 
     #: The day that the rules judged by, as ISO; empty where it cannot be told any more.
@@ -42,23 +48,64 @@ class State:
     code: str
 
 
-@dataclass(frozen=True)
-class SignOff:
-    """Who signed, when, and for what."""
+class Waiver(_Frozen):
+    """An open question that is let be, for a reason and until a day."""
+
+    #: The rule of the question.
+    what: str
+    why: str
+    #: The last day on which production may be loaded by it.
+    until: datetime.date
+
+
+def waived(what: str, why: str, until: str) -> Waiver:
+    """A waiver as a person gives it. Raises UnusableInputError for a day that is none."""
+    try:
+        return Waiver(what=what.strip().upper(), why=why.strip(), until=datetime.date.fromisoformat(until.strip()))
+    except ValueError as error:
+        raise UnusableInputError(
+            f"The waiver of {what} ends on {until!r}, which is no day: give it as 2026-12-31."
+        ) from error
+
+
+class Signatory(_Frozen):
+    """Who signed, and when."""
 
     signed_by: str
     role: str
     signed_on: str
-    #: The open questions, each accepted by its rule's name: how many findings there were of it.
+
+
+class SignOff(Signatory):
+    """Who signed, when, for what, and after which other sign-off."""
+
+    #: The open questions, each accepted by its rule's name, or waived: how many findings there were of it.
     accepted: dict[str, int]
+    waivers: tuple[Waiver, ...] = ()
+    #: Who signed the same as the second, where the extract's settings ask for two.
+    second: Signatory | None = None
     state: State
     #: When a purge ended it; empty while it may hold.
     ended_on: str = ""
+    #: The signature of the sign-off before; empty for the first.
+    previous: str = ""
 
     @property
     def signature(self) -> str:
         """A digest of every word of it."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class History:
+    """The sign-offs of an extract, one after the other; each names the one before it, so that none can be left out or moved."""
+
+    extract: str
+    sign_offs: tuple[SignOff, ...]
+
+    @property
+    def last(self) -> SignOff:
+        return self.sign_offs[-1]
 
 
 def _prepared(paths: ExtractPaths) -> list[Path]:
@@ -109,11 +156,14 @@ def staged(paths: ExtractPaths) -> PreparedFiles:
     return files
 
 
-def sign(paths: ExtractPaths, signed_by: str, role: str, accept: Sequence[str] = ()) -> SignOff:
-    """Sign the state of an extract as it stands now, and write it down.
+def sign(
+    paths: ExtractPaths, signed_by: str, role: str, accept: Sequence[str] = (), waivers: Sequence[Waiver] = ()
+) -> SignOff:
+    """Sign the state of an extract as it stands now, and write it down behind what was signed before.
 
-    ``accept`` names the rules of the open questions. Raises RefusedError as ``staged`` does, and where a question is
-    not accepted; UnusableInputError for a name that is none, and for a rule that asks nothing.
+    ``accept`` names the rules of the open questions, beside those that are waived. Where the settings ask for two and
+    somebody else has signed the same state alone, this is the second. Raises RefusedError as ``staged`` does, and where a
+    question is neither accepted nor waived; UnusableInputError for a name that is none, and for a rule that asks nothing.
     """
     for name, value in (("name", signed_by), ("role", role)):
         if not value.strip() or not value.isprintable():
@@ -122,11 +172,31 @@ def sign(paths: ExtractPaths, signed_by: str, role: str, accept: Sequence[str] =
     now = state(paths)
     if not is_current(paths.manifest, paths.delivered) or now.delivered != Manifest.load(paths.manifest).content_digest:
         raise RefusedError(f"{paths.extract} has changed since it was read: run it again, and review it.")
-    accepted = _accepted(paths, signed_by.strip(), role.strip(), accept)
-    signed_on = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    signed = SignOff(signed_by.strip(), role.strip(), signed_on, accepted, now)
-    _write(paths, signed)
+    by = Signatory(
+        signed_by=signed_by.strip(),
+        role=role.strip(),
+        signed_on=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
+    before = history(paths)
+    if before and _awaits_second(paths, before.last, by, now):
+        signed = before.last.model_copy(update={"second": by})
+        _write(paths, (*before.sign_offs[:-1], signed))
+        return signed
+    accepted = _accepted(paths, by, accept, waivers)
+    previous = before.last.signature if before else ""
+    signed = SignOff(**by.model_dump(), accepted=accepted, waivers=tuple(waivers), state=now, previous=previous)
+    _write(paths, (*(before.sign_offs if before else ()), signed))
     return signed
+
+
+def _awaits_second(paths: ExtractPaths, signed: SignOff, by: Signatory, now: State) -> bool:
+    return (
+        extract_settings.load(paths.delivered).second_signature
+        and signed.second is None
+        and not signed.ended_on
+        and signed.state == now
+        and signed.signed_by.casefold() != by.signed_by.casefold()
+    )
 
 
 def end(paths: ExtractPaths) -> SignOff | None:
@@ -135,13 +205,14 @@ def end(paths: ExtractPaths) -> SignOff | None:
     A file that is no sign-off any more is left as it is.
     """
     try:
-        signed = read(paths)
+        given = history(paths)
     except RefusedError:
         return None
-    if signed is None or signed.ended_on:
-        return signed
-    ended = replace(signed, ended_on=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
-    _write(paths, ended)
+    if given is None or given.last.ended_on:
+        return given.last if given else None
+    ended_on = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    ended = given.last.model_copy(update={"ended_on": ended_on})
+    _write(paths, (*given.sign_offs[:-1], ended))
     return ended
 
 
@@ -167,10 +238,17 @@ def open_questions(paths: ExtractPaths) -> dict[str, int]:
         )
 
 
-def _accepted(paths: ExtractPaths, signed_by: str, role: str, accept: Sequence[str]) -> dict[str, int]:
-    """The open questions, all of which ``accept`` names."""
+def _accepted(paths: ExtractPaths, by: Signatory, accept: Sequence[str], waivers: Sequence[Waiver]) -> dict[str, int]:
+    """The open questions, all of which ``accept`` or a waiver names."""
     questions = open_questions(paths)
-    named = {rule.strip().upper() for rule in accept}
+    for waiver in waivers:
+        if not waiver.why.strip() or not waiver.why.isprintable():
+            raise UnusableInputError(f"The waiver of {waiver.what} needs a reason: say in a sentence why it is let be.")
+        if waiver.until < datetime.datetime.now(datetime.UTC).date():
+            raise UnusableInputError(
+                f"The waiver of {waiver.what} ended on {waiver.until}: name a day that is to come."
+            )
+    named = {rule.strip().upper() for rule in (*accept, *(waiver.what for waiver in waivers))}
     if unasked := sorted(named - questions.keys()):
         told = ", ".join(rule if rule in RULES else f"{rule!r} (no rule)" for rule in unasked)
         raise UnusableInputError(
@@ -180,7 +258,7 @@ def _accepted(paths: ExtractPaths, signed_by: str, role: str, accept: Sequence[s
     if unaccepted:
         options = [option for rule in questions for option in ("--accept", rule)]
         command = shlex.join(
-            ["pelcro-pipeline", "sign-off", paths.extract, "--by", signed_by, "--role", role, *options]
+            ["pelcro-pipeline", "sign-off", paths.extract, "--by", by.signed_by, "--role", by.role, *options]
         )
         raise RefusedError(
             f"{paths.extract} has open questions ({_counted(unaccepted)}), and a sign-off accepts each rule by name: read them in "
@@ -193,52 +271,63 @@ def _counted(questions: dict[str, int]) -> str:
     return ", ".join(f"{rule}: {count:,}" for rule, count in questions.items())
 
 
-def _write(paths: ExtractPaths, signed: SignOff) -> None:
+def _write(paths: ExtractPaths, sign_offs: Sequence[SignOff]) -> None:
+    """The last sign-off as it can be read at once, and those before it behind it."""
+    *earlier, last = sign_offs
     first = "signed for production. Any change below voids it."
-    if signed.ended_on:
+    if last.ended_on:
         first = "a sign-off that a purge has ended. It is kept for the record alone."
-    words = ("signed_by", "role", "signed_on", *(["ended_on"] if signed.ended_on else []), "signature")
-    lines = [
-        f"# {paths.extract}: {first}",
-        *(f"{key} = {_quoted(getattr(signed, key))}" for key in words),
-        "",
-        "# The open questions that were accepted by name, and how many findings there were of each.",
-        "[accepted]",
-        *(f"{rule} = {count}" for rule, count in signed.accepted.items()),
-        "",
-        "# The day that it was judged by, and digests of what it was given for.",
-        "[state]",
-        *(f"{key} = {_quoted(value)}" for key, value in asdict(signed.state).items()),
-        "",
-    ]
+    document = tomlkit.document()
+    document.add(tomlkit.comment(f"{paths.extract}: {first}"))
+    document.add("extract", paths.extract)
+    document.update(_told(last))
+    if earlier:
+        document.add("earlier", [_told(each) for each in earlier])
     with atomic.file(paths.sign_off) as unfinished:
-        unfinished.write_text("\n".join(lines), encoding="utf-8")
+        unfinished.write_text(tomlkit.dumps(document), encoding="utf-8")
 
 
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _told(signed: SignOff) -> dict[str, object]:
+    """A sign-off as TOML has it: without what is not said, and with its signature."""
+    words = {name: value for name, value in signed.model_dump().items() if value not in (None, "", ())}
+    return {"signature": signed.signature, "accepted": {}, **words}
 
 
 def read(paths: ExtractPaths) -> SignOff | None:
-    """The extract's sign-off, if there is one. Raises RefusedError for a file that is none."""
+    """The extract's last sign-off, if there is one. Raises RefusedError for a file that is none."""
+    given = history(paths)
+    return given.last if given else None
+
+
+def history(paths: ExtractPaths) -> History | None:
+    """The extract's sign-offs, if there is one. Raises RefusedError for a file that is none, or another extract's."""
     if not paths.sign_off.is_file():
         return None
+    given = verify_file(paths.sign_off)
+    if given.extract != paths.extract:
+        raise RefusedError(f"{paths.sign_off.name} is the sign-off of {given.extract}: sign {paths.extract} itself.")
+    return given
+
+
+def verify_file(path: Path) -> History:
+    """The sign-offs that a file holds, wherever it stands. Raises RefusedError for a file that holds none, and where one was
+    altered, left out or moved since it was given."""
+    again = f"sign {path.stem} again"
     try:
-        document = tomllib.loads(paths.sign_off.read_text(encoding="utf-8"))
-        signed = SignOff(
-            document["signed_by"],
-            document["role"],
-            document["signed_on"],
-            dict(document["accepted"]),
-            State(**document["state"]),
-            document.get("ended_on", ""),
-        )
-        intact = document["signature"] == signed.signature
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
-        raise RefusedError(f"{paths.sign_off.name} is no sign-off any more: sign {paths.extract} again.") from error
-    if not intact:
-        raise RefusedError(f"{paths.sign_off.name} has been altered since it was signed: sign {paths.extract} again.")
-    return signed
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        extract = document.pop("extract")
+        told = [*document.pop("earlier", []), document]
+        signatures = [each.pop("signature") for each in told]
+        sign_offs = [SignOff.model_validate(each) for each in told]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise RefusedError(f"{path.name} is no sign-off any more: {again}.") from error
+    previous = ""
+    for number, (signed, signature) in enumerate(zip(sign_offs, signatures, strict=True), 1):
+        if signed.signature != signature or signed.previous != previous:
+            which = "" if len(sign_offs) == 1 else f" (number {number} of {len(sign_offs)}, of {signed.signed_by})"
+            raise RefusedError(f"{path.name} has been altered since it was signed{which}: {again}.")
+        previous = signature
+    return History(extract, tuple(sign_offs))
 
 
 def verified(paths: ExtractPaths, recorded: str | None = None) -> SignOff:
@@ -262,12 +351,22 @@ def verified(paths: ExtractPaths, recorded: str | None = None) -> SignOff:
         raise RefusedError(
             f"{paths.sign_off.name} is not the sign-off that was recorded when it was given: sign {paths.extract} again."
         )
-    now = state(paths)
-    changed = [part for part, digest in asdict(signed.state).items() if asdict(now)[part] != digest]
+    now, given_for = state(paths).model_dump(), signed.state.model_dump()
+    changed = [part for part, digest in given_for.items() if now[part] != digest]
     if changed:
         raise RefusedError(
             f"{paths.extract} has changed since {signed.signed_by} signed it ({', '.join(_WORDS[part] for part in changed)}): "
             "run it again, review it and sign it again."
+        )
+    if extract_settings.load(paths.delivered).second_signature and signed.second is None:
+        raise RefusedError(
+            f"{paths.extract} is signed by {signed.signed_by} alone, and second_signature in extract.toml asks for two: somebody else runs "
+            f"`pelcro-pipeline sign-off {paths.extract} --by NAME --role ROLE`."
+        )
+    today = extract_settings.load(paths.delivered).day_of_load(datetime.datetime.now(datetime.UTC))
+    if ended := [waiver for waiver in signed.waivers if waiver.until < today]:
+        raise RefusedError(
+            f"{paths.extract}: the waiver of {ended[0].what} by {signed.signed_by} ended on {ended[0].until}: settle the question, or sign again."
         )
     return signed
 
