@@ -23,7 +23,8 @@ from pelcro_pipeline.prepared import archive as archiving
 from pelcro_pipeline.prepared import tables as prepared_tables
 from pelcro_pipeline.prepared import write as prepared_write
 from pelcro_pipeline.prepared.files import PreparedFiles
-from pelcro_pipeline.review import rejudgement, sign_off, statistics
+from pelcro_pipeline.review import comparison, rejudgement, sign_off, statistics
+from pelcro_pipeline.review.comparison import Comparison
 from pelcro_pipeline.review.sign_off import SignOff
 from pelcro_pipeline.rules import findings, judgement, ledger, results
 from pelcro_pipeline.spec.sql import literal
@@ -166,6 +167,14 @@ def count(extract: OpenedExtract) -> pd.DataFrame:
     frame = statistics.with_production(frame, paths)
     statistics.write(frame, paths)
     return frame
+
+
+def compare(older: ExtractPaths, newer: ExtractPaths) -> Comparison:
+    """Compare what two extracts have prepared, and write what differs among the newer one's reports.
+
+    Raises RefusedError where one of them has not been run dry as it stands.
+    """
+    return comparison.compare(older, newer)
 
 
 def sign(paths: ExtractPaths, signed_by: str, role: str, accept: Sequence[str] = ()) -> SignOff:
