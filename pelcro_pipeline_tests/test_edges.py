@@ -56,6 +56,7 @@ STEPS: dict[tuple[str, ...], Callable[[ExtractPaths], object]] = {
     ("prepared/archive",): _opened(steps.archive),
     ("staging/database",): _opened(steps.stage),
     ("staging/migration_statistics",): _opened(steps.count),
+    ("review/comparison",): lambda paths: steps.compare(paths, paths),
     ("review/sign_off",): lambda paths: steps.sign(paths, "Jane Doe", "Publisher"),
     ("production/database",): lambda paths: steps.produce(paths, None, ON_THE_DAY),
     ("production/migration_statistics",): lambda paths: steps.count_production(paths, None),
