@@ -284,15 +284,22 @@ def _objects(side: str, columns: dict[Table, list[str]]) -> Relation:
 
 
 def _changed_cells(columns: dict[Table, list[str]]) -> Relation:
+    """Both sides in one order and laid side by side: a join whose wide side does not fit in memory fails in DuckDB 2.0
+    ("global dictionary column changed identity": its dictionaries differ from part to part)."""
+
     def of(table: Table) -> str:
         cells = ", ".join(
             f"{{attribute: {literal(name)}, before: old.{quoted(name)}, after: new.{quoted(name)}}}"
             for name in columns[table]
         )
-        return f"""SELECT number, unnest([{cells}]) AS cell
-            FROM (FROM difference WHERE change = 'changed' AND object = {literal(table.object)}) changed
-            JOIN before_{table.object} old ON old.place = before_place
-            JOIN after_{table.object} new ON new.place = after_place"""
+        changed = f"FROM difference WHERE change = 'changed' AND object = {literal(table.object)}"
+        old, new = (
+            f"""(SELECT cells.*, number
+                FROM {side}_{table.object} cells JOIN (SELECT number, {side}_place AS place {changed}) USING (place)
+                ORDER BY number)"""
+            for side in _SIDES
+        )
+        return f"SELECT old.number, unnest([{cells}]) AS cell FROM {old} old POSITIONAL JOIN {new} new"
 
     def shown(side: str) -> str:
         secrets = ", ".join(map(literal, SECRETS))
