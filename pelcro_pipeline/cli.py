@@ -12,9 +12,9 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -31,6 +31,9 @@ from pelcro_pipeline.workspace import atomic, instance, lock, places
 from pelcro_pipeline.workspace.intake import refuse_to_copy
 from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline.workspace.purge import is_purged, purgeable_paths, purged
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 app = typer.Typer(
     add_completion=False,
@@ -259,6 +262,48 @@ def status() -> None:
     _out.print(table if table.row_count else f"{home / 'extracts'} holds no extract yet.")
     for sentence in sentences:
         _out.print(f"\n{sentence}", soft_wrap=True)
+
+
+@app.command()
+def compare(
+    older: Annotated[str, typer.Argument(help="The older extract, usually the signed one.")],
+    newer: Annotated[str, typer.Argument(help="A newer delivery of the same publisher.")],
+) -> None:
+    """What is new, changed and vanished between two extracts, in money too, and what of it needs a person."""
+    from pelcro_pipeline import steps
+    from pelcro_pipeline.review import comparison
+
+    before, after = _existing(older), _existing(newer)
+    with ExitStack() as held, _sandboxed():
+        for paths in dict.fromkeys((before, after)):
+            held.enter_context(lock.held(paths))
+        compared = steps.compare(before, after)
+    _out.print(f"Before  {before.extract}\nAfter   {after.extract}\n", soft_wrap=True)
+    _show_frame(compared.summary)
+    if compared.is_equal:
+        _out.print("\nEqual: both have prepared the same.")
+    for title, frame in {
+        "Changed attributes": compared.attributes,
+        "What subscriptions cost, by their plans' prices": comparison.priced(compared.money),
+        "What needs a person": compared.attention,
+    }.items():
+        if len(frame):
+            _out.print(f"\n{title}\n")
+            _show_frame(frame)
+    _out.print(f"\nReport  {compared.report}", soft_wrap=True)
+
+
+def _show_frame(frame: pd.DataFrame) -> None:
+    """A small table, counts to the right and with thousands apart; words stand whole."""
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    words = {name for name in ("object", "attribute", "currency", "what", "kind") if name in frame}
+    for name in frame:
+        table.add_column(
+            name.replace("_", " "), justify="left" if name in words else "right", no_wrap=name not in words
+        )
+    for row in frame.itertuples(index=False):
+        table.add_row(*(_shown(cell if isinstance(cell, str) else f"{cell:,}") for cell in row))
+    _out.print(table)
 
 
 @app.command()

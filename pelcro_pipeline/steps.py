@@ -28,7 +28,8 @@ from pelcro_pipeline.prepared import tables as prepared_tables
 from pelcro_pipeline.prepared import write as prepared_write
 from pelcro_pipeline.prepared.files import PreparedFiles
 from pelcro_pipeline.reporting import delimited
-from pelcro_pipeline.review import rejudgement, sign_off, statistics
+from pelcro_pipeline.review import comparison, rejudgement, sign_off, statistics
+from pelcro_pipeline.review.comparison import Comparison
 from pelcro_pipeline.review.sign_off import SignOff, Waiver
 from pelcro_pipeline.rules import answers, findings, judgement, ledger, results
 from pelcro_pipeline.spec.sql import literal
@@ -219,6 +220,14 @@ def report(extract: OpenedExtract) -> report_of.Analysis:
     with atomic.file(paths.verdict) as unfinished:
         unfinished.write_text(analysis.verdict.sentence, encoding="utf-8")
     return analysis
+
+
+def compare(older: ExtractPaths, newer: ExtractPaths) -> Comparison:
+    """Compare what two extracts have prepared, and write what differs among the newer one's reports.
+
+    Raises RefusedError where one of them has not been run dry as it stands.
+    """
+    return comparison.compare(older, newer)
 
 
 def sign(

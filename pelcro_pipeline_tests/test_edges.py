@@ -61,6 +61,7 @@ STEPS: dict[tuple[str, ...], Callable[[ExtractPaths], object]] = {
     ("staging/database",): _opened(steps.stage),
     ("analysis/report",): _opened(steps.report),
     ("staging/migration_statistics",): _opened(steps.count),
+    ("review/comparison",): lambda paths: steps.compare(paths, paths),
     ("review/sign_off",): lambda paths: steps.sign(paths, "Jane Doe", "Publisher"),
     ("production/database",): lambda paths: steps.produce(paths, None, ON_THE_DAY),
     ("production/migration_statistics",): lambda paths: steps.count_production(paths, None),

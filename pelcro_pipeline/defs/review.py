@@ -1,4 +1,4 @@
-"""Step 7: a named person signs one exact state."""
+"""Step 7: a named person signs one exact state; and what a newer delivery changes of it."""
 
 import dagster as dg
 import pandas as pd
@@ -8,7 +8,10 @@ from pelcro_pipeline import steps
 from pelcro_pipeline.defs import edges
 from pelcro_pipeline.defs.presentation import markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
+from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline.review import comparison
 from pelcro_pipeline.review.sign_off import SignOff, waived
+from pelcro_pipeline.workspace import lock
 from pelcro_pipeline.workspace.places import ExtractPaths
 
 _SIGN_OFF = dg.AssetKey(["review", "sign_off"])
@@ -92,3 +95,56 @@ def recorded_signature(instance: dg.DagsterInstance, paths: ExtractPaths) -> str
     ).records
     metadata = records[0].asset_materialization.metadata if records else {}
     return metadata[_SIGNATURE].value if _SIGNATURE in metadata else None
+
+
+class Basis(dg.Config):
+    """What the extract is compared with."""
+
+    compared_with: str = Field(
+        "",
+        description="An older extract; if empty the newest of the same publisher's that is signed, or else the newest.",
+    )
+
+
+@dg.asset(
+    key=["review", "comparison"],
+    deps=edges.MANIFEST + edges.PREPARED + edges.LEDGER,
+    kinds={"duckdb", "csv"},
+    metadata={
+        "dagster/column_schema": dg.TableSchema(
+            [dg.TableColumn(name, "string", doc) for name, doc in comparison.COLUMNS.items()]
+        )
+    },
+)
+def review_comparison(config: Basis, extract: Extracts) -> dg.MaterializeResult:
+    """What is new, changed and vanished since an older extract of the publisher, the signed one if there is one: readers,
+    addresses, products, plans and subscriptions, in money too, and what of it needs a person.
+
+    The guide: *For smaller customers without customer service operators, they can even freeze all new subscriptions during
+    this transitionary period.* Who does not freeze them learns here what has come in since.
+    """
+    paths = extract.paths
+    with as_failure():
+        named = config.compared_with
+        if named == paths.extract:
+            raise UnusableInputError(f"{named} is compared with another extract: name an older one, or none.")
+        older = ExtractPaths(paths.home, named) if named else comparison.basis_of(paths)
+        if older is None:
+            nothing = "nothing: no older extract of this publisher has been run dry"
+            return dg.MaterializeResult(metadata={"dagster/row_count": 0, "compared with": nothing})
+        with lock.held(older):
+            compared = steps.compare(older, paths)
+    counts = compared.summary[["equal", "new", "changed", "vanished"]].sum()
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": compared.rows,
+            "compared with": older.extract,
+            **{f"objects {change}": int(count) for change, count in counts.items()},
+            "needs a person": int(compared.attention["objects"].sum()),
+            "objects": markdown(compared.summary),
+            "attributes": markdown(compared.attributes),
+            "money": markdown(comparison.priced(compared.money)),
+            "what needs a person": markdown(compared.attention),
+            "report": dg.MetadataValue.path(compared.report),
+        }
+    )

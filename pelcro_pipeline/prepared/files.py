@@ -46,11 +46,14 @@ class PreparedFiles:
     settings: Settings
     checksums: Path
 
-    def read(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Read the files into temporary tables, once for a connection: ``rows`` are theirs."""
+    def read(self, connection: duckdb.DuckDBPyConnection, read: str = READ) -> None:
+        """Read the files into temporary tables, once for a connection: ``rows`` are theirs.
+
+        Where a connection reads the files of two extracts, their tables begin with a ``read`` of their own.
+        """
         for name in NAMES:
-            connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {READ}{name} AS FROM {self.relation(name)}")
-        self._find_firsts(connection, READ)
+            connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {read}{name} AS FROM {self.relation(name)}")
+        self._find_firsts(connection, read)
 
     def read_filled(self, connection: duckdb.DuckDBPyConnection, values: Set[str]) -> None:
         """Read of each cell whether it is filled, and what it holds only in the columns ``values``.

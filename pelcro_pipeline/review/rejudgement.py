@@ -21,7 +21,7 @@ from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import atomic
 from pelcro_pipeline.workspace.places import ExtractPaths
 
-_RELATIONS = from_folder(Path(__file__).parent / "sql")
+_RELATION = from_folder(Path(__file__).parent / "sql")["judged_otherwise"]
 #: Months and years clamp to the month's last day, counted from the date itself.
 _LATER = """CREATE OR REPLACE TEMP MACRO later(start, is_in_days, count) AS
     if(is_in_days, start + count::INTEGER, (start + to_months(count::INTEGER))::DATE)"""
@@ -91,7 +91,7 @@ def _judged(paths: ExtractPaths, signed: SignOff, day: datetime.date) -> Iterato
                 [signed.state.judged_by, day],
             )
             connection.execute(_LATER)
-            make(connection, _RELATIONS.values())
+            make(connection, [_RELATION])
         except duckdb.Error as error:
             raise (
                 machine.translation(str(error))

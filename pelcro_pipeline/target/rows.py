@@ -33,6 +33,11 @@ _RECORDS = {
 }
 
 
+def records(table: Table, read: str = READ) -> str:
+    """SQL of the records of the prepared files, once they are read, that hold a table's objects: each object once."""
+    return _RECORDS[table.object].format(read=read)
+
+
 def rows(files: PreparedFiles, *, typed: bool = True) -> dict[str, str]:
     """SQL of the rows of each target table, once the prepared files are read."""
     return {target.name: _rows(files, target, READ, typed) for target in TARGET_TABLES.values()}
@@ -63,7 +68,7 @@ def _rows(files: PreparedFiles, target: TargetTable, read: str, typed: bool) -> 
                 _typed(name, files.settings.template_date_format) if typed else quoted(name)
             )
         listed = ", ".join(f"{value} AS {quoted(column)}" for column, value in values.items())
-        return f"SELECT {listed} FROM {_RECORDS[table.object].format(read=read)}"
+        return f"SELECT {listed} FROM {records(table, read)}"
 
     return "\nUNION ALL\n".join(map(of, target.made_from))
 

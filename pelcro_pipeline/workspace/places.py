@@ -142,6 +142,15 @@ class ExtractPaths:
         """What the day of a load decided otherwise than the one that was signed."""
         return self.reports / "judged_otherwise.csv"
 
+    def compared_with(self, older: str) -> Path:
+        """What differs between the extract ``older`` and this one."""
+        return self.reports / f"compared_with_{older}.csv"
+
+    @property
+    def comparisons(self) -> list[Path]:
+        """The reports, and what is left of half-written ones, that other extracts were compared with this one in."""
+        return sorted(self.reports.parent.glob(f"*/{self.compared_with(self.extract).name}*"))
+
     @property
     def statistics_digest(self) -> Path:
         return self.tables / "statistics.sha256"
@@ -175,15 +184,23 @@ def extracts(at: Path) -> list[str]:
 
 def newest_of_each_publisher(names: list[str]) -> list[str]:
     """Of the extracts whose names differ in their day alone, the last."""
+    return [max(own, key=_age) for _, own in groupby(sorted(names, key=_publisher), _publisher)]
 
-    def publisher(name: str) -> str:
-        return _DELIVERED_ON.sub("", name)
 
-    def day(name: str) -> tuple[str, ...]:
-        dated = _DELIVERED_ON.search(name)
-        return dated.groups() if dated else ()
+def older_of_same_publisher(names: Iterable[str], than: str) -> list[str]:
+    """The extracts whose names differ from that of ``than`` in their day alone, and are older: the newest first."""
+    own = [name for name in names if _publisher(name) == _publisher(than) and _age(name) < _age(than)]
+    return sorted(own, key=_age, reverse=True)
 
-    return [max(own, key=lambda name: (day(name), name)) for _, own in groupby(sorted(names, key=publisher), publisher)]
+
+def _publisher(name: str) -> str:
+    return _DELIVERED_ON.sub("", name)
+
+
+def _age(name: str) -> tuple[tuple[str, ...], str]:
+    """What sorts the extracts of one publisher, the oldest first: by their day, one without before all others."""
+    dated = _DELIVERED_ON.search(name)
+    return dated.groups() if dated else (), name
 
 
 def content_digest(folder: Path, files: Iterable[Path]) -> str:
