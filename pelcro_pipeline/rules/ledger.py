@@ -39,8 +39,10 @@ def create_ledger(connection: duckdb.DuckDBPyConnection) -> list[Relation]:
 def _dispositions() -> str:
     objects = "\nUNION ALL\n".join(
         f"""SELECT record, {literal(table.object)} AS object, {rank} AS object_rank, {key(table)} AS key,
-            coalesce(not_prepared.disposition, 'prepared') AS disposition, not_prepared.rule, not_prepared.detail
-        FROM converted_{table.object} LEFT JOIN (FROM not_prepared WHERE object = {literal(table.object)}) not_prepared USING (record)"""
+            coalesce(not_prepared.disposition, 'prepared') AS disposition, not_prepared.rule,
+            if(corrected.detail IS NULL, not_prepared.detail, concat_ws('; ', not_prepared.detail, corrected.detail)) AS detail
+        FROM converted_{table.object} LEFT JOIN (FROM not_prepared WHERE object = {literal(table.object)}) not_prepared USING (record)
+        LEFT JOIN (FROM corrected WHERE object = {literal(table.object)}) corrected USING (record)"""
         for rank, table in enumerate(TABLES)
     )
     dispositions = [
