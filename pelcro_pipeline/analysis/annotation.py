@@ -125,7 +125,13 @@ def _create_marks(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> 
     named = connection.execute("SELECT DISTINCT file, object, attribute FROM finding WHERE file IS NOT NULL").fetchall()
     by_name = {file.name: file for file in manifest.files}
     cells = [
-        {"ordinal": file.ordinal, "file": name, "object": object_, "attribute": attribute, **_cell(file, object_, attribute)}
+        {
+            "ordinal": file.ordinal,
+            "file": name,
+            "object": object_,
+            "attribute": attribute,
+            **_cell(file, object_, attribute),
+        }
         for name, object_, attribute in named
         if (file := by_name.get(name))
     ]
@@ -139,7 +145,9 @@ def _create_marks(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> 
     )
     connection.register("finding_cell", pyarrow.Table.from_pylist(cells, schema))
     severities = ", ".join(f"({literal(severity)}, {rank})" for rank, severity in enumerate(SEVERITIES))
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE severity_rank AS FROM (VALUES {severities}) AS ranks(severity, rank)")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE severity_rank AS FROM (VALUES {severities}) AS ranks(severity, rank)"
+    )
     make(connection, [_RELATIONS["mark"]])
 
 
@@ -167,9 +175,7 @@ def _every_row(file: DeliveredFile) -> str:
 
 def _dearest(file: DeliveredFile) -> str:
     """SQL of ``row, line, record``: the records with findings, the dearest first, as many as a workbook can hold."""
-    size = " + ".join(
-        f"if({column.name} IS NULL, 0, strlen({column.name}) + {_OF_CELL})" for column in file.columns
-    )
+    size = " + ".join(f"if({column.name} IS NULL, 0, strlen({column.name}) + {_OF_CELL})" for column in file.columns)
     most = min(MOST_ROWS - 1, package.MOST_CELLS // (len(file.columns) + len(PLACE)) - 1)
     # The comments, of which there are no more than these, take their part.
     room = package.LARGEST - MOST_FINDINGS * _OF_COMMENT
@@ -280,7 +286,10 @@ def _elsewhere(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> lis
         f"""SELECT severity, rule, concat_ws(': ', file, attribute), message, fix FROM finding
         WHERE file IS NULL OR file NOT IN ({files}) ORDER BY ALL"""
     ).fetchall()
-    return [f"{severity} {rule}{f', {where}' if where else ''}: {message} {fix}" for severity, rule, where, message, fix in rows]
+    return [
+        f"{severity} {rule}{f', {where}' if where else ''}: {message} {fix}"
+        for severity, rule, where, message, fix in rows
+    ]
 
 
 def _summary(
@@ -307,6 +316,7 @@ def _summary(
         ("Rows with findings left out", made.rows_left_out),
         ("Findings left out", made.findings_left_out),
     ]
+    facts = [(name, value) for name, value in facts if value != 0]
     return Summary(
         SUMMARY,
         f"What was found in {file.name}",
@@ -325,6 +335,8 @@ def _instructions(file: DeliveredFile, extract: str, made: AnnotatedFile, *, who
     steps = [
         "A coloured cell has a finding; its comment says why, and what to do. A coloured heading speaks of its whole column, "
         "the first one of the file.",
+        "By colour: what is told of a reject stays behind, a clear leaves the value behind, a repair infers one, a question "
+        "waits for the publisher's word.",
         "Change what is wrong in place. Cells are text: an id keeps its zeros, a date is written as the others of its column.",
     ]
     if file.quarantined is not None:
@@ -351,7 +363,11 @@ def _instructions(file: DeliveredFile, extract: str, made: AnnotatedFile, *, who
             f"Run `pelcro-pipeline dry-run {extract}` again.",
         ]
         if made.findings > MOST_FINDINGS:
-            steps.append(f"The first {MOST_FINDINGS:,} findings have a comment; what the others say stands in findings.csv by line.")
+            steps.append(
+                f"The first {MOST_FINDINGS:,} findings have a comment; what the others say stands in findings.csv by line."
+            )
         if made.rows_left_out:
-            steps.append("What is left out, for a workbook holds no more, comes once these are corrected, and stands in findings.csv.")
+            steps.append(
+                "What is left out, for a workbook holds no more, comes once these are corrected, and stands in findings.csv."
+            )
     return steps

@@ -1,6 +1,7 @@
 """Step 4: every violation found, and one disposition for each object."""
 
 import dagster as dg
+import pandas as pd
 from pydantic import Field
 
 from pelcro_pipeline import steps
@@ -113,6 +114,28 @@ def analysis(config: Judgement, extract: Extracts):
             severity=dg.AssetCheckSeverity.ERROR,
             metadata={"broken": "\n".join(broken) or "nothing"},
         )
+
+
+@dg.asset(
+    key=["analysis", "annotated_files"],
+    deps=edges.MANIFEST + edges.RAW + [_FINDINGS],
+    kinds={"xlsx"},
+)
+def analysis_annotated_files(extract: Extracts) -> dg.MaterializeResult:
+    """Each delivered file as a workbook, every finding on its cell: to be corrected and handed back. It holds personal
+    data, passwords as they were delivered among them. Made when somebody asks for it.
+
+    The guide: *Analyze the provided data, generate the data analysis report.*
+    """
+    with as_failure():
+        written = steps.annotate(extract.paths)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": sum(each.rows for each in written),
+            "files": markdown(pd.DataFrame(written).rename(columns=lambda name: name.replace("_", " "))),
+            "folder": dg.MetadataValue.path(extract.paths.annotated),
+        }
+    )
 
 
 def _bad_rows(connection, severity: Severity, name: str, report: dg.MetadataValue) -> dg.AssetCheckResult:

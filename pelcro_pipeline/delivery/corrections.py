@@ -209,7 +209,9 @@ def _folded(header: str) -> str:
 
 def _file(row: _Row, name: str, by_name: dict[str, DeliveredFile]) -> DeliveredFile:
     if name not in by_name:
-        raise UnusableInputError(f"{row.place} names the file {name!r}, which was not delivered: write {_any_of(by_name)}.")
+        raise UnusableInputError(
+            f"{row.place} names the file {name!r}, which was not delivered: write {_any_of(by_name)}."
+        )
     return by_name[name]
 
 

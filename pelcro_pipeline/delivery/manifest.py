@@ -221,7 +221,9 @@ class Manifest(BaseModel):
 
         files = tuple(
             file.model_copy(
-                update={name: there(getattr(file, name)) for name in ("path", "lines", "quarantined", "noted", "corrected")}
+                update={
+                    name: there(getattr(file, name)) for name in ("path", "lines", "quarantined", "noted", "corrected")
+                }
             )
             for file in self.files
         )

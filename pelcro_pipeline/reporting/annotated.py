@@ -138,6 +138,8 @@ def _write_summary(book: Workbook, summary: Summary) -> None:
     fills = {severity: book.add_format({"valign": "top", "bg_color": fill}) for severity, fill in FILLS.items()}
     for position, width in enumerate((30, 12, 12, 70, 70)):
         sheet.set_column(position, position, width)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
     sheet.write_string(0, 0, summary.title, title)
     row = 2
     for name, value in summary.facts:
