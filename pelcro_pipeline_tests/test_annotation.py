@@ -117,9 +117,9 @@ def placed(bundled) -> dict[tuple[str, str], list[dict]]:
     found: dict[tuple[str, str], list[dict]] = {}
     for path in bundled.paths.delivered.glob("*.csv"):
         with path.open(encoding="utf-8", newline="") as file:
-            records, line, row_on = csv.reader(file), 1, {}
-            for row, cells in enumerate(records, 1):
-                columns = columns if row > 1 else cells
+            records = csv.reader(file)
+            columns, line, row_on = next(records), 2, {}
+            for row, _ in enumerate(records, 2):
                 row_on[line], line = row, records.line_num + 1
         for each in bundled.findings:
             if each["file"] == path.name and each["line"] and each["attribute"] in columns:
@@ -245,12 +245,20 @@ def test_a_workbook_that_libreoffice_saved_is_migrated_as_before(lines, tmp_path
     assert prepared(migrate(folder, tmp_path)) == prepared(lines)
 
 
-@pytest.fixture
-def many(lines, tmp_path, monkeypatch) -> Migration:
-    """An extract of more findings than its workbooks are whole with, in a workspace of its own."""
-    monkeypatch.setattr(annotation, "MOST_FINDINGS", 3)
-    shutil.copytree(lines.paths.delivered, tmp_path / "home" / "extracts" / "harbour-review")
-    return annotated(ExtractPaths(tmp_path / "home", "harbour-review").delivered, tmp_path / "home")
+@pytest.fixture(scope="module")
+def many(tmp_path_factory) -> Migration:
+    """An extract of more findings than its workbooks are whole with."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(annotation, "MOST_FINDINGS", 3)
+        return annotated(LINES, tmp_path_factory.mktemp("home"))
+
+
+def beside_corrections(many: Migration, home: Path) -> ExtractPaths:
+    """The same delivery in a workspace of its own, beside the workbook of its customers as corrections."""
+    paths = ExtractPaths(home, "harbour-review")
+    shutil.copytree(many.paths.delivered, paths.delivered)
+    shutil.copy(many.paths.annotated / "customers.xlsx", paths.delivered / "corrections.customers.xlsx")
+    return paths
 
 
 def test_beyond_the_most_findings_only_the_rows_with_some_are_there_the_dearest_first(many):
@@ -270,48 +278,53 @@ def test_beyond_the_most_findings_only_the_rows_with_some_are_there_the_dearest_
     assert len(comments(path)) < len(fills(path))
 
 
-def test_a_workbook_says_what_it_leaves_out(many, monkeypatch):
-    monkeypatch.setattr(annotation, "MOST_ROWS", 2)
-    written, *_ = steps.annotate(many.paths)
-    assert (written.rows, written.rows_left_out > 0) == (1, True)
-    facts = {row[0]: row[1] for row in rows(many.paths.annotated / "customers.xlsx", SUMMARY)}
-    assert facts["Rows with findings left out"] == written.rows_left_out
-    assert facts["Findings left out"] == written.findings_left_out
-
-
-def test_a_changed_cell_comes_back_as_a_correction_and_the_ledger_says_so(many):
-    paths = many.paths
-    made = paths.annotated / "customers.xlsx"
-    (row,) = [number for number, each in enumerate(rows(made), 1) if each[1] == "3"]
-    typed(made, cell(row, rows(made)[0].index("subscription.quantity") + 1), "2")
-    shutil.copy(made, paths.delivered / "corrections.customers.xlsx")
+def test_a_changed_cell_comes_back_as_a_correction_and_the_ledger_says_so(many, tmp_path):
+    paths = beside_corrections(many, tmp_path)
+    made = paths.delivered / "corrections.customers.xlsx"
+    given = rows(made)
+    (row,) = [number for number, each in enumerate(given, 1) if each[1] == "3"]
+    typed(made, cell(row, given[0].index("subscription.quantity") + 1), "2")
     again = migrate(paths.delivered, paths.home)
     assert told(many) - told(again) >= Counter({("SUB-QUANTITY", "reject", "subscription.quantity"): 1})
     assert again.value("subscription.quantity", record=1) == "2"
-    corrected = [
-        (each["line"], each["object"], each["detail"]) for each in again.ledger if "corrected" in (each["detail"] or "")
-    ]
-    assert corrected == [(3, "subscription", "corrected: subscription.quantity")]
+    corrected = [(each["line"], each["object"]) for each in again.ledger if "corrected" in (each["detail"] or "")]
+    assert corrected == [(3, "subscription")]
     (source,) = explanation.explain(paths, "HR2").sources
     assert ("subscription.quantity", "2") in source.cells
     assert "corrected: subscription.quantity" in [each[-1] for each in source.dispositions]
 
 
-def test_what_was_made_of_another_delivery_corrects_nothing(many):
-    paths = many.paths
-    shutil.copy(paths.annotated / "customers.xlsx", paths.delivered / "corrections.xlsx")
-    LINES.into(paths.delivered)
+def test_what_nobody_changed_corrects_nothing(many, tmp_path):
+    assert [file.corrected for file in steps.read(beside_corrections(many, tmp_path)).files] == [None, None, None]
+
+
+def test_what_was_made_of_another_delivery_corrects_nothing(many, tmp_path):
+    paths = beside_corrections(many, tmp_path)
     (paths.delivered / "customers.csv").write_text(TEXT.replace("HR1,", "HR11,", 1))
     with pytest.raises(
-        UnusableInputError, match=r"corrections\.xlsx was made of another customers\.csv than stands here"
+        UnusableInputError, match=r"customers\.xlsx was made of another customers\.csv than stands here"
     ):
         steps.read(paths)
 
 
 def test_rows_with_findings_alone_are_no_delivery(many, tmp_path):
-    folder = delivered_again(many, tmp_path / "again")
+    paths = ExtractPaths(tmp_path, "harbour-review")
+    paths.delivered.parent.mkdir()
+    delivered_again(many, paths.delivered)
     with pytest.raises(UnusableInputError, match=r"put it into that extract's folder as corrections\.customers\.xlsx"):
-        migrate(folder, tmp_path)
+        steps.read(paths)
+
+
+def test_a_workbook_says_what_it_leaves_out(many, monkeypatch):
+    monkeypatch.setattr(annotation, "MOST_FINDINGS", 3)
+    monkeypatch.setattr(annotation, "MOST_ROWS", 2)
+    written, *_ = steps.annotate(many.paths)
+    found = {each["line"] for each in many.findings if each["line"] and each["file"] == "customers.csv"}
+    # Of the lines that are no records a sheet of this size holds one as well.
+    assert (written.rows, written.rows_left_out) == (1, len(found) - 2)
+    facts = {row[0]: row[1] for row in rows(many.paths.annotated / "customers.xlsx", SUMMARY)}
+    assert facts["Rows with findings left out"] == written.rows_left_out
+    assert facts["Findings left out"] == written.findings_left_out
 
 
 def corrected(home: Path, given: str, settings: str = SETTINGS) -> ExtractPaths:
