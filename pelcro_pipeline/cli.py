@@ -143,6 +143,16 @@ def answer(
     _out.print(f"Next: {_COMMAND} dry-run {paths.extract}", soft_wrap=True)
 
 
+@app.command()
+def annotate(extract: _Extract) -> None:
+    """Each delivered file as a workbook, every finding on its cell: to be corrected and handed back."""
+    paths = _existing(extract)
+    _run("annotate", paths)
+    for path in sorted(paths.annotated.iterdir()):
+        _out.print(f"  {path}", soft_wrap=True)
+    _out.print("They hold personal data. Their first sheet says what was found, and how they come back.")
+
+
 @app.command("sign-off")
 def sign_off(
     extract: _Extract,

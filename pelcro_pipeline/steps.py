@@ -12,8 +12,9 @@ import duckdb
 import pandas as pd
 
 from pelcro_pipeline import settings as extract_settings
-from pelcro_pipeline.analysis import questions, scope
+from pelcro_pipeline.analysis import annotation, questions, scope
 from pelcro_pipeline.analysis import report as report_of
+from pelcro_pipeline.analysis.annotation import AnnotatedFile
 from pelcro_pipeline.conversion import passwords, tables
 from pelcro_pipeline.delivery import answers as given_answers
 from pelcro_pipeline.delivery import profile
@@ -170,6 +171,23 @@ def archive(extract: OpenedExtract) -> dict[str, int]:
         written = archiving.write(
             extract.connection, extract.manifest, paths.conversion, paths.analysis / "ledger.parquet", folder
         )
+        extract.manifest.verify()
+    return written
+
+
+def annotate(paths: ExtractPaths) -> list[AnnotatedFile]:
+    """Write each delivered file as a workbook, every finding on its cell; returns what each holds.
+
+    Raises RefusedError before the dry run, and where the findings are not as they were made.
+    """
+    found = paths.analysis / "findings.parquet"
+    if not paths.manifest.is_file() or not found.is_file():
+        raise RefusedError(
+            f"{paths.extract} has not been read yet: run `pelcro-pipeline dry-run {paths.extract}` first."
+        )
+    findings.verify(found)
+    with opened(paths) as extract, atomic.folder(paths.annotated) as folder:
+        written = annotation.write(extract.connection, extract.manifest, found, paths.extract, folder)
         extract.manifest.verify()
     return written
 

@@ -56,6 +56,7 @@ def _opened(step: Callable) -> Callable[[ExtractPaths], None]:
 STEPS: dict[tuple[str, ...], Callable[[ExtractPaths], object]] = {
     ("conversion/customers", "conversion/plans"): _opened(steps.convert),
     ("analysis/findings", "analysis/ledger"): _opened(steps.judge),
+    ("analysis/annotated_files",): steps.annotate,
     ("prepared/customers", "prepared/products", "prepared/plans"): _opened(steps.prepare),
     ("prepared/archive",): _opened(steps.archive),
     ("staging/database",): _opened(steps.stage),

@@ -165,11 +165,13 @@ def create_location_views(connection: duckdb.DuckDBPyConnection, manifest: Manif
     """Temporary views of where records stand. Needs ``create_views``.
 
     ``location``: ``record, file, line, blank`` of every record, what findings and ledger say of it. ``quarantined``:
-    the records that could not be read as such. ``cell_error``: the cells of workbooks that hold an error.
+    the records that could not be read as such. ``cell_error``: the cells of workbooks that hold an error. ``corrected``:
+    the columns that were corrected before the conversion, by record and object.
     """
     connection.execute(f"CREATE OR REPLACE TEMP VIEW location AS {_locations(manifest, folder)}")
     connection.execute(f"CREATE OR REPLACE TEMP VIEW quarantined AS {_quarantined(manifest)}")
     connection.execute(f"CREATE OR REPLACE TEMP VIEW cell_error AS {_cell_errors(manifest)}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW corrected AS {_corrected(manifest)}")
 
 
 def _locations(manifest: Manifest, folder: Path) -> str:
@@ -227,6 +229,28 @@ def _cell_errors(manifest: Manifest) -> str:
                 FROM read_parquet({literal(file.noted)}) noted JOIN location ON file = {literal(file.name)} AND location.line = noted.line
                 JOIN (VALUES {columns}) named(position, object, attribute) USING (position)
                 WHERE rule = 'FILE-CELL-ERROR' GROUP BY ALL"""
+            )
+    return "\nUNION ALL\n".join(selects)
+
+
+def _corrected(manifest: Manifest) -> str:
+    """SQL of ``record, object, detail``: what the ledger says of corrected cells.
+
+    A column that belongs to no object of its file, such as a link to a customer, is told of each that the record holds.
+    """
+    selects = ["SELECT NULL::BIGINT AS record, NULL::VARCHAR AS object, NULL::VARCHAR AS detail WHERE false"]
+    for file in manifest.files:
+        if file.corrected is not None:
+            named = ", ".join(
+                f"({column.position}, {literal(object_)}, {literal(column.attribute or column.shown)})"
+                for column in file.columns
+                for owner in [_owner(file, column.attribute)]
+                for object_ in ([owner] if owner else file.objects)
+            )
+            selects.append(
+                f"""SELECT {first_record(file)} + record, object, 'corrected: ' || string_agg(DISTINCT name, ', ' ORDER BY name)
+                FROM read_parquet({literal(file.corrected)}) JOIN (VALUES {named}) named(position, object, name) USING (position)
+                GROUP BY record, object"""
             )
     return "\nUNION ALL\n".join(selects)
 

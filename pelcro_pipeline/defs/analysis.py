@@ -140,6 +140,28 @@ def analysis(config: Judgement, extract: Extracts):
         )
 
 
+@dg.asset(
+    key=["analysis", "annotated_files"],
+    deps=edges.MANIFEST + edges.RAW + [_FINDINGS],
+    kinds={"xlsx"},
+)
+def analysis_annotated_files(extract: Extracts) -> dg.MaterializeResult:
+    """Each delivered file as a workbook, every finding on its cell: to be corrected and handed back. It holds personal
+    data, passwords as they were delivered among them. Made when somebody asks for it.
+
+    The guide: *Analyze the provided data, generate the data analysis report.*
+    """
+    with as_failure():
+        written = steps.annotate(extract.paths)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": sum(each.rows for each in written),
+            "files": markdown(pd.DataFrame(written).rename(columns=lambda name: name.replace("_", " "))),
+            "folder": dg.MetadataValue.path(extract.paths.annotated),
+        }
+    )
+
+
 def _bad_rows(connection, severity: Severity, name: str, report: dg.MetadataValue) -> dg.AssetCheckResult:
     """Whether no finding has a severity; how many have, and of which attributes and rules."""
     worst = connection.execute(

@@ -2,11 +2,18 @@
 
 import dagster as dg
 
+_ANNOTATED = dg.AssetSelection.assets(["analysis", "annotated_files"])
+
 dry_run = dg.define_asset_job(
     "dry_run",
     # The templates are asked for too: the UI warns of a dry run whose first step has never been made.
-    selection=dg.AssetSelection.groups("request", "raw", "conversion", "analysis", "prepared", "staging"),
+    selection=dg.AssetSelection.groups("request", "raw", "conversion", "analysis", "prepared", "staging") - _ANNOTATED,
     description="From the delivered folder to the staging database and its statistics.",
+)
+annotate = dg.define_asset_job(
+    "annotate",
+    selection=_ANNOTATED,
+    description="Each delivered file as a workbook, every finding on its cell: to be corrected and handed back.",
 )
 sign_off = dg.define_asset_job(
     "sign_off",

@@ -17,7 +17,7 @@ _ROOMS = {
     "request": ("templates.py",),
     "raw": ("delivery",),
     "conversion": ("conversion",),
-    "analysis": ("conversion", "rules"),
+    "analysis": ("conversion", "rules", "analysis", "reporting"),
     "prepared": ("prepared",),
     "staging": ("target", "review"),
     "review": ("review",),

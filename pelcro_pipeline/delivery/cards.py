@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow
 
 from pelcro_pipeline import settings as extract_settings
+from pelcro_pipeline.delivery import corrections
 from pelcro_pipeline.delivery.manifest import Column, DeliveredFile, Manifest
 from pelcro_pipeline.delivery.reading import delivered, read
 from pelcro_pipeline.delivery.records import cells, file_line
@@ -156,7 +157,7 @@ def refuse_to_store(folder: Path) -> None:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink() and path not in to_read and has_long_numbers(path):
                 _refuse_lines(path, str(path.relative_to(folder)), connection)
-        if any(_must_be_read(path) for path in to_read):
+        if corrections.given(folder, settings) or any(_must_be_read(path) for path in to_read):
             with tempfile.TemporaryDirectory(dir=folder.parent) as kept:
                 refuse_card_numbers(read(folder, Path(kept), settings, connection), connection)
 

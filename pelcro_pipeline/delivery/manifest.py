@@ -111,6 +111,8 @@ class DeliveredFile(BaseModel):
     quarantined_records: int
     #: Parquet of what findings tell of single lines and cells (line, rule, position of the column, text), where there is any.
     noted: str | None = None
+    #: Parquet of the cells that corrections replaced (record, line, position of the column, value), where there are any.
+    corrected: str | None = None
     #: A workbook's sheet that is not shown.
     hidden: bool = False
     #: Positions of the columns with what looks like card numbers, and that the publisher vouches for.
@@ -224,7 +226,9 @@ class Manifest(BaseModel):
 
         files = tuple(
             file.model_copy(
-                update={name: there(getattr(file, name)) for name in ("path", "lines", "quarantined", "noted")}
+                update={
+                    name: there(getattr(file, name)) for name in ("path", "lines", "quarantined", "noted", "corrected")
+                }
             )
             for file in self.files
         )

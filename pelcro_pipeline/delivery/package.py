@@ -14,7 +14,7 @@ from pelcro_pipeline.errors import UnusableInputError
 
 SIGNATURE = b"PK\x03\x04"
 #: Bytes of all parts unpacked, and cells of a sheet from its first to its last, empty ones between them too.
-_LARGEST, _MOST_CELLS = 1 << 29, 20_000_000
+LARGEST, MOST_CELLS = 1 << 29, 20_000_000
 _CHUNK = 1 << 20
 #: Parts that a publisher's records never need, and that act on whoever opens them.
 _ACTIVE = {"xl/vbaProject": "holds macros", "xl/externalLinks/": "takes cells from other workbooks"}
@@ -74,7 +74,7 @@ def refuse_hostile(path: Path, parts: list[zipfile.ZipInfo]) -> None:
     for prefix, what in _ACTIVE.items():
         if any(part.filename.startswith(prefix) for part in parts):
             raise UnusableInputError(f"{path.name} {what}: save its sheets as a plain XLSX, values alone.")
-    if sum(part.file_size for part in parts) > _LARGEST:
+    if sum(part.file_size for part in parts) > LARGEST:
         raise _too_large(path)
     size = 0
     for part in parts:
@@ -82,7 +82,7 @@ def refuse_hostile(path: Path, parts: list[zipfile.ZipInfo]) -> None:
         for chunk in _unpacked(path, part):
             size += len(chunk)
             sheet.add(chunk)
-            if size > _LARGEST or sheet.cells > _MOST_CELLS:
+            if size > LARGEST or sheet.cells > MOST_CELLS:
                 raise _too_large(path)
 
 
@@ -155,7 +155,7 @@ def _cells_without_value(path: Path, part: zipfile.ZipInfo) -> dict[tuple[int, i
 
 def _too_large(path: Path) -> UnusableInputError:
     return UnusableInputError(
-        f"{path.name} unpacks to more than a workbook of records does ({_LARGEST:,} bytes, or {_MOST_CELLS:,} cells to a sheet): "
+        f"{path.name} unpacks to more than a workbook of records does ({LARGEST:,} bytes, or {MOST_CELLS:,} cells to a sheet): "
         "deliver it as CSV."
     )
 

@@ -64,11 +64,17 @@ def sheets(path: Path, into: Path, settings: Settings) -> Iterator[Sheet]:
 
 
 def _of_workbook(path: Path, into: Path, settings: Settings) -> Iterator[Sheet]:
-    found = [(f"{path.name}#{rows.name}", rows) for rows in workbook.sheets(path)]
+    given = list(workbook.sheets(path))
+    found = [(f"{path.name}#{rows.name}", rows) for rows in given if rows.name != workbook.SUMMARY]
+    if len(found) < len(given) and any(tuple(rows.rows[0][:2]) == workbook.PLACE for _, rows in found):
+        raise UnusableInputError(
+            f"{path.name} holds the rows with findings alone: it corrects the extract that it was made of; put it into that "
+            f"extract's folder as corrections.{path.name}."
+        )
     found = [(name, rows) for name, rows in found if name not in settings.ignore]
     known = any(text.recognised(rows.rows[0]) for _, rows in found)
     for name, rows in found:
-        if known and not text.holds_header(rows.rows):
+        if rows.name == workbook.SET_ASIDE or (known and not text.holds_header(rows.rows)):
             yield Sheet(name=name, delivered=path, path=path, numbers=rows.numbers, hidden=rows.hidden, aside=True)
             continue
         to = _next(into)

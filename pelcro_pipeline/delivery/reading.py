@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from pelcro_pipeline import settings as extract_settings
-from pelcro_pipeline.delivery import answers, profile, raw, recognition, text, workbook
+from pelcro_pipeline.delivery import answers, corrections, profile, raw, recognition, text, workbook
 from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest, UnreadSheet
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import Settings
@@ -19,7 +19,9 @@ from pelcro_pipeline.workspace import places
 from pelcro_pipeline.workspace.intake import PASSWORD_SAMPLES, is_passed_over, own_file
 
 #: Files of an extract's folder that hold no records of a template: no header is looked for in them.
-SETTING_FILES = (extract_settings.FILE_NAME, "cards.*", PASSWORD_SAMPLES, answers.ANSWERS, answers.QUESTIONS)
+SETTING_FILES = (
+    extract_settings.FILE_NAME, "cards.*", PASSWORD_SAMPLES, answers.ANSWERS, answers.QUESTIONS, *corrections.FILES,
+)  # fmt: skip
 
 
 def read(folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDBPyConnection) -> Manifest:
@@ -53,6 +55,8 @@ def read(folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDB
         raise UnusableInputError(
             f"Two of the delivered files and sheets are called {name}: rename one and deliver again."
         )
+    corrected = corrections.laid_over(files, corrections.given(folder, settings), into, connection)
+    files = [_profiled(file, settings, connection) if file.corrected else file for file in corrected]
     manifest = Manifest(
         files=recognition.spelled_alike(files),
         unread=tuple(unread),
@@ -154,6 +158,13 @@ def _file(
     scanned = profile.profiled(rewritten, settings, connection, workbook=sheet.numbers is not None)
     if scanned.records != rewritten.records:
         raise UnusableInputError(f"{file.name} cannot be parted into its records: save it again as CSV in UTF-8.")
+    return recognition.without_ghosts(profile.located(scanned, connection), connection)
+
+
+def _profiled(file: DeliveredFile, settings: Settings, connection: duckdb.DuckDBPyConnection) -> DeliveredFile:
+    """A corrected file, profiled again: what its columns mean is told from the cells that stand now."""
+    of_workbook = workbook.is_workbook(Path(file.delivered))
+    scanned = profile.profiled(file, settings, connection, workbook=of_workbook)
     return recognition.without_ghosts(profile.located(scanned, connection), connection)
 
 

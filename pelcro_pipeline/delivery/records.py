@@ -36,6 +36,18 @@ def cells(file: DeliveredFile, places: np.ndarray) -> list[list[str]]:
     return [next(csv.reader(text, delimiter=file.delimiter))[: len(file.columns)] for text in texts]
 
 
+def numbered(file: DeliveredFile) -> str:
+    """SQL of a file's records in their order: ``record``, the number of each from 0, and its cells."""
+    return f"SELECT row_number() OVER () - 1 AS record, * FROM {file.relation()}"
+
+
+def lines(file: DeliveredFile) -> str:
+    """SQL of ``record, line``: the number of each of a file's records, and its physical line."""
+    if file.lines is None:
+        return f"SELECT range AS record, range + 2 AS line FROM range({file.records})"
+    return f"SELECT file_row_number AS record, line FROM read_parquet({literal(file.lines)}, file_row_number = true)"
+
+
 def file_line(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, place: int) -> int:
     """The physical line of a file's record, by its number."""
     if file.lines is None:

@@ -12,6 +12,12 @@ import python_calamine
 
 from pelcro_pipeline.delivery import package
 
+#: The sheet of an annotated file that says what was found: it is passed over.
+SUMMARY = "pelcro findings"
+#: The sheet of an annotated file with the lines that are no records as they stand: it is not read, and asked about.
+SET_ASIDE = "pelcro set aside"
+#: What the columns begin with of an annotated file that holds the rows with findings alone.
+PLACE = ("file", "line")
 #: A spreadsheet keeps 15 digits of a number: of a longer one the last may never have been there.
 _EXACT = 10**15
 

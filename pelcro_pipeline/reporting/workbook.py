@@ -11,8 +11,8 @@ import xlsxwriter
 #: Rows that a sheet can have, its header one of them.
 MOST_ROWS = 1_048_576
 #: What a cell can hold; a spreadsheet refuses the whole file for one that is longer.
-_MOST_CHARACTERS = 32_767
-_INK, _TINT, _FILL_IN = "#1d2733", "#e9eef3", "#fff8db"
+MOST_CHARACTERS = 32_767
+INK, TINT, _FILL_IN = "#1d2733", "#e9eef3", "#fff8db"
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ def write(path: Path, sheets: Iterable[Sheet]) -> None:
     """Write the sheets as XLSX: headings that stay, filters, and drop-downs where there are choices."""
     with xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False}) as book:
         heading = book.add_format(
-            {"bold": True, "bg_color": _TINT, "font_color": _INK, "valign": "top", "text_wrap": True}
+            {"bold": True, "bg_color": TINT, "font_color": INK, "valign": "top", "text_wrap": True}
         )
         for given in sheets:
             sheet = book.add_worksheet(given.name)
             formats = [
                 book.add_format(
                     {"valign": "top", "text_wrap": column.wrapped, "num_format": column.format}
-                    | ({"bg_color": _FILL_IN, "border": 1, "border_color": _TINT} if column.fill_in else {})
+                    | ({"bg_color": _FILL_IN, "border": 1, "border_color": TINT} if column.fill_in else {})
                 )
                 for column in given.columns
             ]
@@ -62,7 +62,7 @@ def write(path: Path, sheets: Iterable[Sheet]) -> None:
                     if cell is None or cell == "":
                         sheet.write_blank(last, position, None, format_)
                     elif isinstance(cell, str):
-                        sheet.write_string(last, position, cell[:_MOST_CHARACTERS], format_)
+                        sheet.write_string(last, position, cell[:MOST_CHARACTERS], format_)
                     else:
                         sheet.write_number(last, position, cell, format_)
             sheet.freeze_panes(1, 1)

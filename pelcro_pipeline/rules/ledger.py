@@ -40,9 +40,10 @@ def _dispositions() -> str:
     objects = "\nUNION ALL\n".join(
         f"""SELECT record, {literal(table.object)} AS object, {rank} AS object_rank, {key(table)} AS key,
             coalesce(not_prepared.disposition, 'prepared') AS disposition, not_prepared.rule,
-            nullif(concat_ws('; ', not_prepared.detail, answered.detail), '') AS detail
+            nullif(concat_ws('; ', not_prepared.detail, answered.detail, corrected.detail), '') AS detail
         FROM converted_{table.object} LEFT JOIN (FROM not_prepared WHERE object = {literal(table.object)}) not_prepared USING (record)
-        LEFT JOIN (FROM answered_object WHERE object = {literal(table.object)}) answered USING (record)"""
+        LEFT JOIN (FROM answered_object WHERE object = {literal(table.object)}) answered USING (record)
+        LEFT JOIN (FROM corrected WHERE object = {literal(table.object)}) corrected USING (record)"""
         for rank, table in enumerate(TABLES)
     )
     dispositions = [

@@ -90,11 +90,16 @@ class ExtractPaths:
     def folders(self) -> tuple[Path, ...]:
         """Each folder that a run replaces as a whole."""
         handed_on = (self.manifest.parent, self.conversion, self.analysis, self.checksums)
-        return (self.delivered, *handed_on, self.prepared, self.archive)
+        return (self.delivered, *handed_on, self.prepared, self.archive, self.annotated)
 
     @property
     def reports(self) -> Path:
         return self.home / "reports" / self.extract
+
+    @property
+    def annotated(self) -> Path:
+        """The delivered files as workbooks, each finding on its cell."""
+        return self.reports / "annotated"
 
     @property
     def profile(self) -> Path:
