@@ -88,6 +88,10 @@ class Settings(BaseModel):
     template_date_format: DateFormat = Field(
         DateFormat.DAY_FIRST, description="How the prepared files write dates: one of the same three."
     )
+    certificate: bool = Field(
+        False,
+        description="Whether production is loaded only with a certificate that holds: true or false.",
+    )
     unpaid_reading: UnpaidReading = Field(
         UnpaidReading.DUE_IN_ONE_DAY,
         description="When an unpaid invoice is due: due_in_one_day or open_until_uncollectible; is kept, and decides nothing yet.",

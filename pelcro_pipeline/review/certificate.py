@@ -227,12 +227,9 @@ class _Object(NamedTuple):
     def value(self, name: str) -> str:
         return self.cells[self.part.at[name]] if name in self.part.at else ""
 
-    def cells_by_name(self) -> dict[str, str]:
-        return dict(zip(self.part.names, self.cells, strict=True))
-
     def likeness(self, held: _Held) -> float:
         """How many of its filled cells another one has, of 1."""
-        filled = [(name, cell) for name, cell in self.cells_by_name().items() if cell]
+        filled = [(name, cell) for name, cell in zip(self.part.names, self.cells, strict=True) if cell]
         return sum(held.cells[name] == cell for name, cell in filled) / len(filled) if filled else 0
 
 
@@ -336,10 +333,11 @@ class _Proof:
                 held = [(part, each) for part, each in held if says and (part.object in alone or part.is_held(each))]
             delivered, named = [part.object for part, _ in held] or [""], [each for each, _, _ in own]
             self.verdict.objects += len(delivered)
-            for each in (Counter(delivered) - Counter(named)).elements():
-                self.verdict.differ(place, each, "", "It was delivered, and has no row in the ledger.")
-            for each in (Counter(named) - Counter(delivered)).elements():
-                self.verdict.differ(place, each, "", "The ledger names it more often than it was delivered.")
+            if delivered != named:
+                for each in (Counter(delivered) - Counter(named)).elements():
+                    self.verdict.differ(place, each, "", "It was delivered, and has no row in the ledger.")
+                for each in (Counter(named) - Counter(delivered)).elements():
+                    self.verdict.differ(place, each, "", "The ledger names it more often than it was delivered.")
             customer = said.get(CUSTOMER_ID, "")
             if not customer and place in self.assigned and "CUS-ID-MISSING" in self._rules(place):
                 customer = self.assigned[place]
@@ -427,14 +425,13 @@ class _Proof:
         for attribute, sentence in differences.items():
             at = f"{prepared.name} line {held.line}" if held else prepared.name
             self.verdict.differ(own.place, object_, attribute, f"{sentence} ({at}).")
-        if not is_merged and prepared.name in ("customers.csv", "plans.csv"):
-            stands = own.cells_by_name() | {
-                n: c for n, c in (held.cells if held else {}).items() if n not in differences
-            }
+        if object_ in ("plan", "subscription") and not is_merged and prepared.name in ("customers.csv", "plans.csv"):
+            counted = ("plan.currency", "plan.amount") if object_ == "plan" else (_QUANTITY, _SHIPMENTS)
+            stands = (held.cells[n] if held and n not in differences else own.value(n) for n in counted)
             if object_ == "plan":
-                self.prices[own.value(key)] = stands["plan.currency"], stands["plan.amount"]
-            elif object_ == "subscription":
-                _add(self.by_plan, own.value(_PLAN), stands[_QUANTITY], stands[_SHIPMENTS])
+                self.prices[own.value(key)] = tuple(stands)
+            else:
+                _add(self.by_plan, own.value(_PLAN), *stands)
 
     def _differences(self, own: _Object, held: _Held, is_merged: bool) -> dict[str, str]:
         """A sentence for each attribute of which neither what was delivered stands nor what a finding says."""

@@ -110,6 +110,11 @@ class ExtractPaths:
         return self.reports / "judged_otherwise.csv"
 
     @property
+    def certificate(self) -> Path:
+        """The differences that the certificate has found."""
+        return self.reports / "certificate.csv"
+
+    @property
     def statistics_digest(self) -> Path:
         return self.tables / "statistics.sha256"
 
