@@ -1,6 +1,6 @@
 """The certificate: a second program's word that what is prepared is what was delivered, less what ledger and findings tell.
 
-It shares no line with what it checks. It reads the delivered files, ``findings.csv``, ``ledger.csv`` and the prepared files as
+It shares no line with what it checks; cells and records are read by ``second_reading``. It takes the delivered files, ``findings.csv``, ``ledger.csv`` and the prepared files as
 they lie, and proves that
 
 1. every object of every delivered record has one row of the ledger, which names nothing else; what is rejected has a finding or
@@ -471,6 +471,9 @@ class _Proof:
                     may.add(each.result or (stands if is_accepted(name, stands, country) else value))
         if name == _END and own.value(_START_NOW) == "1" and not accepted:
             may.add("")
+        if name == _SCHEME and not own.value(_PASSWORD):
+            # A password that another record brings comes with its scheme.
+            may.add("")
         if own.part.object != "customer":
             return stands in may or (is_merged and bool(self._rules(own.place) & {"ADR-CONFLICT", "ADR-ID-CONFLICT"}))
         if not is_merged and stands and "" in may and stands not in may:
@@ -486,7 +489,6 @@ class _Proof:
             "" in may
             or "CUS-CONFLICT" in rules
             or (name == "customer.email" and stands.lower() in map(str.lower, may))
-            or (name == _SCHEME and not own.value(_PASSWORD))
             or any(each.severity == "clear" for each in first)
         )
 
