@@ -1,7 +1,7 @@
 """The certificate: a second program's word that what is prepared is what was delivered, less what ledger and findings tell.
 
-It shares no line with what it checks; cells and records are read by ``second_reading``. It takes the delivered files, ``findings.csv``, ``ledger.csv`` and the prepared files as
-they lie, and proves that
+It shares nothing with what it checks but the attributes' names and kinds; records and cells are read by ``second_reading``. It
+takes the delivered files, ``findings.csv``, ``ledger.csv`` and the prepared files as they lie, and proves that
 
 1. every object of every delivered record has one row of the ledger, which names nothing else; what is rejected has a finding or
    a root cause that fell too; what is merged went into a prepared object that says the same, or has a finding;
@@ -9,12 +9,15 @@ they lie, and proves that
    ones, cell by cell and as often: nothing is lost, doubled, altered, added, or moved to another customer or address;
 3. prices, copies and shipments remaining come to the same from either side, by currency.
 
-Of each object a hash is kept, so that a million records fit; where hashes differ, the delivery is read once more for the words.
-From the manifest come facts of files and columns, of no record: delimiter, attribute of each header, words for nothing, the
-order of dates, the settings. What it cannot see: whether those were told rightly; whether a finding is right, or lacks (the
-result of one is believed); an exclusion by the customer's flag; what one finding without a single result says of the many cells
-that it stands for (these need only be accepted forms); which of its own customer's addresses a subscription has where its
-record brings none; an assigned id, which is the ledger's.
+Of the prepared files the places of their records are kept, so that a million fit: each delivered record looks up what is
+prepared of it, and claims it. From the manifest come facts of files and columns, of no record: delimiter, the attribute of each
+header, words for nothing, the order of dates, the settings.
+
+What it cannot see: whether those were told rightly; whether a finding is right, or a question was left out (a finding's result
+is believed, a rejection by it too); an exclusion by the customer's flag, or as FILE-NO-RECORD; what one finding without a single
+result says of the many cells that it stands for (they need only be in an accepted form); which of its own customer's addresses
+a subscription has, where its record brings none and ids tell them apart; an assigned id, which is the ledger's; the order of the
+prepared records.
 """
 
 from __future__ import annotations
