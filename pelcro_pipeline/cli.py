@@ -47,6 +47,8 @@ _out = Console(markup=False)
 _COMMAND = "pelcro-pipeline" if shutil.which("pelcro-pipeline") else os.path.relpath(sys.argv[0])
 #: `dagster dev` warns on every start that `dg dev`, which needs another package, supersedes it.
 _QUIET = {"PYTHONWARNINGS": "ignore::FutureWarning"}
+#: How many differences `certify` prints; the rest stands in certificate.csv.
+_DIFFERENCES_SHOWN = 20
 _Extract = Annotated[str, typer.Argument(help="A delivered folder, or the name of one under extracts/.")]
 
 
@@ -151,6 +153,26 @@ def annotate(extract: _Extract) -> None:
     for path in sorted(paths.annotated.iterdir()):
         _out.print(f"  {path}", soft_wrap=True)
     _out.print("They hold personal data. Their first sheet says what was found, and how they come back.")
+
+
+@app.command()
+def certify(extract: _Extract) -> None:
+    """Prove the prepared files by what was delivered, with a second program; exit status 1 where it does not hold."""
+    from pelcro_pipeline import steps
+
+    paths = _existing(extract)
+    verdict = steps.certify(paths)
+    _out.print(
+        f"Checked {verdict.records:,} records, {verdict.objects:,} objects, {verdict.cells:,} cells, {verdict.totals:,} totals."
+    )
+    for each in verdict.differences[:_DIFFERENCES_SHOWN]:
+        where = " ".join(str(part) for part in (each.file, each.line, each.object, each.attribute) if part)
+        _out.print(_shown(f"{where}: {each.difference}"), soft_wrap=True)
+    if not verdict.passed:
+        raise RefusedError(
+            f"{paths.extract}: {verdict.found:,} differences, of which {paths.certificate} lists the first."
+        )
+    _out.print(f"The certificate of {paths.extract} holds.")
 
 
 @app.command("sign-off")

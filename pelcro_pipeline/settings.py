@@ -94,6 +94,10 @@ class Settings(BaseModel):
     second_signature: bool = Field(
         False, description="Whether production wants the signature of a second person: true or false."
     )
+    certificate: bool = Field(
+        False,
+        description="Whether production is loaded only with a certificate that holds: true or false.",
+    )
     unpaid_reading: UnpaidReading = Field(
         UnpaidReading.DUE_IN_ONE_DAY,
         description="When an unpaid invoice is due: due_in_one_day or open_until_uncollectible; is kept, and decides nothing yet.",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,13 +29,14 @@ from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.prepared import archive as archiving
 from pelcro_pipeline.prepared import tables as prepared_tables
 from pelcro_pipeline.prepared import write as prepared_write
-from pelcro_pipeline.prepared.files import PreparedFiles
+from pelcro_pipeline.prepared.files import TABLES_OF, PreparedFiles
 from pelcro_pipeline.reporting import delimited
-from pelcro_pipeline.review import comparison, rejudgement, sign_off, statistics
+from pelcro_pipeline.review import certificate, comparison, rejudgement, sign_off, statistics
+from pelcro_pipeline.review.certificate import Verdict
 from pelcro_pipeline.review.comparison import Comparison
 from pelcro_pipeline.review.sign_off import SignOff, Waiver
 from pelcro_pipeline.rules import answers, findings, judgement, ledger, results
-from pelcro_pipeline.spec.sql import literal
+from pelcro_pipeline.spec.sql import FORMULA, literal
 from pelcro_pipeline.spec.target import TARGET_TABLES
 from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import atomic
@@ -248,6 +251,30 @@ def compare(older: ExtractPaths, newer: ExtractPaths) -> Comparison:
     return comparison.compare(older, newer)
 
 
+def certify(paths: ExtractPaths) -> Verdict:
+    """Prove the prepared files by the delivered ones, the findings and the ledger, with none of the code that made them; writes
+    certificate.csv, one row for each difference that is told.
+
+    Raises RefusedError where there is no dry run, UnusableInputError where a delivered file has changed since.
+    """
+    reports = [paths.reports / f"{name}.csv" for name in ("findings", "ledger")]
+    for path in (paths.manifest, *reports, *(paths.prepared / f"{name}.csv" for name in TABLES_OF)):
+        if not path.is_file():
+            raise RefusedError(
+                f"{paths.extract} has made no {path.name} yet: run `pelcro-pipeline dry-run {paths.extract}` first."
+            )
+    Manifest.load(paths.manifest)
+    verdict = certificate.certify(paths.delivered, paths.manifest, paths.reports, paths.prepared)
+    with atomic.file(paths.certificate) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(certificate.Difference._fields)
+        # What comes out of a delivered file, a name or a header, must not run as a formula.
+        rows.writerows(
+            [f"'{cell}" if re.match(FORMULA, str(cell)) else cell for cell in each] for each in verdict.differences
+        )
+    return verdict
+
+
 def sign(
     paths: ExtractPaths, signed_by: str, role: str, accept: Sequence[str] = (), waivers: Sequence[Waiver] = ()
 ) -> SignOff:
@@ -264,8 +291,8 @@ def produce(
     """Load production behind the gate; returns the sign-off that holds and the rows of each table.
 
     A database that holds what was signed already is left as it is. Raises RefusedError where no sign-off holds for the
-    state as it stands, what was signed was tampered with, or the day that ``now`` is of decides otherwise than the
-    day that was signed.
+    state as it stands, what was signed was tampered with, the day that ``now`` is of decides otherwise than the
+    day that was signed, or the settings ask for a certificate and it does not hold.
     """
     signed = sign_off.verified(paths, recorded_signature)
     files, production = sign_off.staged(paths), paths.database("production")
@@ -273,6 +300,11 @@ def produce(
         if database.holds(connection, files, production):
             return signed, database.counts(production)
     rejudgement.verify(paths, signed, files.settings.day_of_load(now))
+    if files.settings.certificate and not (verdict := certify(paths)).passed:
+        raise RefusedError(
+            f"{paths.extract}: the certificate does not hold ({verdict.found:,} differences, in {paths.certificate}), and "
+            "extract.toml asks for one: nothing was loaded."
+        )
     return signed, database.load(files, production)
 
 

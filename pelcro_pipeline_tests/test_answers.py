@@ -158,6 +158,7 @@ def test_what_is_accepted_is_a_finding_no_more_and_stands_in_the_ledger(unanswer
     assert open_questions(migration) == []
     assert questions(migration) == []
     assert migration.broken == migration.nonconforming == []
+    assert steps.certify(migration.paths).differences == []
     # Nothing else has become of anything.
     assert migration.fallen == unanswered.fallen
     told = {each["detail"] for each in migration.ledger if each["detail"] and "answered" in each["detail"]}
@@ -199,6 +200,10 @@ def test_what_is_rejected_stays_behind_by_its_rule(decided, rule):
     assert left
     assert all(each["disposition"] == "rejected" and f"answered: {rule}-" in each["detail"] for each in left)
     assert not [each for each in decided.findings if each["rule"] == rule]
+
+
+def test_the_certificate_knows_what_was_decided(decided):
+    assert steps.certify(decided.paths).differences == []
 
 
 def test_what_hangs_on_a_rejected_one_falls_with_it(decided):

@@ -29,10 +29,11 @@ MADE: dict[str, Callable[[ExtractPaths], list[Path]]] = {
     "raw": lambda paths: list(paths.manifest.parent.glob("*.csv")),
     "raw/profile": lambda paths: [paths.profile],
     "conversion": lambda paths: [paths.conversion],
-    "analysis/findings": lambda paths: list(paths.analysis.glob("findings.*")),
+    "analysis/findings": lambda paths: [*paths.analysis.glob("findings.*"), paths.reports / "findings.csv"],
     "analysis/questions": lambda paths: [paths.all_questions, paths.questions],
     "analysis/ledger": lambda paths: [
-        path for path in paths.analysis.iterdir() if path.stem not in ("findings", "questions")
+        *(path for path in paths.analysis.iterdir() if path.stem not in ("findings", "questions")),
+        paths.reports / "ledger.csv",
     ],
     "analysis/report": lambda paths: [paths.analysis_report, paths.scope],
     "prepared": lambda paths: [paths.prepared],
@@ -63,6 +64,7 @@ STEPS: dict[tuple[str, ...], Callable[[ExtractPaths], object]] = {
     ("analysis/report",): _opened(steps.report),
     ("staging/migration_statistics",): _opened(steps.count),
     ("review/comparison",): lambda paths: steps.compare(paths, paths),
+    ("review/certificate",): steps.certify,
     ("review/sign_off",): lambda paths: steps.sign(paths, "Jane Doe", "Publisher"),
     ("production/database",): lambda paths: steps.produce(paths, None, ON_THE_DAY),
     ("production/migration_statistics",): lambda paths: steps.count_production(paths, None),

@@ -17,7 +17,7 @@ annotate = dg.define_asset_job(
 )
 sign_off = dg.define_asset_job(
     "sign_off",
-    # The comparison of the same group is made for itself.
+    # What else is of its group is made for itself.
     selection=dg.AssetSelection.assets(["review", "sign_off"]),
     # What has to be filled in stands in the launchpad already.
     config={"ops": {"review__sign_off": {"config": {"signed_by": "", "role": "", "accept": [], "waivers": []}}}},

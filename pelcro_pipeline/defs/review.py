@@ -6,6 +6,7 @@ from pydantic import Field
 
 from pelcro_pipeline import steps
 from pelcro_pipeline.defs import edges
+from pelcro_pipeline.defs.checks import check
 from pelcro_pipeline.defs.presentation import markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.errors import UnusableInputError
@@ -14,6 +15,7 @@ from pelcro_pipeline.review.sign_off import SignOff, waived
 from pelcro_pipeline.workspace import lock
 from pelcro_pipeline.workspace.places import ExtractPaths
 
+_CERTIFICATE = dg.AssetKey(["review", "certificate"])
 _SIGN_OFF = dg.AssetKey(["review", "sign_off"])
 _SIGNATURE = "signature"
 
@@ -75,6 +77,47 @@ def review_sign_off(config: Signature, extract: Extracts) -> dg.MaterializeResul
             ),
             _SIGNATURE: signed.signature,
         }
+    )
+
+
+@dg.asset(
+    key=_CERTIFICATE,
+    deps=[*edges.MANIFEST, *edges.PREPARED, *edges.keys("analysis/findings", "analysis/ledger")],
+    kinds={"csv"},
+    check_specs=[
+        check(
+            _CERTIFICATE,
+            "holds",
+            "A second program finds no difference between what was delivered and what is prepared.",
+        )
+    ],
+)
+def review_certificate(extract: Extracts):
+    """A second program's word that what is prepared is what was delivered, less what the ledger and the findings tell: of every
+    object, every cell and every total. In no job: launch it by itself, before a sign-off.
+
+    The guide: *The migration team will validate that all the data provided in the dry-run data dump has been successfully
+    imported.*
+    """
+    paths = extract.paths
+    with as_failure():
+        verdict = steps.certify(paths)
+    counts = {
+        "records": verdict.records,
+        "objects": verdict.objects,
+        "cells": verdict.cells,
+        "totals": verdict.totals,
+        "differences": verdict.found,
+    }
+    yield dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(verdict.differences),
+            **counts,
+            "report": dg.MetadataValue.path(paths.certificate),
+        }
+    )
+    yield dg.AssetCheckResult(
+        check_name="holds", passed=verdict.passed, severity=dg.AssetCheckSeverity.WARN, metadata=counts
     )
 
 

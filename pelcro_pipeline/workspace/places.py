@@ -157,6 +157,11 @@ class ExtractPaths:
         return sorted(self.reports.parent.glob(f"*/{self.compared_with(self.extract).name}*"))
 
     @property
+    def certificate(self) -> Path:
+        """The differences that the certificate has found."""
+        return self.reports / "certificate.csv"
+
+    @property
     def statistics_digest(self) -> Path:
         return self.tables / "statistics.sha256"
 
