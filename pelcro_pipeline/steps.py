@@ -24,6 +24,8 @@ from pelcro_pipeline.prepared import tables as prepared_tables
 from pelcro_pipeline.prepared import write as prepared_write
 from pelcro_pipeline.prepared.files import PreparedFiles
 from pelcro_pipeline.review import rejudgement, sign_off, statistics
+from pelcro_pipeline.review import sample as review_sample
+from pelcro_pipeline.review.sample import Review, Sample
 from pelcro_pipeline.review.sign_off import SignOff
 from pelcro_pipeline.rules import findings, judgement, ledger, results
 from pelcro_pipeline.spec.sql import literal
@@ -166,6 +168,28 @@ def count(extract: OpenedExtract) -> pd.DataFrame:
     frame = statistics.with_production(frame, paths)
     statistics.write(frame, paths)
     return frame
+
+
+def sample(extract: OpenedExtract) -> Sample:
+    """Choose the customers that a person reviews, write them side by side, and return them.
+
+    Raises RefusedError where anything shown is not as it was made.
+    """
+    paths, connection, given = extract.paths, extract.connection, extract.files
+    extract.attach_results()
+    findings.verify(paths.analysis / "findings.parquet")
+    given.verify(connection)
+    with database.opened(paths.database("staging"), "staging", connection):
+        database.verify(connection, given, paths.database("staging"), "staging")
+    drawn = review_sample.sampled(connection, paths, extract.manifest, extract.manifest.settings.sample_size)
+    extract.manifest.verify()
+    review_sample.write(drawn, paths)
+    return drawn
+
+
+def reviewed(paths: ExtractPaths) -> Review | None:
+    """What a reviewer said of the sample, if anything. Raises UnusableInputError for a review that cannot be read."""
+    return review_sample.reviewed(paths)
 
 
 def sign(paths: ExtractPaths, signed_by: str, role: str, accept: Sequence[str] = ()) -> SignOff:

@@ -35,6 +35,7 @@ MADE: dict[str, Callable[[ExtractPaths], list[Path]]] = {
     "prepared/archive": lambda paths: [paths.archive],
     "staging/database": lambda paths: [paths.database("staging")],
     "staging/migration_statistics": lambda paths: [paths.statistics, paths.statistics_digest],
+    "review/sample": lambda paths: [*paths.reports.glob("sample.*"), paths.sample],
     "review/sign_off": lambda paths: [paths.sign_off],
     "production/database": lambda paths: [paths.database("production")],
 }
@@ -56,6 +57,7 @@ STEPS: dict[tuple[str, ...], Callable[[ExtractPaths], object]] = {
     ("prepared/archive",): _opened(steps.archive),
     ("staging/database",): _opened(steps.stage),
     ("staging/migration_statistics",): _opened(steps.count),
+    ("review/sample",): _opened(steps.sample),
     ("review/sign_off",): lambda paths: steps.sign(paths, "Jane Doe", "Publisher"),
     ("production/database",): lambda paths: steps.produce(paths, None, ON_THE_DAY),
     ("production/migration_statistics",): lambda paths: steps.count_production(paths, None),
@@ -67,6 +69,7 @@ def migrated(tmp_path_factory) -> ExtractPaths:
     """An extract that has gone all the way."""
     migration = migrate(DELIVERED, tmp_path_factory.mktemp("home"))
     migration.staged()
+    STEPS["review/sample",](migration.paths)
     steps.sign(migration.paths, "Jane Doe", "Publisher")
     steps.produce(migration.paths, None, ON_THE_DAY)
     steps.count_production(migration.paths, None)

@@ -5,12 +5,13 @@ import dagster as dg
 dry_run = dg.define_asset_job(
     "dry_run",
     # The templates are asked for too: the UI warns of a dry run whose first step has never been made.
-    selection=dg.AssetSelection.groups("request", "raw", "conversion", "analysis", "prepared", "staging"),
-    description="From the delivered folder to the staging database and its statistics.",
+    selection=dg.AssetSelection.groups("request", "raw", "conversion", "analysis", "prepared", "staging")
+    | dg.AssetSelection.assets(["review", "sample"]),
+    description="From the delivered folder to the staging database, its statistics and the sample to review.",
 )
 sign_off = dg.define_asset_job(
     "sign_off",
-    selection=dg.AssetSelection.groups("review"),
+    selection=dg.AssetSelection.assets(["review", "sign_off"]),
     # What has to be filled in stands in the launchpad already.
     config={"ops": {"review__sign_off": {"config": {"signed_by": "", "role": "", "accept": []}}}},
     description="A named person signs what the dry run left; production is loaded from exactly that.",
