@@ -351,7 +351,7 @@ def explain(
     with _sandboxed():
         explained = explanation.explain(paths, customer_id)
     for source in explained.sources:
-        _out.rule(_shown(f"{source.file} line {source.line}"), align="left", style="bold")
+        _out.rule(_shown(f"{source.place.file} line {source.place.line}"), align="left", style="bold")
         _out.print(_plain(["object", "key", "disposition", "rule", "why"], source.dispositions))
         for _, attribute, rule, severity, value, result, message in source.findings:
             stands = f", {result} stands instead" if result is not None else ""
@@ -359,7 +359,7 @@ def explain(
             _out.print(_shown(f"{severity}: {attribute}, {rule}: {message} ({delivered}{stands})"))
         for _, attribute, rule, severity, *_, message in source.of_file:
             _out.print(_shown(f"{severity} of the whole file: {attribute or 'all of it'}, {rule}: {message}"))
-        _out.print(_plain(["delivered column", "cell"], source.cells))
+        _out.print(_plain(["delivered column", "cell"], [(cell.header, cell.text) for cell in source.cells]))
     stages = ("prepared", *explained.environments)
     for record in explained.prepared:
         _out.rule(f"{' = '.join(stages)}: customers.csv, record {record.number}", align="left", style="bold")

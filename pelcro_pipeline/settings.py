@@ -105,6 +105,12 @@ class Settings(BaseModel):
     write_off_days: int | None = Field(
         None, ge=1, description="Days until an open invoice is uncollectible; is kept, and decides nothing yet."
     )
+    sample_size: int = Field(
+        30,
+        ge=20,
+        le=50,
+        description="How many customers the review sample holds, 20 to 50; all of them where there are fewer.",
+    )
     source: str | None = Field(
         None, description="The legacy system that wrote the files; is kept, and decides nothing yet."
     )

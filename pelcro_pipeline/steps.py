@@ -32,8 +32,10 @@ from pelcro_pipeline.prepared import write as prepared_write
 from pelcro_pipeline.prepared.files import TABLES_OF, PreparedFiles
 from pelcro_pipeline.reporting import delimited
 from pelcro_pipeline.review import certificate, comparison, rejudgement, sign_off, statistics
+from pelcro_pipeline.review import sample as review_sample
 from pelcro_pipeline.review.certificate import Verdict
 from pelcro_pipeline.review.comparison import Comparison
+from pelcro_pipeline.review.sample import Review, Sample
 from pelcro_pipeline.review.sign_off import SignOff, Waiver
 from pelcro_pipeline.rules import answers, findings, judgement, ledger, results
 from pelcro_pipeline.spec.sql import FORMULA, literal
@@ -273,6 +275,28 @@ def certify(paths: ExtractPaths) -> Verdict:
             [f"'{cell}" if re.match(FORMULA, str(cell)) else cell for cell in each] for each in verdict.differences
         )
     return verdict
+
+
+def sample(extract: OpenedExtract) -> Sample:
+    """Choose the customers that a person reviews, write them side by side, and return them.
+
+    Raises RefusedError where anything shown is not as it was made.
+    """
+    paths, connection, given = extract.paths, extract.connection, extract.files
+    extract.attach_results()
+    findings.verify(paths.analysis / "findings.parquet")
+    given.verify(connection)
+    with database.opened(paths.database("staging"), "staging", connection):
+        database.verify(connection, given, paths.database("staging"), "staging")
+    drawn = review_sample.sampled(connection, paths, extract.manifest, extract.manifest.settings.sample_size)
+    extract.manifest.verify()
+    review_sample.write(drawn, paths)
+    return drawn
+
+
+def reviewed(paths: ExtractPaths) -> Review | None:
+    """What a reviewer said of the sample, if anything. Raises UnusableInputError for a review that cannot be read."""
+    return review_sample.reviewed(paths)
 
 
 def sign(

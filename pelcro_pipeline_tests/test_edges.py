@@ -40,6 +40,7 @@ MADE: dict[str, Callable[[ExtractPaths], list[Path]]] = {
     "prepared/archive": lambda paths: [paths.archive],
     "staging/database": lambda paths: [paths.database("staging")],
     "staging/migration_statistics": lambda paths: [paths.statistics, paths.statistics_digest],
+    "review/sample": lambda paths: [*paths.reports.glob("sample.*"), paths.sample],
     "review/sign_off": lambda paths: [paths.sign_off],
     "production/database": lambda paths: [paths.database("production")],
 }
@@ -65,6 +66,7 @@ STEPS: dict[tuple[str, ...], Callable[[ExtractPaths], object]] = {
     ("staging/migration_statistics",): _opened(steps.count),
     ("review/comparison",): lambda paths: steps.compare(paths, paths),
     ("review/certificate",): steps.certify,
+    ("review/sample",): _opened(steps.sample),
     ("review/sign_off",): lambda paths: steps.sign(paths, "Jane Doe", "Publisher"),
     ("production/database",): lambda paths: steps.produce(paths, None, ON_THE_DAY),
     ("production/migration_statistics",): lambda paths: steps.count_production(paths, None),
@@ -78,6 +80,7 @@ def migrated(tmp_path_factory) -> ExtractPaths:
     migration.staged()
     with steps.opened(migration.paths) as extract:
         steps.report(extract)
+    STEPS["review/sample",](migration.paths)
     steps.sign(migration.paths, "Jane Doe", "Publisher")
     steps.produce(migration.paths, None, ON_THE_DAY)
     steps.count_production(migration.paths, None)

@@ -140,13 +140,21 @@ def test_the_gate_lies_between_staging_and_production(definitions, dagster):
     assert dagster.AssetKey(["staging", "migration_statistics"]) in above(database)
 
 
+def test_a_dry_run_draws_the_sample_and_signs_nothing(definitions):
+    def reviewed(job: str) -> set[str]:
+        keys = definitions.resolve_job_def(job).asset_layer.executable_asset_keys
+        return {key.path[1] for key in keys if key.path[0] == "review"}
+
+    assert (reviewed("dry_run"), reviewed("sign_off")) == ({"sample"}, {"sign_off"})
+
+
 def test_the_jobs_are_what_people_say(definitions):
     jobs = {
         job.name: {key.path[0] for key in job.asset_layer.executable_asset_keys}
         for job in (definitions.resolve_job_def(name) for name in ("dry_run", "sign_off", "production"))
     }
     assert jobs == {
-        "dry_run": {"request", "raw", "conversion", "analysis", "prepared", "staging"},
+        "dry_run": {"request", "raw", "conversion", "analysis", "prepared", "staging", "review"},
         "sign_off": {"review"},
         "production": {"production"},
     }
@@ -233,8 +241,8 @@ def test_a_migration_from_delivery_to_production_is_recorded(paths, dagster):
     watcher = Watcher()
     run.job("dry_run", paths, {}, watcher)
     assert set(watcher.steps[:2]) == {"request__templates", "raw"}
-    assert watcher.steps[-1].startswith("staging")
-    for name in ("findings", "ledger", "statistics"):
+    assert {each.split("__")[0] for each in watcher.steps[-2:]} == {"staging", "review"}
+    for name in ("findings", "ledger", "statistics", "sample"):
         assert (paths.reports / f"{name}.csv").is_file()
     signature = {"review__sign_off": {"config": {"signed_by": "Jane Doe", "role": "Publisher"}}}
     run.job("sign_off", paths, signature, Watcher())

@@ -51,6 +51,8 @@ HANDED = [
     (steps.count, judgement, r"Not as it was made: not prepared of customers\.csv line 3"),
     (steps.count, prepared_files, r"Not as it was prepared: customers\.csv record 1"),
     (steps.count, staging, r"harbour-review\.duckdb is not as it was loaded: customers HR1"),
+    (steps.sample, prepared_files, r"Not as it was prepared: customers\.csv record 1"),
+    (steps.sample, staging, r"harbour-review\.duckdb is not as it was loaded: customers HR1"),
 ]
 
 
@@ -86,7 +88,9 @@ def test_a_step_refuses_what_was_edited_since_it_was_made(
         step(extract)
 
 
-@pytest.mark.parametrize("step", [steps.judge, steps.prepare, steps.archive, steps.stage, steps.count], ids=_named)
+@pytest.mark.parametrize(
+    "step", [steps.judge, steps.prepare, steps.archive, steps.stage, steps.count, steps.sample], ids=_named
+)
 def test_a_step_goes_on_where_nothing_was_edited(step, paths):
     with steps.opened(paths) as extract:
         step(extract)

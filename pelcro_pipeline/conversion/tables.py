@@ -50,6 +50,11 @@ def parted(record: int) -> tuple[int, int]:
     return record >> _ROW_BITS, record & ((1 << _ROW_BITS) - 1)
 
 
+def joined(ordinal: int, place: int) -> int:
+    """A record's number within the extract, by its file and its place in it."""
+    return (ordinal << _ROW_BITS) + place
+
+
 def columns(manifest: Manifest, table: Table) -> list[str]:
     """The table's attributes, then what the extract carries for it beside them."""
     names = [attribute.name for attribute in table.attributes]

@@ -7,8 +7,9 @@ _ANNOTATED = dg.AssetSelection.assets(["analysis", "annotated_files"])
 dry_run = dg.define_asset_job(
     "dry_run",
     # The templates are asked for too: the UI warns of a dry run whose first step has never been made.
-    selection=dg.AssetSelection.groups("request", "raw", "conversion", "analysis", "prepared", "staging") - _ANNOTATED,
-    description="From the delivered folder to the staging database and its statistics.",
+    selection=dg.AssetSelection.groups("request", "raw", "conversion", "analysis", "prepared", "staging") - _ANNOTATED
+    | dg.AssetSelection.assets(["review", "sample"]),
+    description="From the delivered folder to the staging database, its statistics and the sample to review.",
 )
 annotate = dg.define_asset_job(
     "annotate",

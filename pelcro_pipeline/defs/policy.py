@@ -20,7 +20,7 @@ _ROOMS = {
     "analysis": ("conversion", "rules", "analysis", "reporting"),
     "prepared": ("prepared",),
     "staging": ("target", "review"),
-    "review": ("review",),
+    "review": ("review", "reporting"),
     "production": ("target", "review"),
 }
 _SHARED = ("spec", "engine", "settings.py", "steps.py")

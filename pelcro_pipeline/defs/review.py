@@ -1,4 +1,4 @@
-"""Step 7: a named person signs one exact state; and what a newer delivery changes of it."""
+"""Step 7: a person looks at a sample, a named one signs one exact state; and what a newer delivery changes of it."""
 
 import dagster as dg
 import pandas as pd
@@ -18,6 +18,45 @@ from pelcro_pipeline.workspace.places import ExtractPaths
 _CERTIFICATE = dg.AssetKey(["review", "certificate"])
 _SIGN_OFF = dg.AssetKey(["review", "sign_off"])
 _SIGNATURE = "signature"
+
+
+@dg.asset(
+    key=["review", "sample"],
+    deps=[
+        *(edges.MANIFEST + edges.RAW + edges.CONVERSION + edges.LEDGER + edges.PREPARED),
+        *edges.keys("analysis/findings", "staging/database"),
+    ],
+    kinds={"csv", "html", "xlsx"},
+)
+def review_sample(extract: Extracts) -> dg.MaterializeResult:
+    """Customers that show every scenario, what was delivered, prepared and staged of each side by side: to be ticked off.
+
+    The guide: *Test a small sample of customers (20-50) and compare it to the previous system.*
+    """
+    paths = extract.paths
+    with as_failure(), steps.opened(paths) as opened:
+        sample = steps.sample(opened)
+        review = steps.reviewed(paths)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(sample.customers),
+            "customers": len(sample.customers),
+            "scenarios": len(sample.population.scenarios),
+            "scenarios covered": sample.scenarios_covered,
+            "pairs": sample.pairs_present,
+            "pairs covered": sample.pairs_covered,
+            "coverage": markdown(sample.coverage),
+            "proven by machine": sample.proven_by_machine,
+            "proven by a review": sample.proven_by_review,
+            "reviewed": f"{review.ticked} of {review.customers}, {len(review.not_right)} not right"
+            if review
+            else "not yet",
+            **{
+                f"sample.{kind}": dg.MetadataValue.path(paths.reports / f"sample.{kind}")
+                for kind in ("csv", "html", "xlsx")
+            },
+        }
+    )
 
 
 class WaivedQuestion(dg.Config):

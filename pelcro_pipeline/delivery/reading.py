@@ -16,11 +16,11 @@ from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest, UnreadShe
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.workspace import places
-from pelcro_pipeline.workspace.intake import PASSWORD_SAMPLES, is_passed_over, own_file
+from pelcro_pipeline.workspace.intake import PASSWORD_SAMPLES, SAMPLE_REVIEWS, is_passed_over, own_file
 
 #: Files of an extract's folder that hold no records of a template: no header is looked for in them.
 SETTING_FILES = (
-    extract_settings.FILE_NAME, "cards.*", PASSWORD_SAMPLES, answers.ANSWERS, answers.QUESTIONS, *corrections.FILES,
+    extract_settings.FILE_NAME, "cards.*", PASSWORD_SAMPLES, answers.ANSWERS, answers.QUESTIONS, *corrections.FILES, *SAMPLE_REVIEWS,
 )  # fmt: skip
 
 
@@ -80,8 +80,9 @@ def _noted(refused: list[str]) -> Iterator[None]:
 
 
 def delivered_digest(folder: Path) -> str:
-    """A digest of all that was delivered, by name and content; settings are told apart from it."""
-    files = (each for each in folder.rglob("*") if each.is_file() and each.name != extract_settings.FILE_NAME)
+    """A digest of all that was delivered, by name and content; settings and reviews are told apart from it."""
+    apart = (extract_settings.FILE_NAME, *SAMPLE_REVIEWS)
+    files = (each for each in folder.rglob("*") if each.is_file() and each.name not in apart)
     return places.content_digest(folder, sorted(files))
 
 

@@ -140,36 +140,46 @@ def _candidates(name: str, batch: int, low: int, high: int) -> str:
             UNION ALL SELECT * EXCLUDE batch FROM elsewhere_{name} WHERE batch = {batch})"""
 
 
-def _output_rows(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
-    """The temporary table ``output_row``: which customer, addresses and subscription each record carries, by its row.
+#: The order of a customer's records in customers.csv, its first appearance being ``record``.
+ORDER = f"record, subscription, left_over NULLS FIRST, {', '.join(table.object for table in ADDRESSES)}"
 
-    A subscription carries the addresses that it has (``subscription_address``), a customer without one its first of
+
+def _output_rows(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
+    """The temporary table ``output_row``: which customer, addresses and subscription each record carries, by its row."""
+    assign(connection, manifest, "prepared")
+    addresses = ", ".join(table.object for table in ADDRESSES)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE output_row AS
+        WITH ordered AS (
+            SELECT row_number() OVER (ORDER BY {ORDER}) - 1 AS row,
+                record AS first_record, subscription, {addresses}
+            FROM assignment JOIN prepared_customer USING (customer)
+        )
+        SELECT row // {_BATCH} AS batch, * FROM ordered"""
+    )
+
+
+def assign(connection: duckdb.DuckDBPyConnection, manifest: Manifest, objects: str) -> None:
+    """The temporary table ``assignment``: the subscription and the addresses of each record of customers.csv.
+
+    It is of the customers of the relations ``<objects>_<object>``, of which it reads ``record`` and ``customer``. A
+    subscription carries the addresses that it has (``subscription_address``), a customer without one its first of
     each type. Where ids tell addresses apart, those that nobody carries follow, each in a record of its own.
     """
-    addresses = ", ".join(table.object for table in ADDRESSES)
     has = ", ".join(f"has.{table.object.removesuffix('_address')} AS {table.object}" for table in ADDRESSES)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE assignment AS
         SELECT customer, {has}, record AS subscription, NULL::BIGINT AS left_over
-        FROM prepared_subscription LEFT JOIN subscription_address has ON has.subscription = record
+        FROM {objects}_subscription LEFT JOIN subscription_address has ON has.subscription = record
         UNION ALL
         SELECT customer, {has}, NULL, NULL
-        FROM prepared_customer ANTI JOIN prepared_subscription USING (customer)
+        FROM {objects}_customer ANTI JOIN {objects}_subscription USING (customer)
         LEFT JOIN customer_address has USING (customer)"""
     )
     for table in ADDRESSES:
         if ADDRESS_IDS[table.object].name in manifest.address_ids:
             own = ", ".join("record" if other is table else "NULL" for other in ADDRESSES)
             connection.execute(
-                f"""INSERT INTO assignment SELECT customer, {own}, NULL, record FROM prepared_{table.object}
+                f"""INSERT INTO assignment SELECT customer, {own}, NULL, record FROM {objects}_{table.object}
                 WHERE record NOT IN (SELECT {table.object} FROM assignment WHERE {table.object} IS NOT NULL)"""
             )
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE output_row AS
-        WITH ordered AS (
-            SELECT row_number() OVER (ORDER BY record, subscription, left_over NULLS FIRST, {addresses}) - 1 AS row,
-                record AS first_record, subscription, {addresses}
-            FROM assignment JOIN prepared_customer USING (customer)
-        )
-        SELECT row // {_BATCH} AS batch, * FROM ordered"""
-    )

@@ -55,10 +55,10 @@ TABLES = {
     "merged": Result("FROM merged"),
     # Values that other records imputed or cleared; a filled customer is in ``repeated_golden_record``.
     "amendment": Result(
-        f"""SELECT coalesce(owner, record) AS record, object, attribute, result FROM violation
+        f"""SELECT coalesce(owner, record) AS record, object, attribute, rule, result FROM violation
         WHERE severity IN ('repair', 'clear') AND rule IN ({", ".join(map(literal, sorted(_AMENDING)))})
         UNION ALL
-        SELECT record, object, attribute, result FROM answered WHERE effect = 'value' AND rule <> 'CUS-CONFLICT'"""
+        SELECT record, object, attribute, rule, result FROM answered WHERE effect = 'value' AND rule <> 'CUS-CONFLICT'"""
     ),
     "repeated_customer": Result("FROM repeated_customer", "first_record"),
     "repeated_golden_record": Result("FROM repeated_golden_record"),

@@ -10,6 +10,8 @@ from pelcro_pipeline.errors import UnusableInputError
 
 #: The publisher's sample pairs of hash and plain text.
 PASSWORD_SAMPLES = "password_samples.csv"
+#: What a reviewer of the sample hands back: a word on what was made of the delivery, and no part of it.
+SAMPLE_REVIEWS = ("sample.xlsx", "sample_review.csv")
 #: What systems and open spreadsheets leave in a folder, in any case.
 _LEFT_BEHIND = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
 
