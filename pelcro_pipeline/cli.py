@@ -155,6 +155,23 @@ def annotate(extract: _Extract) -> None:
     _out.print("They hold personal data. Their first sheet says what was found, and how they come back.")
 
 
+@app.command("going-live")
+def going_live(extract: _Extract) -> None:
+    """The going-live list: what the data says of each item, and whose the others are."""
+    from pelcro_pipeline import steps
+
+    paths = _existing(extract)
+    with lock.held(paths), _sandboxed():
+        listed = steps.going_live(paths)
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("Item", "State", "Evidence"):
+        table.add_column(heading, no_wrap=heading != "Evidence", overflow="fold")
+    for each in listed:
+        table.add_row(each.item.id, each.state.value, _shown(each.evidence or each.owner or "an owner is to be named"))
+    _out.print(table)
+    _out.print(f"\n{paths.going_live.with_suffix('.html')}", soft_wrap=True)
+
+
 @app.command()
 def certify(extract: _Extract) -> None:
     """Prove the prepared files by what was delivered, with a second program; exit status 1 where it does not hold."""

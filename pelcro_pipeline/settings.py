@@ -111,6 +111,12 @@ class Settings(BaseModel):
         le=50,
         description="How many customers the review sample holds, 20 to 50; all of them where there are fewer.",
     )
+    old_customers: int | None = Field(
+        None, ge=0, description="How many customers the old system counts, for the going-live list."
+    )
+    old_active_subscriptions: int | None = Field(
+        None, ge=0, description="How many active subscriptions the old system counts, for the going-live list."
+    )
     source: str | None = Field(
         None, description="The legacy system that wrote the files; is kept, and decides nothing yet."
     )

@@ -32,13 +32,16 @@ from pelcro_pipeline.prepared import write as prepared_write
 from pelcro_pipeline.prepared.files import TABLES_OF, PreparedFiles
 from pelcro_pipeline.reporting import delimited
 from pelcro_pipeline.review import certificate, comparison, rejudgement, sign_off, statistics
+from pelcro_pipeline.review import going_live as going_live_list
 from pelcro_pipeline.review import sample as review_sample
 from pelcro_pipeline.review.certificate import Verdict
 from pelcro_pipeline.review.comparison import Comparison
+from pelcro_pipeline.review.going_live import Line
 from pelcro_pipeline.review.sample import Review, Sample
 from pelcro_pipeline.review.sign_off import SignOff, Waiver
 from pelcro_pipeline.rules import answers, findings, judgement, ledger, results
-from pelcro_pipeline.spec.sql import FORMULA, literal
+from pelcro_pipeline.spec import CUSTOMER_ID
+from pelcro_pipeline.spec.sql import FORMULA, escaped, literal, quoted
 from pelcro_pipeline.spec.target import TARGET_TABLES
 from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import atomic
@@ -243,6 +246,27 @@ def report(extract: OpenedExtract) -> report_of.Analysis:
     with atomic.file(paths.verdict) as unfinished:
         unfinished.write_text(analysis.verdict.sentence, encoding="utf-8")
     return analysis
+
+
+def going_live(paths: ExtractPaths) -> list[Line]:
+    """Write the going-live list and who needs a new password; returns the list."""
+    listed = going_live_list.lines(paths)
+    delimited.write(going_live_list.table(listed), paths.going_live, going_live_list.WRITTEN)
+    with atomic.file(paths.going_live.with_suffix(".html")) as unfinished:
+        unfinished.write_text(going_live_list.render(paths.extract, listed), encoding="utf-8")
+    told = [quoted(CUSTOMER_ID), quoted("customer.email")]
+    with (
+        duck.connect() as connection,
+        database.opened(paths.database("staging"), "staging", connection),
+        atomic.file(paths.password_resets) as unfinished,
+    ):
+        connection.execute(
+            f"""COPY (
+                SELECT {escaped(told, told)} FROM staging.customers
+                WHERE "customer.password" IS NULL AND "customer.email" IS NOT NULL ORDER BY {told[0]}
+            ) TO {literal(str(unfinished))} (FORMAT csv, HEADER)"""
+        )
+    return listed
 
 
 def compare(older: ExtractPaths, newer: ExtractPaths) -> Comparison:

@@ -66,6 +66,7 @@ STEPS: dict[tuple[str, ...], Callable[[ExtractPaths], object]] = {
     ("staging/migration_statistics",): _opened(steps.count),
     ("review/comparison",): lambda paths: steps.compare(paths, paths),
     ("review/certificate",): steps.certify,
+    ("review/going_live",): steps.going_live,
     ("review/sample",): _opened(steps.sample),
     ("review/sign_off",): lambda paths: steps.sign(paths, "Jane Doe", "Publisher"),
     ("production/database",): lambda paths: steps.produce(paths, None, ON_THE_DAY),

@@ -8,7 +8,7 @@ dry_run = dg.define_asset_job(
     "dry_run",
     # The templates are asked for too: the UI warns of a dry run whose first step has never been made.
     selection=dg.AssetSelection.groups("request", "raw", "conversion", "analysis", "prepared", "staging") - _ANNOTATED
-    | dg.AssetSelection.assets(["review", "sample"]),
+    | dg.AssetSelection.assets(["review", "sample"], ["review", "going_live"]),
     description="From the delivered folder to the staging database, its statistics and the sample to review.",
 )
 annotate = dg.define_asset_job(
@@ -26,6 +26,6 @@ sign_off = dg.define_asset_job(
 )
 production = dg.define_asset_job(
     "production",
-    selection=dg.AssetSelection.groups("production"),
+    selection=dg.AssetSelection.groups("production") | dg.AssetSelection.assets(["review", "going_live"]),
     description="Load what was signed, and count it. Started by a person only; refused without a sign-off that holds.",
 )

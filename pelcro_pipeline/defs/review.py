@@ -10,7 +10,7 @@ from pelcro_pipeline.defs.checks import check
 from pelcro_pipeline.defs.presentation import markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.errors import UnusableInputError
-from pelcro_pipeline.review import comparison
+from pelcro_pipeline.review import comparison, going_live
 from pelcro_pipeline.review.sign_off import SignOff, waived
 from pelcro_pipeline.workspace import lock
 from pelcro_pipeline.workspace.places import ExtractPaths
@@ -57,6 +57,46 @@ def review_sample(extract: Extracts) -> dg.MaterializeResult:
             },
         }
     )
+
+
+_GOING_LIVE = dg.AssetKey(["review", "going_live"])
+
+
+@dg.asset(
+    key=_GOING_LIVE,
+    deps=edges.keys("staging/database", "staging/migration_statistics"),
+    kinds={"csv", "html"},
+    check_specs=[
+        check(_GOING_LIVE, each.id.replace("-", "_"), each.words) for each in going_live.ITEMS if each.computed
+    ],
+)
+def review_going_live(extract: Extracts):
+    """Every item of the going-live list: computed with its evidence where data can tell, else with its owner and a day.
+
+    The guide: *Complete this checklist to verify that you've configured and implemented all Pelcro core components correctly
+    before going live with your business.*
+    """
+    paths = extract.paths
+    with as_failure():
+        listed = steps.going_live(paths)
+    states = [each.state for each in listed]
+    yield dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(listed),
+            **{state.value: states.count(state) for state in going_live.State},
+            "list": markdown(going_live.table(listed).drop(columns="Owner")),
+            "report": dg.MetadataValue.path(paths.going_live.with_suffix(".html")),
+            "password resets": dg.MetadataValue.path(paths.password_resets),
+        }
+    )
+    for each in listed:
+        if each.item.computed:
+            yield dg.AssetCheckResult(
+                check_name=each.item.id.replace("-", "_"),
+                passed=each.state is going_live.State.DONE,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=each.evidence,
+            )
 
 
 class WaivedQuestion(dg.Config):

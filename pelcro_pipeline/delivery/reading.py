@@ -16,12 +16,19 @@ from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest, UnreadShe
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.workspace import places
-from pelcro_pipeline.workspace.intake import PASSWORD_SAMPLES, SAMPLE_REVIEWS, is_passed_over, own_file
+from pelcro_pipeline.workspace.intake import GOING_LIVE, PASSWORD_SAMPLES, SAMPLE_REVIEWS, is_passed_over, own_file
 
 #: Files of an extract's folder that hold no records of a template: no header is looked for in them.
 SETTING_FILES = (
-    extract_settings.FILE_NAME, "cards.*", PASSWORD_SAMPLES, answers.ANSWERS, answers.QUESTIONS, *corrections.FILES, *SAMPLE_REVIEWS,
-)  # fmt: skip
+    extract_settings.FILE_NAME,
+    "cards.*",
+    PASSWORD_SAMPLES,
+    answers.ANSWERS,
+    answers.QUESTIONS,
+    *corrections.FILES,
+    *SAMPLE_REVIEWS,
+    GOING_LIVE,
+)
 
 
 def read(folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDBPyConnection) -> Manifest:

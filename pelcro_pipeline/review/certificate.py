@@ -61,7 +61,16 @@ _BESIDE = {CUSTOMER_ID, _IMPORT_ONLY, *(attribute.name for attribute in ADDRESS_
 #: Findings of another record's value, which stands.
 _OF_ANOTHER = ("CUS-FILLED", "CUS-CONFLICT")
 #: What stands in a delivered folder and holds no records.
-_NO_RECORDS = ("extract.toml", "cards.*", "password_samples.csv", "answers.csv", "questions.xlsx", "corrections*.*", "sample*.*")
+_NO_RECORDS = (
+    "extract.toml",
+    "cards.*",
+    "password_samples.csv",
+    "answers.csv",
+    "questions.xlsx",
+    "corrections*.*",
+    "sample*.*",
+    "going_live.csv",
+)
 _NO_RECORDS += ("~$*", ".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX")
 
 Place = tuple[str, int | None]

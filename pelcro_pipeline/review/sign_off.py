@@ -19,7 +19,7 @@ from pelcro_pipeline.delivery.manifest import Manifest, is_current, judged_by
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.prepared.files import TABLES_OF, PreparedFiles
-from pelcro_pipeline.review import statistics
+from pelcro_pipeline.review import sample, statistics
 from pelcro_pipeline.rules import findings
 from pelcro_pipeline.rules.catalogue import RULES
 from pelcro_pipeline.spec.model import Severity
@@ -225,12 +225,18 @@ def stands(paths: ExtractPaths) -> bool:
     return signed is not None and not signed.ended_on
 
 
+#: By what name a sign-off accepts customers of the sample that the reviewer found not right.
+NOT_RIGHT = "SAMPLE-NOT-RIGHT"
+
+
 def open_questions(paths: ExtractPaths) -> dict[str, int]:
-    """How many findings wait for the publisher's word, by rule. Raises RefusedError for findings that are not as they were made."""
+    """How many findings wait for the publisher's word, by rule, and how many customers of the sample are not right. Raises RefusedError for findings that are not as they were made."""
     stored = paths.analysis / "findings.parquet"
     findings.verify(stored)
+    review = sample.reviewed(paths)
+    not_right = {NOT_RIGHT: len(review.not_right)} if review and review.not_right else {}
     with duck.connect() as connection:
-        return dict(
+        return not_right | dict(
             connection.execute(
                 f"""SELECT rule, count(*) FROM read_parquet({literal(str(stored))})
                 WHERE severity = {literal(Severity.QUESTION)} GROUP BY rule ORDER BY rule"""

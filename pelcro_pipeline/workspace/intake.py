@@ -12,6 +12,8 @@ from pelcro_pipeline.errors import UnusableInputError
 PASSWORD_SAMPLES = "password_samples.csv"
 #: What a reviewer of the sample hands back: a word on what was made of the delivery, and no part of it.
 SAMPLE_REVIEWS = ("sample.xlsx", "sample_review.csv")
+#: What the owners of the going-live list say.
+GOING_LIVE = "going_live.csv"
 #: What systems and open spreadsheets leave in a folder, in any case.
 _LEFT_BEHIND = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
 

@@ -111,6 +111,15 @@ class ExtractPaths:
         return self.reports / "questions.csv"
 
     @property
+    def going_live(self) -> Path:
+        return self.reports / "going_live.csv"
+
+    @property
+    def password_resets(self) -> Path:
+        """The customers who need an email to set a password: no password of theirs was migrated."""
+        return self.reports / "password_resets.csv"
+
+    @property
     def scope(self) -> Path:
         return self.reports / "scope.csv"
 
