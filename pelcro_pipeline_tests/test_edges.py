@@ -12,6 +12,7 @@ import pytest
 from pelcro_pipeline import steps
 from pelcro_pipeline.defs import edges
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
+from pelcro_pipeline.review import statistics
 from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline_tests.extract import ON_THE_DAY, PRINT, PRODUCTS, Delivery, as_csv, migrate, reader
 
@@ -30,7 +31,10 @@ MADE: dict[str, Callable[[ExtractPaths], list[Path]]] = {
     "raw/profile": lambda paths: [paths.profile],
     "conversion": lambda paths: [paths.conversion],
     "analysis/findings": lambda paths: list(paths.analysis.glob("findings.*")),
-    "analysis/ledger": lambda paths: [path for path in paths.analysis.iterdir() if path.stem != "findings"],
+    "analysis/ledger": lambda paths: [
+        paths.ledger,
+        *(path for path in paths.analysis.iterdir() if path.stem != "findings"),
+    ],
     "prepared": lambda paths: [paths.prepared],
     "prepared/archive": lambda paths: [paths.archive],
     "staging/database": lambda paths: [paths.database("staging")],
@@ -48,6 +52,17 @@ def _opened(step: Callable) -> Callable[[ExtractPaths], None]:
     return run
 
 
+def _counted(paths: ExtractPaths) -> None:
+    with steps.opened(paths) as extract:
+        counted = steps.count(extract)
+    assert steps.count_again(paths, counted) == []
+
+
+def _produced(paths: ExtractPaths) -> None:
+    statistics.verify(paths)
+    steps.count_production(paths, None, statistics.read(paths.statistics))
+
+
 #: Each step by the assets that it makes.
 STEPS: dict[tuple[str, ...], Callable[[ExtractPaths], object]] = {
     ("conversion/customers", "conversion/plans"): _opened(steps.convert),
@@ -55,10 +70,10 @@ STEPS: dict[tuple[str, ...], Callable[[ExtractPaths], object]] = {
     ("prepared/customers", "prepared/products", "prepared/plans"): _opened(steps.prepare),
     ("prepared/archive",): _opened(steps.archive),
     ("staging/database",): _opened(steps.stage),
-    ("staging/migration_statistics",): _opened(steps.count),
+    ("staging/migration_statistics",): _counted,
     ("review/sign_off",): lambda paths: steps.sign(paths, "Jane Doe", "Publisher"),
     ("production/database",): lambda paths: steps.produce(paths, None, ON_THE_DAY),
-    ("production/migration_statistics",): lambda paths: steps.count_production(paths, None),
+    ("production/migration_statistics",): _produced,
 }
 
 
@@ -69,7 +84,7 @@ def migrated(tmp_path_factory) -> ExtractPaths:
     migration.staged()
     steps.sign(migration.paths, "Jane Doe", "Publisher")
     steps.produce(migration.paths, None, ON_THE_DAY)
-    steps.count_production(migration.paths, None)
+    _produced(migration.paths)
     assert len(MADE["raw"](migration.paths)) == 1
     return migration.paths
 

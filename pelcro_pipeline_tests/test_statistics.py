@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pelcro_pipeline import steps
 from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
@@ -203,7 +204,7 @@ def test_metadata_and_address_ids_are_measures_too(tmp_path):
     for name in ids:
         assert frame.loc[name, columns].tolist() == [1, 1, 1, "100.00"]
     database.load(migration.files, migration.paths.database("production"))
-    counted_again = statistics.count_production(migration.paths).set_index("Attribute")
+    counted_again = steps.recount_production(migration.paths).set_index("Attribute")
     assert [int(counted_again.loc[name, "Production"]) for name in ids] == [1, 1]
 
 

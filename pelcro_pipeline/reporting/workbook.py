@@ -29,7 +29,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet: rows of text, whole numbers and None, a cell for each column."""
+    """A sheet: rows of text, numbers and None, a cell for each column."""
 
     name: str
     columns: Sequence[Column]

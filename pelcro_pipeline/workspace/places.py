@@ -105,6 +105,19 @@ class ExtractPaths:
         return self.reports / "statistics.csv"
 
     @property
+    def statistics_page(self) -> Path:
+        return self.reports / "statistics.html"
+
+    @property
+    def statistics_workbook(self) -> Path:
+        return self.reports / "statistics.xlsx"
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger as people read it."""
+        return self.reports / "ledger.csv"
+
+    @property
     def judged_otherwise(self) -> Path:
         """What the day of a load decided otherwise than the one that was signed."""
         return self.reports / "judged_otherwise.csv"
