@@ -98,7 +98,7 @@ def dry_run(
     _out.print(f"\nReports         {paths.reports}", soft_wrap=True)
     _out.print(f"Prepared files  {paths.prepared}", soft_wrap=True)
     _out.print(f"Staging         {paths.database('staging')}", soft_wrap=True)
-    _out.print("\nNext: open findings.csv and statistics.csv among the reports,")
+    _out.print("\nNext: open findings.csv and statistics.html among the reports,")
     _out.print(f"or the graph with: {_COMMAND} ui", soft_wrap=True)
     _out.print(f"Then: {_COMMAND} sign-off {paths.extract} --by NAME --role ROLE", soft_wrap=True)
     _out.print("which lists the open questions by rule: each is accepted by name.")
@@ -152,7 +152,7 @@ def purge(extract: _Extract) -> None:
     purgeable_paths(paths)
     _run("purge", paths, {"purge_extract": {"config": {"extract": paths.extract}}})
     _out.print(f"Purged {paths.extract}. Kept:", soft_wrap=True)
-    for path in (paths.statistics, paths.sign_off):
+    for path in (*paths.counts, paths.sign_off):
         if path.exists():
             _out.print(f"  {path}", soft_wrap=True)
 

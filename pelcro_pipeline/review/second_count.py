@@ -63,12 +63,12 @@ def count(paths: ExtractPaths, statistics: pd.DataFrame) -> dict[Figure, int]:
     }
     counts: dict[Figure, int] = {}
     for table, (cells, held) in objects.items():
-        counts["Objects", table.title, PREPARED] = np.count_nonzero(held)
+        counts["Objects", table.title, PREPARED] = _number(held)
         for name in _columns_of(table, cells.columns):
-            counts[table.title, name, PREPARED] = np.count_nonzero(_filled(cells[name]) & held)
+            counts[table.title, name, PREPARED] = _number(_filled(cells[name]) & held)
     for segment in SEGMENTS:
         of_segment = (customers[segment.attribute] == segment.value).to_numpy()
-        counts["Subscriptions by segment", segment.name, PREPARED] = np.count_nonzero(of_segment & subscribed)
+        counts["Subscriptions by segment", segment.name, PREPARED] = _number(of_segment & subscribed)
     counts |= _by_name(customer[subscribed], customers[_PLAN_ID][subscribed], products, plans, statistics)
     return counts | _by_disposition(paths.ledger)
 
@@ -136,6 +136,10 @@ def _told(reader: arrow_csv.CSVStreamingReader, schema: pa.Schema) -> Iterator[p
 
 def _filled(cells: pd.Series) -> np.ndarray:
     return cells.to_numpy() if cells.dtype == bool else cells.notna().to_numpy()
+
+
+def _number(mask: np.ndarray) -> int:
+    return int(np.count_nonzero(mask))
 
 
 def _columns_of(table: Table, columns: Collection[str]) -> list[str]:

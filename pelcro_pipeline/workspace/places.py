@@ -113,6 +113,11 @@ class ExtractPaths:
         return self.reports / "statistics.xlsx"
 
     @property
+    def counts(self) -> tuple[Path, ...]:
+        """The reports that hold numbers and the names of what is sold, and nobody's data: a purge keeps them."""
+        return self.statistics, self.statistics_page, self.statistics_workbook
+
+    @property
     def ledger(self) -> Path:
         """The ledger as people read it."""
         return self.reports / "ledger.csv"

@@ -42,7 +42,7 @@ def purged(home: Path) -> list[str]:
 
 
 def _left(paths: ExtractPaths) -> list[Path]:
-    reports = [path for path in sorted(paths.reports.glob("*")) if path != paths.statistics]
+    reports = [path for path in sorted(paths.reports.glob("*")) if path not in paths.counts]
     databases = [
         path
         for environment in ("production", "staging")
