@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import xlsxwriter
 MOST_ROWS = 1_048_576
 #: What a cell can hold; a spreadsheet refuses the whole file for one that is longer.
 _MOST_CHARACTERS = 32_767
+_WRITTEN = datetime.datetime(2000, 1, 1)
 _INK, _TINT, _FILL_IN = "#1d2733", "#e9eef3", "#fff8db"
 
 
@@ -41,6 +43,8 @@ class Sheet:
 def write(path: Path, sheets: Iterable[Sheet]) -> None:
     """Write the sheets as XLSX: headings that stay, filters, and drop-downs where there are choices."""
     with xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False}) as book:
+        # Equal sheets make equal bytes.
+        book.set_properties({"created": _WRITTEN})
         heading = book.add_format(
             {"bold": True, "bg_color": _TINT, "font_color": _INK, "valign": "top", "text_wrap": True}
         )
