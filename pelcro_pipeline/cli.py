@@ -282,7 +282,7 @@ def purge(extract: _Extract) -> None:
     purgeable_paths(paths)
     _run("purge", paths, {"purge_extract": {"config": {"extract": paths.extract}}})
     _out.print(f"Purged {paths.extract}. Kept:", soft_wrap=True)
-    for path in (paths.statistics, paths.sign_off):
+    for path in (*paths.counts, paths.sign_off):
         if path.exists():
             _out.print(f"  {path}", soft_wrap=True)
 

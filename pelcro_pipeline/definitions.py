@@ -19,6 +19,7 @@ from pelcro_pipeline.defs import (
     undo,
 )
 from pelcro_pipeline.defs.resources import Extracts
+from pelcro_pipeline.defs.statistics_file import statistics_file
 from pelcro_pipeline.workspace import places
 
 # Where no workspace is named it is the project's own data folder.
@@ -32,7 +33,7 @@ defs = dg.Definitions(
     jobs=[jobs.dry_run, jobs.annotate, jobs.sign_off, jobs.production, undo.revert, undo.purge],
     sensors=[automation.new_extract],
     schedules=[automation.newest_extracts],
-    resources={"extract": Extracts(home=dg.EnvVar(places.HOME))},
+    resources={"extract": Extracts(home=dg.EnvVar(places.HOME)), "statistics_file": statistics_file},
     # A step of its own costs seconds of interpreter start; the steps share two cores anyway.
     executor=dg.in_process_executor,
 )

@@ -31,7 +31,15 @@ from pelcro_pipeline.prepared import tables as prepared_tables
 from pelcro_pipeline.prepared import write as prepared_write
 from pelcro_pipeline.prepared.files import TABLES_OF, PreparedFiles
 from pelcro_pipeline.reporting import delimited
-from pelcro_pipeline.review import certificate, comparison, rejudgement, sign_off, statistics
+from pelcro_pipeline.review import (
+    certificate,
+    comparison,
+    rejudgement,
+    second_count,
+    sign_off,
+    statistics,
+    statistics_report,
+)
 from pelcro_pipeline.review import going_live as going_live_list
 from pelcro_pipeline.review import sample as review_sample
 from pelcro_pipeline.review.certificate import Verdict
@@ -211,8 +219,12 @@ def is_staged(extract: OpenedExtract) -> bool:
 
 
 def count(extract: OpenedExtract) -> pd.DataFrame:
-    """Write the statistics and return them. Raises RefusedError where anything counted is not as it was made."""
+    """The statistics, counted by the database. Raises RefusedError where anything counted is not as it was made.
+
+    Until they are written with their digest there is nothing to sign.
+    """
     paths, connection, given = extract.paths, extract.connection, extract.files
+    paths.statistics_digest.unlink(missing_ok=True)
     extract.attach_results()
     tables.create_location_views(connection, extract.manifest, paths.conversion)
     given.verify(connection)
@@ -220,9 +232,12 @@ def count(extract: OpenedExtract) -> pd.DataFrame:
         database.verify(connection, given, paths.database("staging"), "staging")
         frame = statistics.staging(connection, extract.manifest, given, "staging")
     # What was loaded by an earlier sign-off stays counted beside it.
-    frame = statistics.with_production(frame, paths)
-    statistics.write(frame, paths)
-    return frame
+    return statistics.with_production(frame, paths)
+
+
+def count_again(paths: ExtractPaths, counted: pd.DataFrame) -> list[str]:
+    """The figures that the files alone tell otherwise, each with both numbers; nothing where none is."""
+    return second_count.disagreements(counted, second_count.count(paths, counted))
 
 
 def report(extract: OpenedExtract) -> report_of.Analysis:
@@ -356,8 +371,10 @@ def produce(
     return signed, database.load(files, production)
 
 
-def count_production(paths: ExtractPaths, recorded_signature: str | None) -> pd.DataFrame:
-    """Count production behind the gate, write the statistics and return them.
+def count_production(
+    paths: ExtractPaths, recorded_signature: str | None, staged_statistics: pd.DataFrame
+) -> pd.DataFrame:
+    """The statistics with Production counted, behind the gate.
 
     Raises RefusedError as ``produce`` does, and where production does not hold what was signed.
     """
@@ -368,4 +385,11 @@ def count_production(paths: ExtractPaths, recorded_signature: str | None) -> pd.
             raise RefusedError(
                 f"{paths.extract}: the production database does not hold the prepared files that were signed: load it again."
             )
-    return statistics.count_production(paths)
+    return statistics.with_production(staged_statistics, paths)
+
+
+def recount_production(paths: ExtractPaths) -> pd.DataFrame:
+    """Count whatever stands in production, nothing where it is empty; write the statistics and return them."""
+    frame = statistics.with_production(statistics.read(paths.statistics), paths)
+    statistics_report.write(frame, paths)
+    return frame

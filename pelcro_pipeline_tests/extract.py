@@ -28,6 +28,7 @@ from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.prepared import tables as prepared_tables
 from pelcro_pipeline.prepared.files import PreparedFiles
+from pelcro_pipeline.review import statistics
 from pelcro_pipeline.rules import conservation, results
 from pelcro_pipeline.spec import CUSTOMERS, TABLES, TEMPLATES, schema, sql
 from pelcro_pipeline.spec.headers import template
@@ -348,11 +349,15 @@ class Migration:
         return PreparedFiles(self.paths.prepared, extract_settings.load(self.paths.delivered), self.paths.checksums)
 
     def staged(self) -> pd.DataFrame:
-        """Load staging and write its statistics, as the dry run does."""
+        """Load staging and write its statistics, counted twice, as the dry run does."""
         with steps.opened(self.paths) as extract:
             steps.stage(extract)
         with steps.opened(self.paths) as extract:
-            return steps.count(extract)
+            counted = steps.count(extract)
+        assert steps.count_again(self.paths, counted) == []
+        statistics.write(counted, self.paths)
+        statistics.write_digest(self.paths)
+        return counted
 
 
 def _stands_instead(finding: dict) -> bool:

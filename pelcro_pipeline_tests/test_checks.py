@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import duckdb
+import pandas as pd
 import pytest
 
 from pelcro_pipeline import steps
@@ -18,7 +20,7 @@ from pelcro_pipeline.review import statistics
 from pelcro_pipeline.rules import results
 from pelcro_pipeline.rules.files import FILES
 from pelcro_pipeline.workspace.places import ExtractPaths
-from pelcro_pipeline_tests.extract import ON_THE_DAY, PRINT, PRODUCTS, Delivery, Watcher, address, reader
+from pelcro_pipeline_tests.extract import ON_THE_DAY, PRINT, PRODUCTS, Delivery, Watcher, address, changed, reader
 
 EXTRACT = "harbour-review"
 SIGNATURE = {"review__sign_off": {"config": {"signed_by": "Jane Doe", "role": "Publisher"}}}
@@ -88,6 +90,14 @@ class Red(NamedTuple):
     follows: str
 
 
+def miscounted_attribute(patch: pytest.MonkeyPatch) -> None:
+    """One attribute is counted wrong wherever it is counted, so that every column agrees with the others."""
+    count = statistics._count
+    patch.setattr(
+        statistics, "_count", lambda measure: "count(*)" if measure.name == "customer.password" else count(measure)
+    )
+
+
 OF_THE_DRY_RUN = [
     Red("conversion/addresses: conforms", any_country, "analysis/ledger"),
     Red(
@@ -121,6 +131,7 @@ OF_THE_DRY_RUN = [
     Red("staging/database: equals_prepared_files", edited_after_the_load, "staging/migration_statistics"),
     Red("staging/migration_statistics: conforms", nameless_measure, "review/sign_off"),
     Red("staging/migration_statistics: adds_up", doubled_files, "review/sign_off"),
+    Red("staging/migration_statistics: counted_twice", miscounted_attribute, "review/sign_off"),
 ]
 
 
@@ -173,7 +184,9 @@ def test_a_check_that_is_red_stops_what_follows(red, paths, monkeypatch):
 AFTER_A_GOOD_RUN = [
     red
     for red in OF_THE_DRY_RUN
-    if red.check.endswith(("ledger: conservation", "equals_prepared_files", "statistics: adds_up"))
+    if red.check.endswith(
+        ("ledger: conservation", "equals_prepared_files", "statistics: adds_up", "statistics: counted_twice")
+    )
 ]
 
 
@@ -193,6 +206,65 @@ def test_what_was_good_before_cannot_be_signed_after_a_red_run(red, paths, monke
         with pytest.raises(RefusedError):
             run.job(job, paths, config, Watcher())
     assert not paths.database("production").exists()
+
+
+def test_a_figure_that_both_counts_do_not_share_is_named_and_can_be_looked_at(paths, monkeypatch):
+    from pelcro_pipeline.defs import run
+
+    miscounted_attribute(monkeypatch)
+    figure = "Customers, customer.password, Pelcro Pre-Processed: 3 by the database, 0 by the files"
+    with pytest.raises(RefusedError, match=figure):
+        run.job("dry_run", paths, {}, Watcher())
+    assert evaluations(paths.home)["staging/migration_statistics", "counted_twice"] is False
+    counted = statistics.read(paths.statistics).set_index("Attribute")
+    assert counted.loc["customer.password", statistics.PREPARED] == 3
+    assert not paths.statistics_digest.exists()
+
+
+def test_the_statistics_are_kept_in_their_report_alone_and_production_takes_them_from_it(paths):
+    import dagster as dg
+
+    from pelcro_pipeline.defs import run
+    from pelcro_pipeline.defs.statistics_file import StatisticsFile
+
+    run.job("dry_run", paths, {}, Watcher())
+    run.job("sign_off", paths, SIGNATURE, Watcher())
+    kept = [path for path in (paths.home / "dagster" / "storage").rglob("*") if path.is_file()]
+    assert [path for path in kept if path.parent.name != "compute_logs"] == []
+    run.job("production", paths, {}, Watcher())
+    taken = [event for event in events(paths.home) if event.event_type_value == "LOADED_INPUT"]
+    assert [event.step_key for event in taken] == ["production__migration_statistics"]
+    changed(paths.statistics, "Objects,Customers,3,3", "Objects,Customers,3,2")
+    with pytest.raises(RefusedError, match=r"\(the statistics\)"):
+        run.job("production", paths, {}, Watcher())
+    given = SimpleNamespace(paths=paths)
+    with (
+        dg.build_input_context(resources={"extract": given}) as context,
+        pytest.raises(dg.Failure, match=r"statistics\.csv is not as it was counted"),
+    ):
+        StatisticsFile().load_input(context)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda frame: frame.assign(**{"Excel dump": -1}),
+        lambda frame: frame.assign(**{"Excel dump": frame["Excel dump"].astype("float64")}),
+        lambda frame: frame.assign(Attribute=None),
+        lambda frame: frame.drop(columns="Merged"),
+        lambda frame: frame[list(reversed(frame.columns))],
+        lambda frame: frame.to_dict(),
+    ],
+    ids=["below 0", "no whole number", "no name", "no column", "other order", "no frame"],
+)
+def test_what_is_no_statistics_does_not_pass_their_type(wrong):
+    pytest.importorskip("dagster")
+    from pelcro_pipeline.defs.statistics_file import MigrationStatistics
+
+    row = {name: ["customer.email"] for name in statistics.COLUMNS} | {name: [1] for name in statistics.COUNTS}
+    frame = pd.DataFrame(row).astype(dict.fromkeys(statistics.COUNTS, "Int64"))
+    assert MigrationStatistics.type_check(None, frame.assign(Production=pd.array([pd.NA], "Int64"))).success
+    assert not MigrationStatistics.type_check(None, wrong(frame)).success
 
 
 def test_production_that_is_counted_otherwise_is_told(paths, monkeypatch):

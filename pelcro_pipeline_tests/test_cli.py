@@ -256,7 +256,8 @@ def test_the_way_from_a_folder_to_production(home, folder):
     assert (done.returncode, done.stderr) == (0, "")
     not_of_it = {home / "dagster", home / "templates"}
     kept = [path for path in home.rglob("*") if path.is_file() and not not_of_it & set(path.parents)]
-    assert {path for path in kept if path.stat().st_size} == {statistics, signed}
+    counts = {statistics.with_suffix(suffix) for suffix in (".csv", ".html", ".xlsx")}
+    assert {path for path in kept if path.stat().st_size} == counts | {signed}
     assert "Genaro" not in statistics.read_text()
     assert "Nothing of harbour-review is left to purge" in refused(command(home, "purge", EXTRACT), 1)
 

@@ -12,6 +12,7 @@ import pytest
 from pelcro_pipeline import steps
 from pelcro_pipeline.defs import edges
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
+from pelcro_pipeline.review import statistics
 from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline_tests.extract import ON_THE_DAY, PRINT, PRODUCTS, Delivery, as_csv, migrate, reader
 
@@ -54,6 +55,17 @@ def _opened(step: Callable) -> Callable[[ExtractPaths], None]:
     return run
 
 
+def _counted(paths: ExtractPaths) -> None:
+    with steps.opened(paths) as extract:
+        counted = steps.count(extract)
+    assert steps.count_again(paths, counted) == []
+
+
+def _produced(paths: ExtractPaths) -> None:
+    statistics.verify(paths)
+    steps.count_production(paths, None, statistics.read(paths.statistics))
+
+
 #: Each step by the assets that it makes.
 STEPS: dict[tuple[str, ...], Callable[[ExtractPaths], object]] = {
     ("conversion/customers", "conversion/plans"): _opened(steps.convert),
@@ -63,14 +75,14 @@ STEPS: dict[tuple[str, ...], Callable[[ExtractPaths], object]] = {
     ("prepared/archive",): _opened(steps.archive),
     ("staging/database",): _opened(steps.stage),
     ("analysis/report",): _opened(steps.report),
-    ("staging/migration_statistics",): _opened(steps.count),
+    ("staging/migration_statistics",): _counted,
     ("review/comparison",): lambda paths: steps.compare(paths, paths),
     ("review/certificate",): steps.certify,
     ("review/going_live",): steps.going_live,
     ("review/sample",): _opened(steps.sample),
     ("review/sign_off",): lambda paths: steps.sign(paths, "Jane Doe", "Publisher"),
     ("production/database",): lambda paths: steps.produce(paths, None, ON_THE_DAY),
-    ("production/migration_statistics",): lambda paths: steps.count_production(paths, None),
+    ("production/migration_statistics",): _produced,
 }
 
 
@@ -84,7 +96,7 @@ def migrated(tmp_path_factory) -> ExtractPaths:
     STEPS["review/sample",](migration.paths)
     steps.sign(migration.paths, "Jane Doe", "Publisher")
     steps.produce(migration.paths, None, ON_THE_DAY)
-    steps.count_production(migration.paths, None)
+    _produced(migration.paths)
     assert len(MADE["raw"](migration.paths)) == 1
     return migration.paths
 

@@ -129,7 +129,13 @@ def test_bad_rows_are_warned_of_by_severity_and_stop_nothing(checked):
 def test_invariants_are_errors_that_block(checked):
     invariants = [each for name, each in checked.items() if not name[1].startswith("nothing_")]
     assert all(each.passed and each.blocking and each.severity is dg.AssetCheckSeverity.ERROR for each in invariants)
-    assert {each.check_name for each in invariants} == {"conforms", "conservation", "equals_prepared_files", "adds_up"}
+    assert {each.check_name for each in invariants} == {
+        "conforms",
+        "conservation",
+        "equals_prepared_files",
+        "adds_up",
+        "counted_twice",
+    }
 
 
 def test_each_step_is_held_to_its_pandera_schema(checked):

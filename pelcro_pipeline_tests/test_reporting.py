@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+
 import pytest
 from python_calamine import CalamineWorkbook
 
@@ -25,3 +27,11 @@ def test_a_workbook_holds_text_as_text_and_numbers_as_numbers(tmp_path):
     heading, row = CalamineWorkbook.from_path(str(path)).get_sheet_by_name("questions").to_python()
     assert heading == [column.heading for column in columns]
     assert row == [*cells[:3], "x" * 32_767, 12.0, ""]
+
+
+def test_a_workbook_of_equal_sheets_has_equal_bytes(tmp_path):
+    first, second = tmp_path / "first.xlsx", tmp_path / "second.xlsx"
+    for path in (first, second):
+        workbook.write(path, [Sheet("counts", [Column("Customers")], [[2_000]])])
+    assert first.read_bytes() == second.read_bytes()
+    assert b"2000-01-01" in zipfile.ZipFile(first).read("docProps/core.xml")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import socket
 from pathlib import Path
 
 import pytest
 
 from pelcro_pipeline.review import sign_off, statistics
+from pelcro_pipeline.workspace import purge
 from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline_tests.extract import (
     OLD_ID,
@@ -27,6 +29,7 @@ dg = pytest.importorskip("dagster")
 
 EXTRACT = "harbour-review"
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("https://example.com")')
+PERSONAL = ("customer.email", "customer.last_name", "customer.phone", "address.billing_line1")
 HASH = "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 
 
@@ -60,6 +63,13 @@ def cells(path: Path) -> list[str]:
         return [cell for row in csv.reader(file) for cell in row]
 
 
+def content(path: Path) -> bytes:
+    """What a file says; a workbook's sheets are packed."""
+    if path.suffix != ".xlsx":
+        return path.read_bytes()
+    return b"".join(unpacked(path))
+
+
 @pytest.fixture(scope="module")
 def armed(tmp_path_factory) -> ExtractPaths:
     """A migration of readers whose ids, and of a product and a plan whose names, are formulas."""
@@ -78,6 +88,11 @@ def test_no_cell_of_a_report_runs_in_a_spreadsheet(report, armed):
     found = cells(armed.reports / f"{report}.csv")
     assert [cell for cell in found if cell.startswith(("=", "+", "-", "@", "\t", "\r"))] == []
     assert any(cell.startswith(("'=", "'@")) for cell in found)
+
+
+def test_no_cell_of_the_statistics_workbook_is_a_formula(armed):
+    assert b"=Print, yearly" in content(armed.statistics_workbook)
+    assert b"<f>" not in content(armed.statistics_workbook)
 
 
 def test_prepared_files_hold_what_was_delivered(armed):
@@ -104,10 +119,7 @@ def test_a_password_s_hash_is_found_nowhere_but_where_it_belongs(tmp_path, monke
     assert paths.delivered / "customers.csv" in holding
     assert [path for path in holding if not belongs & {path, *path.parents}] == []
     reports = [path for path in paths.reports.rglob("*") if path.is_file()]
-    assert all(HASH not in path.read_text(encoding="utf-8") for path in reports if path.suffix != ".xlsx")
-    for path in reports:
-        if path.suffix == ".xlsx":
-            assert all(HASH.encode() not in part for part in unpacked(path))
+    assert [path.name for path in reports if HASH.encode() in content(path)] == []
 
 
 def test_what_is_made_is_its_owner_s_alone(armed):
@@ -122,3 +134,13 @@ def test_products_and_plans_that_are_formulas_reach_the_target_as_they_are(armed
     with duckdb.connect(str(armed.database("production")), read_only=True) as connection:
         names = {name for (name,) in connection.execute('SELECT "product.name" FROM products').fetchall()}
     assert "@" + ONLINE["product.name"] in names
+
+
+def test_what_a_purge_keeps_names_nobody(armed, tmp_path):
+    shutil.copytree(armed.home, tmp_path / "home")
+    paths = ExtractPaths(tmp_path / "home", EXTRACT)
+    purge.purge(paths)
+    assert sorted(paths.reports.iterdir()) == sorted(paths.counts)
+    kept = b"".join(map(content, paths.counts))
+    people = {row[column] for row in (reader(1), reader(9)) for column in PERSONAL}
+    assert [each for each in people if each.encode() in kept] == []

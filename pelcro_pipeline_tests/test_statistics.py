@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import pytest
+import html
+import re
+from html.parser import HTMLParser
+from pathlib import Path
 
+import duckdb
+import pandas as pd
+import pytest
+from python_calamine import CalamineWorkbook
+
+from pelcro_pipeline import steps
 from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
-from pelcro_pipeline.review import statistics
+from pelcro_pipeline.review import drill_down, statistics
 from pelcro_pipeline.rules import results
-from pelcro_pipeline.spec import ATTRIBUTES
+from pelcro_pipeline.spec import ATTRIBUTES, TABLES
 from pelcro_pipeline.target import database
+from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline_tests.extract import (
     OLD_ID,
     PLANS,
@@ -203,7 +213,7 @@ def test_metadata_and_address_ids_are_measures_too(tmp_path):
     for name in ids:
         assert frame.loc[name, columns].tolist() == [1, 1, 1, "100.00"]
     database.load(migration.files, migration.paths.database("production"))
-    counted_again = statistics.count_production(migration.paths).set_index("Attribute")
+    counted_again = steps.recount_production(migration.paths).set_index("Attribute")
     assert [int(counted_again.loc[name, "Production"]) for name in ids] == [1, 1]
 
 
@@ -232,3 +242,134 @@ def test_a_report_is_read_as_it_was_written(migration, measured):
     assert list(frame.columns) == list(statistics.COLUMNS)
     again = {(row["Section"], row["Attribute"]): counted(row) for row in frame.to_dict("records")}
     assert again == {key: counted(row) for key, row in measured.items()}
+
+
+@pytest.fixture(scope="module")
+def publisher(tmp_path_factory) -> tuple[ExtractPaths, pd.DataFrame]:
+    """The bundled publisher in production, and its report."""
+    bundled = Path(__file__).parents[1] / "data" / "extracts" / "harbour-review-2026-10-01"
+    migration = migrate(bundled, tmp_path_factory.mktemp("home"))
+    migration.staged()
+    database.load(migration.files, migration.paths.database("production"))
+    return migration.paths, steps.recount_production(migration.paths)
+
+
+class Figures(HTMLParser):
+    """The cells of a page's tables of figures, row by row, and the section that each stands under."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self._section, self._within, self._figures = "", "", False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "table":
+            self._figures = dict(attrs).get("class") == "figures"
+        elif tag == "tr" and self._figures:
+            self.rows.append([self._section])
+        elif tag in ("th", "td") and self._figures:
+            self.rows[-1].append("")
+        elif tag == "h2":
+            self._section = ""
+        self._within = tag if tag in ("h2", "th", "td", "div", "span") else ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._within = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._within == "h2":
+            self._section += data
+        elif self._within in ("th", "td") and self._figures:
+            self.rows[-1][-1] += data.strip()
+
+
+def test_every_number_of_the_page_is_that_of_the_report(publisher):
+    paths, frame = publisher
+    found = Figures(paths.statistics_page.read_text(encoding="utf-8")).rows
+    shown = [row for row in found if row[1] != "Attribute"]
+    headings = {tuple(row[1:]) for row in found if row[1] == "Attribute"}
+    assert headings == {tuple(statistics.COLUMNS)[1:]}
+    assert [[cell.replace(",", "") if place > 1 else cell for place, cell in enumerate(row)] for row in shown] == [
+        ["" if pd.isna(cell) else str(cell) for cell in row] for row in frame.itertuples(index=False)
+    ]
+
+
+def test_the_page_is_complete_in_itself_and_small(publisher):
+    page = publisher[0].statistics_page.read_text(encoding="utf-8")
+    assert len(page.encode()) < 400_000
+    assert "<script" not in page
+    assert "http://" not in page and "https://" not in page
+
+
+def test_every_number_of_the_workbook_is_that_of_the_report(publisher):
+    paths, frame = publisher
+    book = CalamineWorkbook.from_path(str(paths.statistics_workbook))
+    heading, *rows = book.get_sheet_by_name("statistics").to_python()
+    assert heading == list(statistics.COLUMNS)
+    expected = frame.astype({"Accuracy": object, "Inaccuracy": object}).values.tolist()
+    assert rows == [
+        [cell if place < 2 else "" if cell == "" or pd.isna(cell) else float(cell) for place, cell in enumerate(row)]
+        for row in expected
+    ]
+
+
+def test_each_query_of_the_workbook_has_as_many_rows_as_its_figure(publisher, monkeypatch):
+    paths, frame = publisher
+    monkeypatch.chdir(paths.home)
+    figures = {
+        (row["Section"], row["Attribute"], column): row[column]
+        for row in frame.to_dict("records")
+        for column in statistics.COUNTS
+    }
+    heading, *queries = (
+        CalamineWorkbook.from_path(str(paths.statistics_workbook)).get_sheet_by_name("queries").to_python()
+    )
+    assert heading == ["Section", "Attribute", "Column", "Rows", "Query"]
+    off = []
+    with duckdb.connect() as shell:
+        for *figure, told, query in queries:
+            found = len(shell.execute(query).fetchall())
+            if not found == told == figures[tuple(figure)]:
+                off.append((figure, told, found))
+    assert off == []
+    # Of every measure what is prepared, staged and produced; of the objects what became of them too.
+    assert len(queries) == 3 * len(frame) + 4 * len(TABLES)
+
+
+def test_the_page_shows_the_queries_of_the_workbook(publisher):
+    paths, _ = publisher
+    page = paths.statistics_page.read_text(encoding="utf-8")
+    _, *queries = CalamineWorkbook.from_path(str(paths.statistics_workbook)).get_sheet_by_name("queries").to_python()
+    shown = [html.unescape(each) for each in re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)]
+    assert shown == [query for *_, query in queries]
+
+
+def test_queries_tell_apart_addresses_plans_and_records_that_name_nobody(tmp_path, monkeypatch):
+    ids = {"shipping_address_id": "home"}
+    rows = [
+        reader(1, ids),
+        reader(1, {OLD_ID: "S8", "shipping_address_id": "work"}, address("shipping", {"line1": "1 Quai"})),
+    ]
+    twice = PLANS[0] | {"plan.old_id": "P-Y-2", "plan.amount": "8900", "plan.nickname": "Print, yearly"}
+    given = Delivery((), plans=[*PLANS, twice], texts={"customers.csv": as_csv(rows) + "HR9,x\nHR10,y\n"})
+    migration = migrate(given, tmp_path)
+    frame = migration.staged()
+    monkeypatch.chdir(tmp_path)
+    queries = drill_down.queries(frame, migration.paths.extract)
+    with duckdb.connect() as shell:
+        off = [
+            (row["Section"], row["Attribute"], column)
+            for row in frame.to_dict("records")
+            for column, query in queries[row["Section"], row["Attribute"]].items()
+            if len(shell.execute(query).fetchall()) != row[column]
+        ]
+    assert off == []
+    assert int(frame.set_index("Attribute").loc["Customers", "Rejected"]) == 2
+    assert int(frame.set_index("Attribute").loc["Shipping addresses", "Pelcro Pre-Processed"]) == 2
+
+
+def test_no_query_shows_a_password(publisher):
+    paths, frame = publisher
+    for query in drill_down.queries(frame, paths.extract)["Customers", "customer.password"].values():
+        assert "customer.password" not in query.split("FROM")[0]

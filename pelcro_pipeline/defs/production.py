@@ -3,6 +3,7 @@
 import datetime
 
 import dagster as dg
+import pandas as pd
 
 from pelcro_pipeline import steps
 from pelcro_pipeline.defs import edges, lineage
@@ -10,12 +11,12 @@ from pelcro_pipeline.defs.checks import check
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.defs.review import recorded_signature
 from pelcro_pipeline.defs.staging import STATISTICS_COLUMNS, statistics_result
+from pelcro_pipeline.defs.statistics_file import MigrationStatistics
 from pelcro_pipeline.review import statistics
 
 #: The sign-off, and all that it holds for: verified again whenever production is touched.
-_SIGNED = (
-    edges.MANIFEST + edges.PREPARED + edges.keys("review/sign_off", "staging/database", "staging/migration_statistics")
-)
+_SIGNED = edges.MANIFEST + edges.PREPARED + edges.keys("review/sign_off", "staging/database")
+_STATISTICS = edges.keys("staging/migration_statistics")
 
 
 def now() -> datetime.datetime:
@@ -25,7 +26,7 @@ def now() -> datetime.datetime:
 
 @dg.asset(
     key=["production", "database"],
-    deps=_SIGNED,
+    deps=_SIGNED + _STATISTICS,
     kinds={"duckdb"},
 )
 def production_database(context: dg.AssetExecutionContext, extract: Extracts) -> dg.MaterializeResult:
@@ -53,6 +54,9 @@ def production_database(context: dg.AssetExecutionContext, extract: Extracts) ->
     key=["production", "migration_statistics"],
     metadata=STATISTICS_COLUMNS,
     deps=[*_SIGNED, *edges.LEDGER, *edges.keys("production/database")],
+    ins={"staged": dg.AssetIn(_STATISTICS[0], dagster_type=MigrationStatistics, input_manager_key="statistics_file")},
+    dagster_type=MigrationStatistics,
+    io_manager_key="statistics_file",
     kinds={"csv", "pandas"},
     check_specs=[
         check(
@@ -63,14 +67,14 @@ def production_database(context: dg.AssetExecutionContext, extract: Extracts) ->
         )
     ],
 )
-def production_migration_statistics(context: dg.AssetExecutionContext, extract: Extracts):
-    """The statistics with their last column: each measure counted in production.
+def production_migration_statistics(context: dg.AssetExecutionContext, extract: Extracts, staged: pd.DataFrame):
+    """The statistics of the dry run with their last column: each measure counted in production.
 
     The guide: *Production: number of valid records migrated into the production server.*
     """
     paths = extract.paths
     with as_failure():
-        frame = steps.count_production(paths, recorded_signature(context.instance, paths))
+        frame = steps.count_production(paths, recorded_signature(context.instance, paths), staged)
     yield statistics_result(frame, paths)
     differing = frame[frame[statistics.STAGING] != frame[statistics.PRODUCTION]]
     yield dg.AssetCheckResult(

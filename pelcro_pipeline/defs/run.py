@@ -107,7 +107,7 @@ def _refusal(recorded: dg.DagsterInstance, run_id: str) -> Exception:
                 kind = UnusableInputError if exit_status and exit_status.value == 2 else RefusedError
                 return kind(failure.description)
     checks = [
-        f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name}"
+        ": ".join(filter(None, (evaluation.asset_key.to_user_string(), evaluation.check_name, evaluation.description)))
         for entry in recorded.all_logs(run_id)
         if entry.dagster_event and entry.dagster_event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
         for evaluation in [entry.dagster_event.asset_check_evaluation_data]

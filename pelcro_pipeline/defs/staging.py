@@ -5,9 +5,10 @@ import pandas as pd
 
 from pelcro_pipeline import steps
 from pelcro_pipeline.defs import edges, lineage
-from pelcro_pipeline.defs.checks import check, statistics_conform
+from pelcro_pipeline.defs.checks import check, counted_twice, statistics_conform
 from pelcro_pipeline.defs.presentation import markdown, picture
 from pelcro_pipeline.defs.resources import Extracts, as_failure
+from pelcro_pipeline.defs.statistics_file import MigrationStatistics
 from pelcro_pipeline.review import charts, statistics
 from pelcro_pipeline.workspace.places import ExtractPaths
 
@@ -64,12 +65,20 @@ STATISTICS_COLUMNS = {
         *edges.keys("staging/database"),
     ],
     kinds={"csv", "pandas"},
+    dagster_type=MigrationStatistics,
+    io_manager_key="statistics_file",
     check_specs=[
         check(_STATISTICS, "conforms", "Every measure is named, and every count is 0 or more.", blocking=True),
         check(
             _STATISTICS,
             "adds_up",
             "Of every object, what was delivered is what was prepared, rejected and excluded, and what was prepared is staged.",
+            blocking=True,
+        ),
+        check(
+            _STATISTICS,
+            "counted_twice",
+            "Every figure that the CSV files tell by themselves is the one that the database counts.",
             blocking=True,
         ),
     ],
@@ -82,19 +91,27 @@ def staging_migration_statistics(extract: Extracts):
     paths = extract.paths
     with as_failure(), steps.opened(paths) as opened:
         frame = steps.count(opened)
-    yield statistics_result(frame, paths)
+    with as_failure():
+        disagreements = steps.count_again(paths, frame)
     yield statistics_conform(frame)
     unbalanced = statistics.unbalanced(frame)
     yield dg.AssetCheckResult(
         check_name="adds_up", passed=not unbalanced, metadata={"unbalanced": ", ".join(unbalanced) or "none"}
     )
+    yield counted_twice(frame, disagreements)
+    yield statistics_result(frame, paths)
+    # By now it has been written. A check holds within its run; without a digest nothing can be signed in any.
+    if not disagreements:
+        with as_failure():
+            statistics.write_digest(paths)
 
 
 def statistics_result(frame: pd.DataFrame, paths: ExtractPaths) -> dg.MaterializeResult:
-    """The statistics as the catalog shows them."""
+    """The statistics, and what the catalog shows of them."""
     objects = statistics.summary(frame)
     stages = [statistics.PREPARED, statistics.STAGING, statistics.PRODUCTION]
     return dg.MaterializeResult(
+        value=frame,
         metadata={
             "dagster/row_count": len(frame),
             **{
@@ -106,5 +123,7 @@ def statistics_result(frame: pd.DataFrame, paths: ExtractPaths) -> dg.Materializ
             "chart": picture(charts.counts(objects, stages), "What is counted at each stage"),
             "statistics": markdown(frame),
             "report": dg.MetadataValue.path(paths.statistics),
-        }
+            "page": dg.MetadataValue.path(paths.statistics_page),
+            "workbook": dg.MetadataValue.path(paths.statistics_workbook),
+        },
     )

@@ -3,6 +3,7 @@
 import dagster as dg
 from pydantic import Field
 
+from pelcro_pipeline import steps
 from pelcro_pipeline.defs import review
 from pelcro_pipeline.defs.partitions import extracts
 from pelcro_pipeline.defs.presentation import markdown
@@ -23,9 +24,9 @@ def revert_production(context: dg.OpExecutionContext, extract: Extracts) -> None
         except RefusedError:
             # The revert before may have been killed before it had counted.
             if paths.statistics.is_file():
-                statistics.count_production(paths)
+                steps.recount_production(paths)
             raise
-        frame = statistics.count_production(paths)
+        frame = steps.recount_production(paths)
     context.log_event(
         dg.AssetMaterialization(
             ["production", "database"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ MOST_ROWS = 1_048_576
 #: What a cell can hold; a spreadsheet refuses the whole file for one that is longer.
 MOST_CHARACTERS = 32_767
 INK, TINT, _FILL_IN = "#1d2733", "#e9eef3", "#fff8db"
+_WRITTEN = datetime.datetime(2000, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet: rows of text, whole numbers and None, a cell for each column."""
+    """A sheet: rows of text, numbers and None, a cell for each column."""
 
     name: str
     columns: Sequence[Column]
@@ -41,6 +43,8 @@ class Sheet:
 def write(path: Path, sheets: Iterable[Sheet]) -> None:
     """Write the sheets as XLSX: headings that stay, filters, and drop-downs where there are choices."""
     with xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False}) as book:
+        # Equal sheets make equal bytes.
+        book.set_properties({"created": _WRITTEN})
         heading = book.add_format(
             {"bold": True, "bg_color": TINT, "font_color": INK, "valign": "top", "text_wrap": True}
         )

@@ -164,7 +164,7 @@ def production(connection: duckdb.DuckDBPyConnection, staged: pd.DataFrame, prod
 
     ``connection`` has them attached as for ``staging``.
     """
-    listed = _measures(_carried_in(staged))
+    listed = measures(staged)
     counts = dict(
         zip(
             [(measure.section, measure.name) for measure in listed],
@@ -179,16 +179,9 @@ def production(connection: duckdb.DuckDBPyConnection, staged: pd.DataFrame, prod
     return _finished(frame)
 
 
-def count_production(paths: ExtractPaths) -> pd.DataFrame:
-    """The statistics of an extract with Production counted anew, and written; empty where there is none."""
-    frame = with_production(read(paths.statistics), paths)
-    _write(frame, paths)
-    return frame
-
-
 def with_production(frame: pd.DataFrame, paths: ExtractPaths) -> pd.DataFrame:
     """The statistics with Production counted; empty where there is none."""
-    frame[PRODUCTION] = pd.NA
+    frame = frame.assign(**{PRODUCTION: pd.NA})
     if paths.database("production").exists():
         with duck.connect() as connection:
             # For the names of plans and products.
@@ -197,6 +190,11 @@ def with_production(frame: pd.DataFrame, paths: ExtractPaths) -> pd.DataFrame:
             with suppress(RefusedError), database.opened(paths.database("production"), "production", connection):
                 frame = production(connection, frame, "production")
     return _finished(frame)
+
+
+def measures(statistics: pd.DataFrame) -> list[Measure]:
+    """Every measure of counted statistics but those of single products and plans."""
+    return _measures(_carried_in(statistics))
 
 
 def _carried(manifest: Manifest) -> dict[str, tuple[str, ...]]:
@@ -527,16 +525,16 @@ def digest(statistics: pd.DataFrame) -> str:
 
 
 def write(statistics: pd.DataFrame, paths: ExtractPaths) -> None:
-    """Write statistics.csv, and its digest among what the steps hand each other."""
-    _write(statistics, paths)
-    with atomic.file(paths.statistics_digest) as unfinished:
-        unfinished.write_text(digest(read(paths.statistics)))
-
-
-def _write(statistics: pd.DataFrame, paths: ExtractPaths) -> None:
+    """Write statistics.csv. What is signed and loaded has its digest too: ``write_digest``."""
     named = statistics["Attribute"].str.replace(FORMULA, r"'\g<0>", regex=True)
     with atomic.file(paths.statistics) as unfinished:
         statistics.assign(Attribute=named).to_csv(unfinished, index=False)
+
+
+def write_digest(paths: ExtractPaths) -> None:
+    """Write the digest of statistics.csv among what the steps hand each other: as it stands it was counted."""
+    with atomic.file(paths.statistics_digest) as unfinished:
+        unfinished.write_text(digest(read(paths.statistics)))
 
 
 def verify(paths: ExtractPaths) -> None:

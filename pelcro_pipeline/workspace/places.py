@@ -153,6 +153,24 @@ class ExtractPaths:
         return self.reports / "statistics.csv"
 
     @property
+    def statistics_page(self) -> Path:
+        return self.reports / "statistics.html"
+
+    @property
+    def statistics_workbook(self) -> Path:
+        return self.reports / "statistics.xlsx"
+
+    @property
+    def counts(self) -> tuple[Path, ...]:
+        """The reports that hold numbers and the names of what is sold, and nobody's data: a purge keeps them."""
+        return self.statistics, self.statistics_page, self.statistics_workbook
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger as people read it."""
+        return self.reports / "ledger.csv"
+
+    @property
     def judged_otherwise(self) -> Path:
         """What the day of a load decided otherwise than the one that was signed."""
         return self.reports / "judged_otherwise.csv"

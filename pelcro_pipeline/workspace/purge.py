@@ -42,7 +42,7 @@ def purged(home: Path) -> list[str]:
 
 
 def _left(paths: ExtractPaths) -> list[Path]:
-    reports = [path for path in sorted(paths.reports.glob("*")) if path != paths.statistics] + paths.comparisons
+    reports = [path for path in sorted(paths.reports.glob("*")) if path not in paths.counts] + paths.comparisons
     databases = [
         path
         for environment in ("production", "staging")
