@@ -8,10 +8,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
+from python_calamine import CalamineWorkbook
 
 from pelcro_pipeline import steps
 from pelcro_pipeline.delivery.answers import COLUMNS
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
+from pelcro_pipeline.reporting import workbook
+from pelcro_pipeline.reporting.workbook import Column, Sheet
+from pelcro_pipeline.review import sign_off
 from pelcro_pipeline.rules.answers import ASKING, question_id
 from pelcro_pipeline_tests.extract import (
     DONOR_ID,
@@ -35,6 +39,7 @@ from pelcro_pipeline_tests.extract import (
     unaddressed,
     write_csv,
 )
+from pelcro_pipeline_tests.workbooks import LIBREOFFICE, saved_by_libreoffice
 
 LAST_NAME, LINE1 = "customer.last_name", "address.billing_line1"
 DESCRIPTOR, ACTIVE = "product.statement_descriptor", "product.active"
@@ -250,6 +255,34 @@ def test_an_answer_about_other_content_is_asked_again_with_what_changed(unanswer
         "stale: it was about Cassano | Cassano-Hart, and is now about Cassano | Cassano-Lee"
     )
     assert "SUB-DUPLICATE" not in states
+
+
+@pytest.mark.skipif(LIBREOFFICE is None, reason="LibreOffice is not installed")
+def test_the_workbook_comes_back_from_libreoffice_and_what_it_answers_is_signed_no_more(unanswered, tmp_path):
+    """The whole way: questions, answers chosen in the workbook, the next run, fewer questions, a sign-off of what is left."""
+    with CalamineWorkbook.from_path(str(unanswered.paths.questions_workbook)) as book:
+        heading, *rows = book.get_sheet_by_name("questions").to_python()
+    rule, answer, value = (heading.index(name) for name in ("rule", "answer", "value"))
+    chosen = {
+        "SUB-FAR": ("reject", ""),
+        "SUB-CANCEL-PLAN": ("value", 1),
+        "ADR-ZIP": ("accept", ""),
+        "SCOPE-TAXES": ("no", ""),
+    }
+    for row in rows:
+        row[answer], row[value] = chosen.get(row[rule], ("", ""))
+    filled = tmp_path / "questions.xlsx"
+    workbook.write(filled, [Sheet("questions", [Column(name) for name in heading], rows)])
+    (saved,) = saved_by_libreoffice([filled], tmp_path / "saved")
+    folder = tmp_path / "extracts" / "harbour-review"
+    folder.mkdir(parents=True)
+    (folder / "questions.xlsx").write_bytes(saved.read_bytes())
+    migration = migrate(ASKED, tmp_path, "harbour-review")
+    assert {row["rule"] for row in questions(unanswered)} - {row["rule"] for row in questions(migration)} == {*chosen}
+    migration.staged()
+    left = sign_off.open_questions(migration.paths)
+    assert not left.keys() & chosen.keys()
+    assert sign_off.sign(migration.paths, "Jane Doe", "Publisher", list(left)).accepted == left
 
 
 CONFLICT = question_id("CUS-CONFLICT", LAST_NAME, "HR1")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
 
 import pytest
 
@@ -105,11 +104,3 @@ def test_the_page_and_the_file_say_the_same(paths):
     ]
     rows = list(csv.DictReader(paths.going_live.read_text(encoding="utf-8").splitlines()))
     assert [(row["Item"], row["State"]) for row in rows] == [(each.item.id, each.state.value) for each in lines]
-
-
-@pytest.mark.skipif(pages.CHROMIUM is None, reason="no Chromium on this machine")
-def test_anybody_can_read_it(paths):
-    steps.going_live(paths)
-    with pages.opened(Path(paths.going_live.with_suffix(".html")), 390) as page:
-        assert page.evaluate("document.documentElement.scrollWidth") == 390
-        assert pages.violations(page) == []

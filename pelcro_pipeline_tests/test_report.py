@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pelcro_pipeline import steps
+from pelcro_pipeline.review import statistics_report
 from pelcro_pipeline.rules.catalogue import RULES
 from pelcro_pipeline_tests import pages
 from pelcro_pipeline_tests.extract import PLAN_ID, Delivery, Migration, migrate, reader
@@ -27,9 +28,11 @@ TITLES = {
 
 
 def reported(migration: Migration) -> Migration:
-    migration.staged()
-    with steps.opened(migration.paths) as extract:
-        steps.report(extract)
+    statistics_report.write(migration.staged(), migration.paths)
+    for step in (steps.report, steps.sample):
+        with steps.opened(migration.paths) as extract:
+            step(extract)
+    steps.going_live(migration.paths)
     return migration
 
 
@@ -167,7 +170,8 @@ def test_it_needs_no_network_and_is_small(page):
 
 @pytest.mark.skipif(pages.CHROMIUM is None, reason="no Chromium on this machine")
 @pytest.mark.parametrize("width", [1280, 390], ids=["desktop", "phone"])
-def test_anybody_can_read_it(publisher, width):
-    with pages.opened(publisher.paths.analysis_report, width) as page:
+@pytest.mark.parametrize("name", ["analysis", "sample", "statistics", "going_live"])
+def test_anybody_can_read_it(publisher, name, width):
+    with pages.opened(publisher.paths.reports / f"{name}.html", width) as page:
         assert page.evaluate("document.documentElement.scrollWidth") == width
         assert pages.violations(page) == []

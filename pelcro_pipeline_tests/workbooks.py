@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -87,3 +89,14 @@ def unpacked(path: Path) -> list[bytes]:
     """The parts of a workbook, as they are packed in it."""
     with zipfile.ZipFile(path) as archive:
         return [archive.read(name) for name in archive.namelist()]
+
+
+LIBREOFFICE = shutil.which("soffice")
+
+
+def saved_by_libreoffice(books: list[Path], into: Path) -> list[Path]:
+    """Workbooks as LibreOffice saves them again, its types those of a person's file."""
+    profile = f"-env:UserInstallation={(into / 'profile').as_uri()}"
+    command = [LIBREOFFICE, "--headless", profile, "--convert-to", "xlsx", "--outdir", str(into)]
+    subprocess.run([*command, *map(str, books)], check=True, capture_output=True, timeout=120)
+    return [into / book.name for book in books]

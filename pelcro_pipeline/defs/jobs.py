@@ -26,6 +26,6 @@ sign_off = dg.define_asset_job(
 )
 production = dg.define_asset_job(
     "production",
-    selection=dg.AssetSelection.groups("production") | dg.AssetSelection.assets(["review", "going_live"]),
+    selection=dg.AssetSelection.groups("production"),
     description="Load what was signed, and count it. Started by a person only; refused without a sign-off that holds.",
 )

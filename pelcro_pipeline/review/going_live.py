@@ -175,7 +175,7 @@ def _certified(extract: _Extract) -> Evidence:
 
 def _loaded(extract: _Extract) -> Evidence:
     prepared = extract.counted("Objects", "Subscriptions", statistics.PREPARED)
-    if not extract.paths.database("production").exists():
+    if pd.isna(extract.counts.loc[("Objects", "Subscriptions"), statistics.PRODUCTION]):
         return Evidence(State.OPEN, "Production is not loaded yet.")
     stands = extract.counted("Objects", "Subscriptions", statistics.PRODUCTION)
     return Evidence(
