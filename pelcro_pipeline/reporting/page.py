@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pelcro_pipeline.spec.codes import minor_digits
+from pelcro_pipeline.spec.codes import minor_digits, price
 
 
 def money(amount: int, currency: str) -> str:
     """An amount in a currency's minor unit (cents) as a person writes it: ``1,234.50 CAD``."""
-    digits = minor_digits(currency)
-    return f"{Decimal(amount).scaleb(-digits):,.{digits}f} {currency.upper()}"
+    return f"{price(amount, currency)} {currency.upper()}"
 
 
 def moneys(amounts: Iterable[Mapping]) -> str:

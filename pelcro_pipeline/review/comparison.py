@@ -15,7 +15,6 @@ from pelcro_pipeline.engine.relations import Relation, from_folder, make
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.prepared.files import NAMES, PreparedFiles
 from pelcro_pipeline.review import sign_off
-from pelcro_pipeline.review.progress import price
 from pelcro_pipeline.spec import (
     ADDRESS_IDS,
     ADDRESSES,
@@ -28,6 +27,7 @@ from pelcro_pipeline.spec import (
     TABLES,
     Table,
 )
+from pelcro_pipeline.spec.codes import price
 from pelcro_pipeline.spec.kinds import DATE
 from pelcro_pipeline.spec.sql import escaped, literal, quoted
 from pelcro_pipeline.target.rows import records

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from decimal import Decimal
 
 import pandas as pd
 
@@ -14,7 +13,7 @@ from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.review import rejudgement, sign_off, statistics
 from pelcro_pipeline.rules.catalogue import RULES
 from pelcro_pipeline.spec import TABLES
-from pelcro_pipeline.spec.codes import minor_digits
+from pelcro_pipeline.spec.codes import price
 from pelcro_pipeline.spec.model import Severity
 from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.target import database
@@ -137,9 +136,3 @@ def prices(paths: ExtractPaths) -> list[tuple[str, str, str]]:
             GROUP BY currency ORDER BY currency"""
         ).fetchall()
     return [(currency, price(least, currency), price(most, currency)) for currency, least, most in ranges]
-
-
-def price(amount: int, currency: str) -> str:
-    """An amount of a currency's smallest unit in the currency itself: 1999 of cad as 19.99."""
-    digits = minor_digits(currency)
-    return f"{Decimal(amount).scaleb(-digits):,.{digits}f}"

@@ -53,13 +53,14 @@ MACROS = (
     f"""CREATE OR REPLACE TEMP MACRO about_of(about, value, key, other_key, plan) AS CASE about
         WHEN 'value' THEN trim_to_null(value) WHEN 'object' THEN key WHEN 'plan' THEN plan
         WHEN 'pair' THEN least(value, other_key) || '{_PAIR}' || greatest(value, other_key) END""",
-    # What an answer is bound to: see ``Content``. A longer one is told by its digest.
     # Emails that differ in case are no conflict (CUS-CONFLICT).
     "CREATE OR REPLACE TEMP MACRO same_value(attribute, value) AS if(attribute = 'customer.email', lower(value), value)",
-    # Of what no report shows, nothing is told.
+    # What of a finding an answer is bound to: see ``Content``. Of what no report shows, nothing is told.
     f"""CREATE OR REPLACE TEMP MACRO bound_values(bound_to, attribute, key, value, result) AS CASE
         WHEN attribute IN ({", ".join(map(literal, SECRETS))}) THEN []::VARCHAR[]
-        WHEN bound_to = 'values' THEN [same_value(attribute, value), same_value(attribute, result)] WHEN bound_to = 'keys' THEN [key] ELSE []::VARCHAR[] END""",
+        WHEN bound_to = 'values' THEN [same_value(attribute, value), same_value(attribute, result)]
+        WHEN bound_to = 'keys' THEN [key] ELSE []::VARCHAR[] END""",
+    # The same of many findings; a longer one is told by its digest.
     """CREATE OR REPLACE TEMP MACRO content_of(listed) AS if(length(array_to_string(listed, ' | ')) <= 200,
         array_to_string(listed, ' | '), len(listed) || ' of them, ' || left(md5(array_to_string(listed, ' | ')), 12))""",
 )

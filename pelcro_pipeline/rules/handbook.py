@@ -68,8 +68,20 @@ def _entry(rule: Rule) -> Iterator[str]:
         "Columns": _columns(rule),
         "The guide": f"“{rule.guide}”" if rule.guide else "",
         "How it is read": rule.interpretation,
+        "What is asked": _asked(rule),
     }
     yield "\n".join(f"- **{title}:** {text}" for title, text in lines.items() if text)
+
+
+def _asked(rule: Rule) -> str:
+    """The question of a rule, what it is about, and what may be answered; the first is the default."""
+    if rule.asks is None:
+        return ""
+    sentence = rule.asks.sentence.format(attribute="…", about="…")
+    answers = "; ".join(
+        f"`{answer.word}`: {answer.does[0].lower()}{answer.does[1:].rstrip('.')}" for answer in rule.asks.answers
+    )
+    return f"once for each {rule.asks.about}: {sentence} {answers}."
 
 
 def _columns(rule: Rule) -> str:

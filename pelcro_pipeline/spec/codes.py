@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
@@ -145,6 +146,12 @@ MINOR_DIGITS = {
 def minor_digits(currency: str) -> int:
     """How many digits of a currency's amount stand behind the point."""
     return MINOR_DIGITS.get(currency, 2)
+
+
+def price(amount: int, currency: str) -> str:
+    """An amount of a currency's smallest unit in the currency itself: 1999 of cad as 19.99."""
+    digits = minor_digits(currency)
+    return f"{Decimal(amount).scaleb(-digits):,.{digits}f}"
 
 
 #: Other names, former codes and common abbreviations of states, by country; letters alone count.
