@@ -76,6 +76,12 @@ def test_an_owner_ticks_off_what_only_a_person_can_tell(paths):
     assert lines["data-subscriptions"].state.value == "failed"
 
 
+def test_ticking_off_voids_no_sign_off(paths):
+    sign_off.sign(paths, "Jane Doe", "Publisher")
+    write_csv(paths.delivered / "going_live.csv", ["item", "done"], [{"item": "flows-freeze", "done": "yes"}])
+    assert sign_off.verified(paths).signed_by == "Jane Doe"
+
+
 @pytest.mark.parametrize(
     ("tick", "told"),
     [

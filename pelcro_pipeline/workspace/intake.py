@@ -14,6 +14,8 @@ PASSWORD_SAMPLES = "password_samples.csv"
 SAMPLE_REVIEWS = ("sample.xlsx", "sample_review.csv")
 #: What the owners of the going-live list say.
 GOING_LIVE = "going_live.csv"
+#: Both tell nothing of what was delivered: ticking off voids no sign-off.
+TICKED_OFF = (*SAMPLE_REVIEWS, GOING_LIVE)
 #: What systems and open spreadsheets leave in a folder, in any case.
 _LEFT_BEHIND = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
 
