@@ -24,27 +24,31 @@ from pelcro_pipeline.workspace import atomic
 _FILES = from_folder(Path(__file__).parent / "sql")
 #: What a question is put together from, in the order in which it is made.
 ORDER = ("column_of_template", "asked_object", "asked_subscription", "stake", "question")
-#: The columns of questions.csv and of its workbook, and how wide the latter's are; who answers fills in two of them.
+#: The columns of questions.csv.
+NAMES = (
+    "id", "question", "why", "count", "examples", "subscriptions", "money", "default", "answers", "blocking",
+    "answer", "value", "state", "rule", "attribute", "about", "content",
+)  # fmt: skip
+#: The same in the workbook, what a person reads and fills in first.
 COLUMNS = (
-    Column("id", 34),
-    Column("question", 52, wrapped=True),
-    Column("answer", 16, fill_in=True),
-    Column("value", 24, fill_in=True),
+    Column("question", 44, wrapped=True),
+    Column("answer", 14, fill_in=True),
+    Column("value", 18, fill_in=True),
     Column("answers", 44, wrapped=True),
-    Column("default", 34, wrapped=True),
-    Column("count", 9),
+    Column("default", 30, wrapped=True),
+    Column("count", 8),
     Column("subscriptions", 13),
-    Column("money", 22, wrapped=True),
-    Column("examples", 60, wrapped=True),
-    Column("why", 60, wrapped=True),
-    Column("blocking", 9),
-    Column("state", 22, wrapped=True),
-    Column("rule", 22),
-    Column("attribute", 30),
-    Column("about", 30),
-    Column("content", 30),
+    Column("money", 18, wrapped=True),
+    Column("examples", 46, wrapped=True),
+    Column("why", 56, wrapped=True),
+    Column("blocking", 9, printed=False),
+    Column("state", 22, wrapped=True, printed=False),
+    Column("id", 34, printed=False),
+    Column("rule", 22, printed=False),
+    Column("attribute", 30, printed=False),
+    Column("about", 30, printed=False),
+    Column("content", 30, printed=False),
 )
-NAMES = tuple(column.heading for column in COLUMNS)
 #: Those that hold delivered text.
 DELIVERED = ("question", "examples", "state", "attribute", "about", "content")
 #: Questions that the workbook takes: nobody reads more, and a drop-down for each is what makes it slow.
@@ -170,7 +174,12 @@ def write(frame: pd.DataFrame, csv: Path, xlsx: Path) -> None:
         workbook.write(
             unfinished,
             [
-                Sheet("questions", COLUMNS, asked.itertuples(index=False, name=None), choices),
+                Sheet(
+                    "questions",
+                    COLUMNS,
+                    asked[[each.heading for each in COLUMNS]].itertuples(index=False, name=None),
+                    choices,
+                ),
                 Sheet("how to answer", [Column("How to answer", 90, wrapped=True)], guide),
             ],
         )

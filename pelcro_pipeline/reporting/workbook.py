@@ -14,6 +14,9 @@ MOST_ROWS = 1_048_576
 #: What a cell can hold; a spreadsheet refuses the whole file for one that is longer.
 MOST_CHARACTERS = 32_767
 INK, TINT, _FILL_IN = "#1d2733", "#e9eef3", "#fff8db"
+_A4 = 9
+#: Height of a line of text, in points, and lines that a row has room for at most.
+_LINE, _MOST_LINES = 15, 12
 _WRITTEN = datetime.datetime(2000, 1, 1)
 
 
@@ -25,6 +28,8 @@ class Column:
     width: int = 14
     wrapped: bool = False
     fill_in: bool = False
+    #: Whether it is for paper too; what only machines need stands behind the others.
+    printed: bool = True
     #: How numbers are shown, as spreadsheets write it.
     format: str = "#,##0"
 
@@ -62,6 +67,8 @@ def write(path: Path, sheets: Iterable[Sheet]) -> None:
                 sheet.write_string(0, position, column.heading, heading)
             last = 0
             for last, row in enumerate(given.rows, 1):
+                # Spreadsheets do not all make room for wrapped text by themselves.
+                sheet.set_row(last, _LINE * max(map(_lines, row, given.columns)))
                 for position, (cell, format_) in enumerate(zip(row, formats, strict=True)):
                     if cell is None or cell == "":
                         sheet.write_blank(last, position, None, format_)
@@ -69,6 +76,11 @@ def write(path: Path, sheets: Iterable[Sheet]) -> None:
                         sheet.write_string(last, position, cell[:MOST_CHARACTERS], format_)
                     else:
                         sheet.write_number(last, position, cell, format_)
+            sheet.print_area(0, 0, last, max(at for at, column in enumerate(given.columns) if column.printed))
+            sheet.set_landscape()
+            sheet.set_paper(_A4)
+            sheet.fit_to_pages(1, 0)
+            sheet.repeat_rows(0)
             sheet.freeze_panes(1, 1)
             sheet.autofilter(0, 0, last, len(given.columns) - 1)
             places = {column.heading: position for position, column in enumerate(given.columns)}
@@ -76,3 +88,10 @@ def write(path: Path, sheets: Iterable[Sheet]) -> None:
                 sheet.data_validation(
                     row + 1, places[name], row + 1, places[name], {"validate": "list", "source": list(allowed)}
                 )
+
+
+def _lines(cell: object, column: Column) -> int:
+    """How many lines a cell takes in its column."""
+    if not column.wrapped or not isinstance(cell, str):
+        return 1
+    return min(_MOST_LINES, sum(1 + len(line) // column.width for line in cell.split("\n")))
