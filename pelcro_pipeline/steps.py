@@ -23,7 +23,8 @@ from pelcro_pipeline.prepared import archive as archiving
 from pelcro_pipeline.prepared import tables as prepared_tables
 from pelcro_pipeline.prepared import write as prepared_write
 from pelcro_pipeline.prepared.files import PreparedFiles
-from pelcro_pipeline.review import rejudgement, sign_off, statistics
+from pelcro_pipeline.review import rejudgement, sharing, sign_off, statistics
+from pelcro_pipeline.review.sharing import Bundle
 from pelcro_pipeline.review.sign_off import SignOff
 from pelcro_pipeline.rules import findings, judgement, ledger, results
 from pelcro_pipeline.spec.sql import literal
@@ -166,6 +167,11 @@ def count(extract: OpenedExtract) -> pd.DataFrame:
     frame = statistics.with_production(frame, paths)
     statistics.write(frame, paths)
     return frame
+
+
+def share(extract: OpenedExtract) -> Bundle:
+    """Write the bundle of the reports without personal data. Raises RefusedError where something personal is left in it."""
+    return sharing.write(extract.connection, extract.manifest, extract.paths)
 
 
 def sign(paths: ExtractPaths, signed_by: str, role: str, accept: Sequence[str] = ()) -> SignOff:
