@@ -19,7 +19,7 @@ ROWS = [reader(1), reader(2, {"customer.title": "Head\nof library"}), reader(3, 
 WITHOUT_NAME = [*PRODUCTS, PRINT | {"product.id": "NAMELESS", "product.name": ""}]
 #: Line breaks within a cell, a blank record and another encoding: lines, quarantined records and a text are kept.
 DELIVERED = Delivery(
-    (), (), texts={"customers.csv": as_csv(ROWS) + "\n", "products.csv": as_csv(WITHOUT_NAME).encode("utf-16")}
+    (), (), texts={"customers.csv": (as_csv(ROWS) + "\n").encode("utf-16"), "products.csv": as_csv(WITHOUT_NAME)}
 )
 
 
@@ -29,13 +29,17 @@ MADE: dict[str, Callable[[ExtractPaths], list[Path]]] = {
     "raw": lambda paths: list(paths.manifest.parent.glob("*.csv")),
     "raw/profile": lambda paths: [paths.profile],
     "conversion": lambda paths: [paths.conversion],
-    "analysis/findings": lambda paths: list(paths.analysis.glob("findings.*")),
-    "analysis/ledger": lambda paths: [path for path in paths.analysis.iterdir() if path.stem != "findings"],
+    "analysis/findings": lambda paths: [*paths.analysis.glob("findings.*"), paths.reports / "findings.csv"],
+    "analysis/ledger": lambda paths: [
+        paths.reports / "ledger.csv",
+        *(path for path in paths.analysis.iterdir() if path.stem != "findings"),
+    ],
     "prepared": lambda paths: [paths.prepared],
     "prepared/archive": lambda paths: [paths.archive],
     "staging/database": lambda paths: [paths.database("staging")],
     "staging/migration_statistics": lambda paths: [paths.statistics, paths.statistics_digest],
     "review/sign_off": lambda paths: [paths.sign_off],
+    "review/shareable_bundle": lambda paths: [paths.shareable],
     "production/database": lambda paths: [paths.database("production")],
 }
 
@@ -57,6 +61,7 @@ STEPS: dict[tuple[str, ...], Callable[[ExtractPaths], object]] = {
     ("staging/database",): _opened(steps.stage),
     ("staging/migration_statistics",): _opened(steps.count),
     ("review/sign_off",): lambda paths: steps.sign(paths, "Jane Doe", "Publisher"),
+    ("review/shareable_bundle",): _opened(steps.share),
     ("production/database",): lambda paths: steps.produce(paths, None, ON_THE_DAY),
     ("production/migration_statistics",): lambda paths: steps.count_production(paths, None),
 }
@@ -68,6 +73,7 @@ def migrated(tmp_path_factory) -> ExtractPaths:
     migration = migrate(DELIVERED, tmp_path_factory.mktemp("home"))
     migration.staged()
     steps.sign(migration.paths, "Jane Doe", "Publisher")
+    _opened(steps.share)(migration.paths)
     steps.produce(migration.paths, None, ON_THE_DAY)
     steps.count_production(migration.paths, None)
     assert len(MADE["raw"](migration.paths)) == 1

@@ -143,11 +143,12 @@ def test_the_gate_lies_between_staging_and_production(definitions, dagster):
 def test_the_jobs_are_what_people_say(definitions):
     jobs = {
         job.name: {key.path[0] for key in job.asset_layer.executable_asset_keys}
-        for job in (definitions.resolve_job_def(name) for name in ("dry_run", "sign_off", "production"))
+        for job in (definitions.resolve_job_def(name) for name in ("dry_run", "sign_off", "share", "production"))
     }
     assert jobs == {
         "dry_run": {"request", "raw", "conversion", "analysis", "prepared", "staging"},
         "sign_off": {"review"},
+        "share": {"review"},
         "production": {"production"},
     }
 

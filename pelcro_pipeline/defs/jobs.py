@@ -10,10 +10,15 @@ dry_run = dg.define_asset_job(
 )
 sign_off = dg.define_asset_job(
     "sign_off",
-    selection=dg.AssetSelection.groups("review"),
+    selection=dg.AssetSelection.assets(["review", "sign_off"]),
     # What has to be filled in stands in the launchpad already.
     config={"ops": {"review__sign_off": {"config": {"signed_by": "", "role": "", "accept": []}}}},
     description="A named person signs what the dry run left; production is loaded from exactly that.",
+)
+share = dg.define_asset_job(
+    "share",
+    selection=dg.AssetSelection.assets(["review", "shareable_bundle"]),
+    description="The reports without personal data, in one file to be given away.",
 )
 production = dg.define_asset_job(
     "production",

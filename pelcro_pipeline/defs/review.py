@@ -1,4 +1,4 @@
-"""Step 7: a named person signs one exact state."""
+"""Step 7: a named person signs one exact state; and the reports for whoever may not see the readers."""
 
 import dagster as dg
 from pydantic import Field
@@ -48,6 +48,33 @@ def review_sign_off(config: Signature, extract: Extracts) -> dg.MaterializeResul
                 "\n".join(f"- {rule}: {count:,}" for rule, count in signed.accepted.items()) or "nothing was open"
             ),
             _SIGNATURE: signed.signature,
+        }
+    )
+
+
+@dg.asset(
+    key=["review", "shareable_bundle"],
+    deps=[
+        *(edges.MANIFEST + edges.RAW + edges.CONVERSION + edges.LEDGER),
+        *edges.keys("raw/profile", "analysis/findings", "staging/migration_statistics"),
+    ],
+    kinds={"duckdb", "csv"},
+)
+def review_shareable_bundle(extract: Extracts) -> dg.MaterializeResult:
+    """The reports without personal data, in one file to be given away: a keyed pseudonym for each customer, subscription,
+    name, email, phone and address. Searched for everything that was delivered before it is kept. On request only.
+
+    The guide: *Generate a migration statistics report and share the migration analysis report for review.*
+    """
+    paths = extract.paths
+    with as_failure(), steps.opened(paths) as opened:
+        bundle = steps.share(opened)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": sum(rows for rows in bundle.rows.values() if rows is not None),
+            **{f"rows of {name}": rows for name, rows in bundle.rows.items() if rows is not None},
+            "left out": ", ".join(bundle.left_out) or "nothing",
+            "bundle": dg.MetadataValue.path(bundle.path),
         }
     )
 

@@ -245,7 +245,9 @@ def _pseudonymise(
                 connection.execute("INSERT INTO text SELECT unnest(?::VARCHAR[])", [said])
             elif by_value := [cell for _, cell in _by_value(_Csv(path))]:
                 cells = ", ".join(by_value)
-                connection.execute(f"INSERT INTO text SELECT DISTINCT unnest([{cells}]) FROM {_Csv(path).relation} AS report")
+                connection.execute(
+                    f"INSERT INTO text SELECT DISTINCT unnest([{cells}]) FROM {_Csv(path).relation} AS report"
+                )
         except (UnicodeDecodeError, duckdb.InvalidInputException, StopIteration) as error:
             raise UnusableInputError(
                 f"{path.name} of the reports cannot be read: run the extract again, or take the file out."
