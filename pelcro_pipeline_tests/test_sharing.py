@@ -194,7 +194,9 @@ def test_what_got_into_our_own_words_stops_the_bundle(column, said, publisher, d
     ledger = publisher.reports / "ledger.csv"
     kept = ledger.read_bytes()
     with ledger.open("a", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerow(["customers.csv", 2, "customer", "HR100000", "prepared", "", said.format(value)])
+        csv.writer(file, lineterminator="\n").writerow(
+            ["customers.csv", 2, "customer", "HR100000", "prepared", "", said.format(value)]
+        )
     try:
         with pytest.raises(RefusedError) as refused:
             share(publisher)

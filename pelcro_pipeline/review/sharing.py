@@ -60,8 +60,6 @@ _PERSONAL = {
     for attribute in (*ATTRIBUTES.values(), *ADDRESS_IDS.values())
     if attribute.personal is not None
 } | {table.prefix.rstrip("_"): Personal.ADDRESS for table in ADDRESSES}
-#: Replaced where a column is theirs, and not looked for: cities and titles are words of every day.
-_NOT_SOUGHT = (Personal.PLACE, Personal.TITLE)
 #: A finding of these quotes a whole line.
 _QUOTING = ("FILE-QUOTE", "FILE-NO-RECORD")
 #: What the key that was probably meant is one of, by the rules that say so (``meant_key``); of plans and products it stays.
@@ -81,8 +79,6 @@ It has no header of a template, and is not read: rows. In the header: The neares
 into billing address at shipping address at customer at subscription at product at plan at. Objects Customers Plans Products
 (no product) (no plan) Subscriptions by segment Subscriptions by product Subscriptions by plan cancelled expired
 starts on, period ends on, ended since, unpaid case, migrated. &nbsp; true false none null"""
-#: An image within a page: letters by chance.
-_IMAGE = r"data:[\w/+.-]+;base64,[A-Za-z0-9+/=]+"
 
 
 @dataclass(frozen=True)
@@ -110,12 +106,13 @@ def write(connection: duckdb.DuckDBPyConnection, manifest: Manifest, paths: Extr
         SELECT DISTINCT "subscription.common_metadata.old_id" AS id FROM converted_subscription WHERE id IS NOT NULL"""
     )
     readme = _readme(paths, reports, left_out)
-    _create_own(connection, manifest, [readme])
+    _create_own(connection, manifest, [readme, *map(str.strip, readme.splitlines())])
+    _create_searched(connection, manifest)
     with tempfile.TemporaryDirectory(dir=atomic.private_folder(paths.spill)) as unfinished:
         folder = Path(unfinished)
         rows = _pseudonymise(connection, reports, folder)
         (folder / README).write_text(readme, encoding="utf-8")
-        _verify(connection, manifest, paths, folder)
+        _verify(connection, paths, folder)
         with atomic.file(paths.shareable) as bundle, zipfile.ZipFile(bundle, "w", zipfile.ZIP_DEFLATED) as packed:
             for path in sorted(folder.iterdir()):
                 # Without the time of day, so that the same reports are the same bundle.
@@ -166,27 +163,41 @@ def _delivered(manifest: Manifest) -> str:
     ]
     selects = []
     for relation, cells in sources:
-        sought = [(name, cell) for name, cell in cells if _PERSONAL[name] not in _NOT_SOUGHT]
+        sought = [
+            (literal(name), literal(_PERSONAL[name]), cell, form)
+            for name, cell in cells
+            for form in _forms(_PERSONAL[name], cell)
+        ]
         if sought:
-            names, kinds, texts = zip(*((literal(n), literal(_PERSONAL[n]), cell) for n, cell in sought), strict=True)
+            names, kinds, said, forms = (", ".join(each) for each in zip(*sought, strict=True))
             selects.append(
-                f"""SELECT unnest([{", ".join(names)}]) AS attribute, unnest([{", ".join(kinds)}]) AS kind,
-                    unnest([{", ".join(texts)}]::VARCHAR[]) AS said FROM {relation}"""
+                f"""SELECT unnest([{names}]) AS attribute, unnest([{kinds}]) AS kind, unnest([{said}]::VARCHAR[]) AS said,
+                    unnest([{forms}]::VARCHAR[]) AS form FROM {relation}"""
             )
-    cells = "\nUNION ALL\n".join(selects)
-    ids = (Personal.CUSTOMER, Personal.SUBSCRIPTION, Personal.ADDRESS, Personal.GROUP, Personal.ORDER)
-    return f"""SELECT attribute, kind, said, form(said) AS form FROM ({cells})
-        WHERE CASE kind WHEN '{Personal.EMAIL}' THEN contains(said, '@') WHEN '{Personal.PHONE}' THEN strlen(digits(said)) >= 7
-            ELSE said IS NOT NULL END
-            -- An id that is a word, or short, is told from nothing.
-            AND (kind NOT IN ({", ".join(map(literal, ids))}) OR (strlen(said) >= 5 AND regexp_matches(said, '\\d')))
-        UNION ALL
-        SELECT attribute, kind, said, digits(said) FROM ({cells}) WHERE kind = '{Personal.PHONE}' AND strlen(digits(said)) >= 7"""
+    return f"SELECT * FROM ({' UNION ALL '.join(selects)}) WHERE form IS NOT NULL"
+
+
+def _forms(kind: Personal, cell: str) -> list[str]:
+    """SQL of what a cell is looked for by; null where it says nothing that can be told from other words."""
+    match kind:
+        case Personal.PLACE | Personal.TITLE:
+            # Words of every day: replaced where a column is theirs.
+            return []
+        case Personal.EMAIL:
+            return [f"CASE WHEN contains({cell}, '@') THEN form({cell}) END"]
+        case Personal.PHONE:
+            many = f"strlen(digits({cell})) >= 7"
+            return [f"CASE WHEN {many} THEN form({cell}) END", f"CASE WHEN {many} THEN digits({cell}) END"]
+        case Personal.CUSTOMER | Personal.SUBSCRIPTION | Personal.ADDRESS | Personal.GROUP | Personal.ORDER:
+            # Ids that are words, or short, are words and codes too.
+            return [f"CASE WHEN strlen({cell}) >= 5 AND regexp_matches({cell}, '[0-9]') THEN form({cell}) END"]
+        case _:
+            return [f"form({cell})"]
 
 
 def _create_own(connection: duckdb.DuckDBPyConnection, manifest: Manifest, said: Iterable[str]) -> None:
     """The tables ``own_text``, what we and the publisher say, and ``own_phrase``, its words: neither tells of a reader."""
-    texts = {_SAID, *said, *RULES, *Severity, *ledger.DISPOSITIONS, *_OURS, *_PERSONAL, *ATTRIBUTES, README}
+    texts = {_SAID, *said, *RULES, *Severity, *ledger.DISPOSITIONS, *_OURS, *findings.COLUMNS, *_PERSONAL, *ATTRIBUTES}
     for rule in RULES.values():
         texts |= {rule.sentence, rule.fix}
     for relation in FILES.values():
@@ -241,12 +252,18 @@ def _pseudonymise(
     for path in reports:
         try:
             if path.suffix == ".html":
-                said = markup.texts(path.read_text(encoding="utf-8"))
+                page = path.read_text(encoding="utf-8")
+                said = [*markup.texts(page), *map(_without_images, markup.everything(page))]
                 connection.execute("INSERT INTO text SELECT unnest(?::VARCHAR[])", [said])
-            elif by_value := [cell for _, cell in _by_value(_Csv(path))]:
-                cells = ", ".join(by_value)
+            else:
+                report = _Csv(path)
+                cells = [cell for _, cell in _by_value(report)]
+                # What is ours is not replaced, and asked about here: the delivery is then read once for both.
+                connection.execute("INSERT INTO text SELECT unnest(?::VARCHAR[])", [report.headings])
+                cells += [f"searched(report.{quoted(name)})" for name in report.headings if name in _OURS]
+                distinct = ", ".join(f"list(DISTINCT {cell})" for cell in cells)
                 connection.execute(
-                    f"INSERT INTO text SELECT DISTINCT unnest([{cells}]) FROM {_Csv(path).relation} AS report"
+                    f"INSERT INTO text SELECT unnest(flatten([{distinct}])) FROM {report.relation} AS report"
                 )
         except (UnicodeDecodeError, duckdb.InvalidInputException, StopIteration) as error:
             raise UnusableInputError(
@@ -265,9 +282,44 @@ def _pseudonymise(
     return rows
 
 
+def _create_searched(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
+    """The macro ``searched``: what of a cell is searched, without pseudonyms, the lines that we name, and counts. Beside it the
+    tables ``asked`` and ``delivered_form`` of what was looked for already, and what of it was delivered.
+    """
+    files = "|".join(re.escape(file.name) for file in manifest.files)
+    taken_out = rf"{pseudonyms.SHAPE}|(?:{files}):[0-9]{{1,8}}|on lines? [0-9]{{1,8}}(?:, [0-9]{{1,8}})*"
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP MACRO searched(cell) AS CASE WHEN NOT regexp_full_match(cell, '[0-9]{{0,7}}')
+        THEN nullif(trim(regexp_replace(cell, {literal(taken_out)}, chr(30), 'g'), ' ' || chr(30)), '') END"""
+    )
+    connection.execute("CREATE OR REPLACE TEMP TABLE asked (form VARCHAR)")
+    connection.execute("CREATE OR REPLACE TEMP TABLE delivered_form AS FROM delivered_value LIMIT 0")
+
+
+def _find(connection: duckdb.DuckDBPyConnection) -> None:
+    """The table ``found`` of what of persons stands in the texts of ``text``; reads the delivery for what was not asked before."""
+    make(connection, [_FOUND["sought"]])
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE asking AS SELECT DISTINCT form FROM sought ANTI JOIN asked USING (form)"
+    )
+    ((asking,),) = connection.execute("SELECT count(*) FROM asking").fetchall()
+    if asking:
+        connection.execute(
+            """INSERT INTO delivered_form BY NAME SELECT attribute, kind, min(said) AS said, form
+            FROM delivered_value SEMI JOIN asking USING (form) GROUP BY ALL"""
+        )
+        connection.execute("INSERT INTO asked FROM asking")
+    make(connection, [_FOUND["found"]])
+
+
+def _without_images(piece: str) -> str:
+    """A piece of a page without its images, whose letters are chance."""
+    return re.sub(r"data:[\w/+.-]+;base64,[A-Za-z0-9+/=]+", "", piece)
+
+
 def _create_replacement(connection: duckdb.DuckDBPyConnection) -> None:
     """The table ``replacement``: by text that holds something personal what stands in its place."""
-    make(connection, _FOUND.values())
+    _find(connection)
     found: dict[str, list[tuple[str, str]]] = {}
     for text, form, pseudonym in connection.execute(
         "SELECT text, form, pseudonym(kind, said) FROM found ORDER BY text, length(form) DESC, form"
@@ -285,10 +337,10 @@ def _shared(text: str, found: Sequence[tuple[str, str]]) -> str:
     if whole := [pseudonym for form, pseudonym in found if form.count(" ") >= 7]:
         # The value may go on behind the words that it was found by.
         return whole[0]
-    pseudonyms_ = [pseudonym for _, pseudonym in found]
+    standing_in = [pseudonym for _, pseudonym in found]
     forms = "|".join(f"({_spelled(form)})" for form, _ in found)
     return re.sub(
-        rf"(?<![^\W_])(?:{forms})(?![^\W_])", lambda match: pseudonyms_[match.lastindex - 1], text, flags=re.IGNORECASE
+        rf"(?<![^\W_])(?:{forms})(?![^\W_])", lambda match: standing_in[match.lastindex - 1], text, flags=re.IGNORECASE
     )
 
 
@@ -378,13 +430,8 @@ def _copied(report: _Csv, to: Path) -> str:
         ORDER BY "place in file") TO {literal(str(to))} (FORMAT csv, HEADER)"""
 
 
-def _verify(connection: duckdb.DuckDBPyConnection, manifest: Manifest, paths: ExtractPaths, folder: Path) -> None:
+def _verify(connection: duckdb.DuckDBPyConnection, paths: ExtractPaths, folder: Path) -> None:
     """Raise RefusedError where a finished file holds something personal."""
-    places = f"(?:{'|'.join(re.escape(file.name) for file in manifest.files)}):[0-9]{{1,8}}|on lines? [0-9]{{1,8}}(?:, [0-9]{{1,8}})*"
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP MACRO searched(cell) AS CASE WHEN NOT regexp_full_match(cell, '[0-9]{{0,7}}')
-        THEN nullif(trim(regexp_replace(cell, {literal(f"{pseudonyms.SHAPE}|{_IMAGE}|{places}")}, ' ', 'g')), '') END"""
-    )
     connection.execute("CREATE OR REPLACE TEMP TABLE finished (report VARCHAR, heading VARCHAR, text VARCHAR)")
     for path in sorted(folder.iterdir()):
         if path.suffix == ".csv":
@@ -397,10 +444,14 @@ def _verify(connection: duckdb.DuckDBPyConnection, manifest: Manifest, paths: Ex
             )
         else:
             page = path.read_text(encoding="utf-8")
-            said = markup.everything(page) if path.suffix == ".html" else page.splitlines()
+            said = (
+                [_without_images(each) for each in markup.everything(page)]
+                if path.suffix == ".html"
+                else page.splitlines()
+            )
             connection.execute("INSERT INTO finished SELECT ?, NULL, searched(unnest(?::VARCHAR[]))", [path.name, said])
     connection.execute("CREATE OR REPLACE TEMP TABLE text AS SELECT DISTINCT text FROM finished WHERE text IS NOT NULL")
-    make(connection, _FOUND.values())
+    _find(connection)
     for report, heading, attribute in connection.execute(
         "SELECT DISTINCT report, heading, attribute FROM finished JOIN found USING (text) ORDER BY ALL LIMIT 1"
     ).fetchall():
@@ -431,6 +482,6 @@ def _readme(paths: ExtractPaths, reports: Sequence[Path], left_out: Sequence[str
         "Before it was packed every file was searched for what was delivered: email addresses, names, companies, phones, address",
         "lines, passwords and ids. Not looked for are values of fewer than three characters, numbers of fewer than seven digits,",
         "and, within sentences, words that the reports themselves use.",
-        "Whoever has the delivery finds each person by file and line: give this to nobody who must not know that they are in it.",
+        "Whoever has the delivery as well can tell by file and line who is meant.",
     ]
     return "\n".join(lines) + "\n"

@@ -4,11 +4,14 @@ CREATE OR REPLACE TEMP MACRO words(said) AS regexp_extract_all(lower(said), '[\p
 -- What a value is looked for by: its words, the first eight of a longer one.
 CREATE OR REPLACE TEMP MACRO form(said) AS array_to_string(words(said)[1:8], ' ');
 
--- Every run of up to eight words in a text.
-CREATE OR REPLACE TEMP MACRO phrases(said) AS list_transform([words(said)], lambda listed:
+-- Every run of up to eight words in a part of a text, and in all its parts: what was taken out of it stands as chr(30), and no
+-- run goes across.
+CREATE OR REPLACE TEMP MACRO phrases_of(part) AS list_transform([words(part)], lambda listed:
     flatten(list_transform(range(1, len(listed) + 1), lambda first:
         list_transform(range(first, least(len(listed), first + 7) + 1), lambda last: array_to_string(listed[first:last], ' '))
     )))[1];
+CREATE OR REPLACE TEMP MACRO phrases(said) AS
+    flatten(list_transform(string_split(said, chr(30)), lambda part: phrases_of(part)));
 
 -- The numbers in a text as digits alone, however they are parted; a date is none, though 8 digits are a phone in Denmark.
 CREATE OR REPLACE TEMP MACRO numbers(said) AS list_transform(
