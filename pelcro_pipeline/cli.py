@@ -275,6 +275,24 @@ def revert(extract: _Extract) -> None:
 
 
 @app.command()
+def share(
+    extract: _Extract,
+    to: Annotated[Path | None, typer.Option(help="Where a copy of the bundle is written.", metavar="FILE")] = None,
+) -> None:
+    """The reports without personal data, in one file to be given away."""
+    paths = _existing(extract)
+    if to is not None and (to.is_dir() or not to.absolute().parent.is_dir()):
+        raise UnusableInputError(
+            f"{to} is no place for a file: name one in a folder that exists, such as ./{paths.shareable.name}."
+        )
+    _run("share", paths)
+    if to is not None:
+        with atomic.file(to) as unfinished:
+            shutil.copyfile(paths.shareable, unfinished)
+    _out.print(f"Shareable  {to or paths.shareable}", soft_wrap=True)
+
+
+@app.command()
 def purge(extract: _Extract) -> None:
     """All personal data of an extract, gone; its counts are kept, and its sign-off, which ends, for the record."""
     paths = _named(extract)

@@ -30,7 +30,7 @@ defs = dg.Definitions(
         policy.applied,
         dg.load_assets_from_modules([request, raw, conversion, analysis, prepared, staging, review, production]),
     ),
-    jobs=[jobs.dry_run, jobs.annotate, jobs.sign_off, jobs.production, undo.revert, undo.purge],
+    jobs=[jobs.dry_run, jobs.annotate, jobs.sign_off, jobs.share, jobs.production, undo.revert, undo.purge],
     sensors=[automation.new_extract],
     schedules=[automation.newest_extracts],
     resources={"extract": Extracts(home=dg.EnvVar(places.HOME)), "statistics_file": statistics_file},

@@ -36,6 +36,7 @@ from pelcro_pipeline.review import (
     comparison,
     rejudgement,
     second_count,
+    sharing,
     sign_off,
     statistics,
     statistics_report,
@@ -46,6 +47,7 @@ from pelcro_pipeline.review.certificate import Verdict
 from pelcro_pipeline.review.comparison import Comparison
 from pelcro_pipeline.review.going_live import Line
 from pelcro_pipeline.review.sample import Review, Sample
+from pelcro_pipeline.review.sharing import Bundle
 from pelcro_pipeline.review.sign_off import SignOff, Waiver
 from pelcro_pipeline.rules import answers, findings, judgement, ledger, results
 from pelcro_pipeline.spec import CUSTOMER_ID
@@ -314,6 +316,11 @@ def certify(paths: ExtractPaths) -> Verdict:
             [f"'{cell}" if re.match(FORMULA, str(cell)) else cell for cell in each] for each in verdict.differences
         )
     return verdict
+
+
+def share(extract: OpenedExtract) -> Bundle:
+    """Write the bundle of the reports without personal data. Raises RefusedError where something personal is left in it."""
+    return sharing.write(extract.connection, extract.manifest, extract.paths)
 
 
 def sample(extract: OpenedExtract) -> Sample:

@@ -20,7 +20,7 @@ ROWS = [reader(1), reader(2, {"customer.title": "Head\nof library"}), reader(3, 
 WITHOUT_NAME = [*PRODUCTS, PRINT | {"product.id": "NAMELESS", "product.name": ""}]
 #: Line breaks within a cell, a blank record and another encoding: lines, quarantined records and a text are kept.
 DELIVERED = Delivery(
-    (), (), texts={"customers.csv": as_csv(ROWS) + "\n", "products.csv": as_csv(WITHOUT_NAME).encode("utf-16")}
+    (), (), texts={"customers.csv": (as_csv(ROWS) + "\n").encode("utf-16"), "products.csv": as_csv(WITHOUT_NAME)}
 )
 
 
@@ -43,6 +43,7 @@ MADE: dict[str, Callable[[ExtractPaths], list[Path]]] = {
     "staging/migration_statistics": lambda paths: [paths.statistics, paths.statistics_digest],
     "review/sample": lambda paths: [*paths.reports.glob("sample.*"), paths.sample],
     "review/sign_off": lambda paths: [paths.sign_off],
+    "review/shareable_bundle": lambda paths: [paths.shareable],
     "production/database": lambda paths: [paths.database("production")],
 }
 
@@ -81,6 +82,7 @@ STEPS: dict[tuple[str, ...], Callable[[ExtractPaths], object]] = {
     ("review/going_live",): steps.going_live,
     ("review/sample",): _opened(steps.sample),
     ("review/sign_off",): lambda paths: steps.sign(paths, "Jane Doe", "Publisher"),
+    ("review/shareable_bundle",): _opened(steps.share),
     ("production/database",): lambda paths: steps.produce(paths, None, ON_THE_DAY),
     ("production/migration_statistics",): _produced,
 }
@@ -95,6 +97,7 @@ def migrated(tmp_path_factory) -> ExtractPaths:
         steps.report(extract)
     STEPS["review/sample",](migration.paths)
     steps.sign(migration.paths, "Jane Doe", "Publisher")
+    _opened(steps.share)(migration.paths)
     steps.produce(migration.paths, None, ON_THE_DAY)
     _produced(migration.paths)
     assert len(MADE["raw"](migration.paths)) == 1

@@ -151,11 +151,12 @@ def test_a_dry_run_draws_the_sample_and_signs_nothing(definitions):
 def test_the_jobs_are_what_people_say(definitions):
     jobs = {
         job.name: {key.path[0] for key in job.asset_layer.executable_asset_keys}
-        for job in (definitions.resolve_job_def(name) for name in ("dry_run", "sign_off", "production"))
+        for job in (definitions.resolve_job_def(name) for name in ("dry_run", "sign_off", "share", "production"))
     }
     assert jobs == {
         "dry_run": {"request", "raw", "conversion", "analysis", "prepared", "staging", "review"},
         "sign_off": {"review"},
+        "share": {"review"},
         "production": {"production"},
     }
 

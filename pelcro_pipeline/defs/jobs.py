@@ -24,6 +24,11 @@ sign_off = dg.define_asset_job(
     config={"ops": {"review__sign_off": {"config": {"signed_by": "", "role": "", "accept": [], "waivers": []}}}},
     description="A named person signs what the dry run left; production is loaded from exactly that.",
 )
+share = dg.define_asset_job(
+    "share",
+    selection=dg.AssetSelection.assets(["review", "shareable_bundle"]),
+    description="The reports without personal data, in one file to be given away.",
+)
 production = dg.define_asset_job(
     "production",
     selection=dg.AssetSelection.groups("production"),

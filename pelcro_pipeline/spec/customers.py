@@ -14,7 +14,7 @@ from pelcro_pipeline.spec.kinds import (
     TEXT,
     WORDPRESS,
 )
-from pelcro_pipeline.spec.model import Attribute, Need, Severity, Table, empty, invalid, repaired, whenever
+from pelcro_pipeline.spec.model import Attribute, Need, Personal, Severity, Table, empty, invalid, repaired, whenever
 
 _PASSWORD = '"customer.password"'
 _SCHEME = '"customer.common_metadata.password_encryption"'
@@ -48,6 +48,7 @@ CUSTOMERS = Table(
             "it must also be in the card dump.",
             examples=("143278", "abc1234", "1234abc"),
             violations=(empty("CUS-ID-MISSING", Severity.REPAIR, value=_ASSIGNED_ID),),
+            personal=Personal.CUSTOMER,
         ),
         Attribute(
             "customer.email",
@@ -57,9 +58,24 @@ CUSTOMERS = Table(
             examples=("gerard.cassano@example.com",),
             violations=(repaired("CUS-EMAIL-INVALID"), invalid("CUS-EMAIL-INVALID", Severity.CLEAR)),
             unique=True,
+            personal=Personal.EMAIL,
         ),
-        Attribute("customer.first_name", TEXT, Need.RECOMMENDED, "The first name of the subscriber.", ("Gerard",)),
-        Attribute("customer.last_name", TEXT, Need.RECOMMENDED, "The last name of the subscriber.", ("Cassano",)),
+        Attribute(
+            "customer.first_name",
+            TEXT,
+            Need.RECOMMENDED,
+            "The first name of the subscriber.",
+            ("Gerard",),
+            personal=Personal.NAME,
+        ),
+        Attribute(
+            "customer.last_name",
+            TEXT,
+            Need.RECOMMENDED,
+            "The last name of the subscriber.",
+            ("Cassano",),
+            personal=Personal.NAME,
+        ),
         Attribute(
             "customer.phone",
             CUSTOMER_PHONE,
@@ -67,8 +83,16 @@ CUSTOMERS = Table(
             "The default phone number. No letters, at most 20 digits.",
             examples=("0015141234567", "+15141234567", "+1.514.123.4567", "+1-514-123-4567", "(514)1234567"),
             violations=(repaired("CUS-PHONE-INVALID"), invalid("CUS-PHONE-INVALID", Severity.CLEAR)),
+            personal=Personal.PHONE,
         ),
-        Attribute("customer.title", TEXT, Need.OPTIONAL, "The customer's job title.", ("CEO", "Manager", "Doctor")),
+        Attribute(
+            "customer.title",
+            TEXT,
+            Need.OPTIONAL,
+            "The customer's job title.",
+            ("CEO", "Manager", "Doctor"),
+            personal=Personal.TITLE,
+        ),
         Attribute(
             "customer.salutation",
             SALUTATION,
@@ -83,6 +107,7 @@ CUSTOMERS = Table(
             "A name that no other customer shows.",
             ("Gcassano1",),
             unique=True,
+            personal=Personal.NAME,
         ),
         Attribute(
             "customer.password",
@@ -90,6 +115,7 @@ CUSTOMERS = Table(
             Need.DEPENDENT,
             "The password's hash, where passwords are migrated.",
             secret=True,
+            personal=Personal.PASSWORD,
         ),
         Attribute(
             "customer.common_metadata.import_only_the_customer",
@@ -130,6 +156,7 @@ CUSTOMERS = Table(
             examples=("143278",),
             violations=(empty("CUS-ORIGINAL-ID", Severity.REPAIR),),
             derived_from=("customer.old_provider_id",),
+            personal=Personal.CUSTOMER,
         ),
     ),
 )

@@ -18,6 +18,24 @@ class Severity(StrEnum):
     QUESTION = "question"
 
 
+class Personal(StrEnum):
+    """What a value tells of a person: the word that its pseudonym begins with."""
+
+    CUSTOMER = "customer"
+    SUBSCRIPTION = "subscription"
+    ADDRESS = "address"
+    GROUP = "group"
+    ORDER = "order"
+    EMAIL = "email"
+    NAME = "name"
+    PHONE = "phone"
+    LINE = "line"
+    COMPANY = "company"
+    PLACE = "place"
+    TITLE = "title"
+    PASSWORD = "password"
+
+
 class Need(StrEnum):
     """How far the guide asks for an attribute."""
 
@@ -160,6 +178,8 @@ class Attribute:
     derived_from: tuple[str, ...] = ()
     #: Never shown in a finding, a report or a log.
     secret: bool = False
+    #: What its values tell of a person; None where they tell of none.
+    personal: Personal | None = None
 
     @property
     def conditional(self) -> bool:

@@ -16,6 +16,7 @@ from pelcro_pipeline.spec.model import (
     Attribute,
     Condition,
     Need,
+    Personal,
     Severity,
     Table,
     Violation,
@@ -184,6 +185,7 @@ SUBSCRIPTIONS = Table(
                     AND ("subscription.common_metadata.is_gift_donor" = '1' OR "subscription.common_metadata.is_gift_recipient" = '1')""",
                 ),
             ),
+            personal=Personal.SUBSCRIPTION,
         ),
         Attribute(
             "subscription.common_metadata.service_status",
@@ -201,7 +203,14 @@ SUBSCRIPTIONS = Table(
                 invalid("SUB-STATUS", Severity.REJECT),
             ),
         ),
-        Attribute("subscription.common_metadata.order_number", TEXT, Need.OPTIONAL, "The order's number.", ("1223",)),
+        Attribute(
+            "subscription.common_metadata.order_number",
+            TEXT,
+            Need.OPTIONAL,
+            "The order's number.",
+            ("1223",),
+            personal=Personal.ORDER,
+        ),
         Attribute("subscription.common_metadata.order_price", TEXT, Need.OPTIONAL, "The order's price.", ("34500",)),
         Attribute(
             "subscription.common_metadata.order_term", TEXT, Need.OPTIONAL, "The order's term (length).", ("12",)
@@ -224,6 +233,7 @@ SUBSCRIPTIONS = Table(
             Need.DEPENDENT,
             "The membership group; each has a single admin.",
             examples=("M-17",),
+            personal=Personal.GROUP,
         ),
         Attribute(
             "subscription.common_metadata.is_gift_donor",
@@ -247,6 +257,7 @@ SUBSCRIPTIONS = Table(
             Need.DEPENDENT,
             "On the receiving side: the old_id of the giving subscription.",
             examples=("1012131",),
+            personal=Personal.SUBSCRIPTION,
         ),
     ),
 )

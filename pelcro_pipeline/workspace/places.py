@@ -190,6 +190,11 @@ class ExtractPaths:
         return self.reports / "certificate.csv"
 
     @property
+    def shareable(self) -> Path:
+        """The reports with pseudonyms, to be given away."""
+        return self.reports / f"{self.extract}-shareable.zip"
+
+    @property
     def statistics_digest(self) -> Path:
         return self.tables / "statistics.sha256"
 
