@@ -15,6 +15,8 @@ What it does not prove:
 - Of a value with more than eight words its first eight are looked for.
 - Values of fewer than three characters, and numbers of fewer than seven digits, are not looked for: they stand everywhere as counts,
   lines and codes. Whole numbers of up to seven digits that are all of a cell are taken for counts.
+- Ids of fewer than five characters or without a digit, emails without an @ and phones of fewer than seven digits are words or codes
+  as well: they are replaced in columns of their own, and not looked for elsewhere.
 - A value that is also said by the rules, the statistics, the headers, or the publisher's products and plans ("Will", "Page",
   "Harbour") is found where it is all of a cell, and not within a longer text.
 - Titles, cities and zips are replaced in columns of their own, and not looked for elsewhere.
