@@ -29,13 +29,13 @@ COLUMNS = ("Question", "Breakdown", "Value", "Count", "Money")
 DELIVERED = ("Value",)
 #: What it is put together from, in the order in which it is made, over the staging database.
 ORDER = ("staged_subscription", "scope_measure", "scope")
-_FILES = from_folder(Path(__file__).parent / "sql")
-_TAXES = {True: "Yes", False: "No", None: "Not said; it counts as no, and is a question"}
+FILES = from_folder(Path(__file__).parent / "sql")
+TAXES = {True: "Yes", False: "No", None: "Not said; it counts as no, and is a question"}
 
 
 def create(connection: duckdb.DuckDBPyConnection) -> None:
     """The temporary tables ``staged_subscription`` and ``scope``; ``connection`` uses a staging database."""
-    make(connection, (_FILES[name] for name in ORDER))
+    make(connection, (FILES[name] for name in ORDER))
 
 
 def table(connection: duckdb.DuckDBPyConnection, settings: Settings) -> pd.DataFrame:
@@ -44,7 +44,7 @@ def table(connection: duckdb.DuckDBPyConnection, settings: Settings) -> pd.DataF
         (question, breakdown, value, count, page.moneys(stake))
         for question, breakdown, value, count, stake in connection.execute("FROM scope").fetchall()
     ]
-    rows.append((8, "", _TAXES[settings.taxes], None, ""))
+    rows.append((8, "", TAXES[settings.taxes], None, ""))
     rows.sort(key=lambda row: row[0])
     frame = pd.DataFrame(
         [(f"{question}. {QUESTIONS[question]}", *cells) for question, *cells in rows], columns=list(COLUMNS)
