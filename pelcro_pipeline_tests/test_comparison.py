@@ -12,7 +12,7 @@ import pytest
 from pelcro_pipeline import steps
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
-from pelcro_pipeline.review import comparison, sign_off
+from pelcro_pipeline.review import comparison, sign_off, statistics
 from pelcro_pipeline.review.comparison import Comparison
 from pelcro_pipeline.spec import ATTRIBUTES, TABLES
 from pelcro_pipeline.workspace import purge
@@ -650,7 +650,9 @@ def test_it_is_compared_with_the_signed_one_or_else_the_one_before(extracts):
     assert [comparison.basis_of(each) for each in (first, second, third, fourth)] == [None, first, second, second]
     with steps.opened(first) as extract:
         steps.stage(extract)
-        steps.count(extract)
+    with steps.opened(first) as extract:
+        statistics.write(steps.count(extract), first)
+        statistics.write_digest(first)
     sign_off.sign(first, "Jane Doe", "Publisher", list(sign_off.open_questions(first)))
     assert [comparison.basis_of(each) for each in (first, second, third, fourth)] == [None, first, first, first]
 

@@ -197,7 +197,7 @@ class TestNames:
             assert {name for name in self.HOSTILE if name.startswith("customer.common_metadata")} <= columns
             assert loaded.execute("SELECT count(*) FROM customers").fetchall() == [(2,)]
         explained = explanation.explain(migration.paths, "HR1")
-        assert set(own.items()) <= {pair for source in explained.sources for pair in source.cells}
+        assert set(own.items()) <= {cell[:2] for source in explained.sources for cell in source.cells}
         with pytest.raises(UnusableInputError, match="names the customer"):
             explanation.explain(migration.paths, "' OR true --")
 
@@ -280,19 +280,22 @@ class TestRecords:
         given = Delivery([customer(1, {"customer.title": f'5" {space}door'})])
         migration = migrate(given, tmp_path)
         (source,) = explanation.explain(migration.paths, "HR1").sources
-        assert ("customer.title", f'5" {space}door') in source.cells
+        assert ("customer.title", f'5" {space}door') in [cell[:2] for cell in source.cells]
 
     def test_a_record_beside_one_with_an_empty_cell_too_many_is_explained(self, tmp_path):
         text = "customer.old_provider_id,customer.title\nHR1,\nHR2,,\n"
         migration = migrate(Delivery((), (), (), texts={"customers.csv": text}), tmp_path)
-        assert explanation.explain(migration.paths, "HR1").sources[0].cells[0] == ("customer.old_provider_id", "HR1")
+        assert explanation.explain(migration.paths, "HR1").sources[0].cells[0][:2] == (
+            "customer.old_provider_id",
+            "HR1",
+        )
 
     def test_a_blank_line_of_a_single_column_is_a_record_like_the_others(self, tmp_path):
         text = "customer.old_provider_id\nHR1\n\nHR3\n"
         migration = migrate(Delivery((), (), (), texts={"customers.csv": text}), tmp_path)
         assert {each["line"]: each["rule"] for each in migration.ledger} == {2: None, 3: "FILE-BLANK", 4: None}
         (source,) = explanation.explain(migration.paths, "HR3").sources
-        assert source.cells == [("customer.old_provider_id", "HR3")]
+        assert [cell[:2] for cell in source.cells] == [("customer.old_provider_id", "HR3")]
 
 
 def workbook(**parts: bytes) -> bytes:

@@ -127,7 +127,12 @@ def test_bad_rows_are_warned_of_by_severity_and_stop_nothing(checked):
 
 
 def test_invariants_are_errors_that_block(checked):
-    invariants = [each for name, each in checked.items() if not name[1].startswith("nothing_")]
+    # Bad rows are normal, and what is to be done before going live is open at first.
+    invariants = [
+        each
+        for (asset, name), each in checked.items()
+        if not name.startswith("nothing_") and asset != "review/going_live"
+    ]
     assert all(each.passed and each.blocking and each.severity is dg.AssetCheckSeverity.ERROR for each in invariants)
     assert {each.check_name for each in invariants} == {
         "conforms",
@@ -173,7 +178,7 @@ def test_the_statistics_columns_carry_their_types():
 @pytest.mark.parametrize(
     ("job", "fields"),
     [
-        ("sign_off", {"review__sign_off": {"config": {"signed_by": "", "role": "", "accept": []}}}),
+        ("sign_off", {"review__sign_off": {"config": {"signed_by": "", "role": "", "accept": [], "waivers": []}}}),
         ("purge", {"purge_extract": {"config": {"extract": ""}}}),
     ],
 )

@@ -378,7 +378,8 @@ def test_while_a_run_is_on_nothing_else_touches_its_extract(tmp_path):
 def files_of(paths: ExtractPaths) -> dict[str, bytes]:
     """The delivered files, the prepared ones and the reports."""
     folders = (paths.delivered, paths.prepared, paths.reports)
-    return {str(each.relative_to(paths.home)): each.read_bytes() for folder in folders for each in folder.iterdir()}
+    files = (each for folder in folders for each in folder.rglob("*") if each.is_file())
+    return {str(each.relative_to(paths.home)): each.read_bytes() for each in files}
 
 
 #: Root writes wherever it likes; without this right the bits of a folder stop it as they stop anybody.

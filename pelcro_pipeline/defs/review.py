@@ -64,7 +64,7 @@ _GOING_LIVE = dg.AssetKey(["review", "going_live"])
 
 @dg.asset(
     key=_GOING_LIVE,
-    deps=edges.keys("staging/database", "staging/migration_statistics"),
+    deps=edges.keys("analysis/findings", "staging/database", "staging/migration_statistics"),
     kinds={"csv", "html"},
     check_specs=[
         check(_GOING_LIVE, each.id.replace("-", "_"), each.words) for each in going_live.ITEMS if each.computed
