@@ -171,6 +171,8 @@ def judge(extract: OpenedExtract, *, keep_relations: bool = False) -> pd.DataFra
 
 def prepare(extract: OpenedExtract) -> dict[str, int]:
     """Write the prepared files and their checksums; returns the records of each. Leaves the views of ``prepared.tables``."""
+    # It certifies the files that stood here before.
+    extract.paths.certificate.unlink(missing_ok=True)
     extract.attach_results()
     settings = extract.manifest.settings
     prepared_tables.create_views(extract.connection, extract.manifest, settings)

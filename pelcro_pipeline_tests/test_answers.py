@@ -138,6 +138,19 @@ def test_a_question_says_all_that_its_answer_needs(unanswered):
     ]
 
 
+def test_the_workbook_says_what_the_file_says(unanswered):
+    with CalamineWorkbook.from_path(str(unanswered.paths.questions_workbook)) as book:
+        heading, *rows = book.get_sheet_by_name("questions").to_python()
+    told = [dict(zip(heading, row, strict=True)) for row in rows]
+    assert [
+        {name: str(int(cell)) if isinstance(cell, float) else cell for name, cell in row.items()} for row in told
+    ] == [
+        # What a spreadsheet would run is marked in the file alone.
+        {name: cell.removeprefix("'") for name, cell in row.items()}
+        for row in questions(unanswered)
+    ]
+
+
 def test_the_dearest_question_comes_first(unanswered):
     def dear(row):
         return sum(float(each.split()[0].replace(",", "")) for each in row["money"].split("; ") if each)

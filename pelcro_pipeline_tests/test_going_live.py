@@ -54,6 +54,13 @@ def test_it_follows_the_sign_off_and_the_certificate(paths):
     assert told["data-signed"][1].startswith("Signed by Jane Doe (Publisher) on 20")
 
 
+def test_a_certificate_is_of_the_files_that_stand(paths):
+    steps.certify(paths)
+    with steps.opened(paths) as extract:
+        steps.prepare(extract)
+    assert listed(paths)["data-certificate"][0] == "open"
+
+
 def test_who_needs_a_new_password_is_listed(paths):
     assert listed(paths)["data-passwords"][1].startswith("4 of 4 customers have no migrated password")
     rows = list(csv.reader(paths.password_resets.read_text(encoding="utf-8").splitlines()))
