@@ -127,13 +127,14 @@ def answer(paths: ExtractPaths, file: Path) -> int:
         raise RefusedError(
             f"{paths.extract} has asked nothing yet: run `pelcro-pipeline dry-run {paths.extract}` first."
         )
-    into = paths.delivered / given_answers.ANSWERS
+    into, beside = (paths.delivered / name for name in (given_answers.ANSWERS, given_answers.QUESTIONS))
     standing = given_answers.read_file(into) if into.exists() else []
     new = questions.filled_in(given_answers.read_file(file), paths.questions, paths.all_questions)
-    merged = {each.question: each for each in (*standing, *new)}
+    merged = list({each.question: each for each in (*standing, *new)}.values())
+    all_of_them = given_answers.agreed([*merged, *(given_answers.read_file(beside) if beside.exists() else [])])
+    answers.applied(extract_settings.load(paths.delivered), all_of_them)
     with atomic.file(into) as unfinished:
-        given_answers.write(list(merged.values()), unfinished)
-    answers.applied(extract_settings.load(paths.delivered), given_answers.read(paths.delivered))
+        given_answers.write(merged, unfinished)
     return len(merged)
 
 

@@ -343,6 +343,19 @@ def test_answers_are_taken_in_with_what_they_are_about(unanswered, tmp_path):
         steps.answer(migration.paths, given)
 
 
+def test_an_answer_that_the_workbook_in_the_folder_contradicts_is_not_taken_in(tmp_path):
+    migration = asked(Delivery([reader(1), reader(1, {LAST_NAME: "Lee", OLD_ID: "S2"})]), tmp_path)
+    filled = [Column("id"), Column("answer"), Column("value")]
+    workbook.write(
+        migration.paths.delivered / "questions.xlsx", [Sheet("questions", filled, [[CONFLICT, "value", "Lee"]])]
+    )
+    given = tmp_path / "given.csv"
+    write_csv(given, ["id", "answer"], [{"id": CONFLICT, "answer": "accept"}])
+    with pytest.raises(UnusableInputError, match="is answered otherwise than at"):
+        steps.answer(migration.paths, given)
+    assert not (migration.paths.delivered / "answers.csv").exists()
+
+
 def test_nothing_can_be_answered_before_it_was_asked(tmp_path):
     paths = unasked = asked(Delivery([reader(1)]), tmp_path).paths
     unasked.questions.unlink()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -47,15 +47,19 @@ def read(folder: Path) -> tuple[GivenAnswer, ...]:
 
     Raises UnusableInputError for a file that holds no answers, and where a question is answered in two ways.
     """
+    paths = [folder / name for name in (ANSWERS, QUESTIONS)]
+    return agreed(answer for path in paths if path.exists() or path.is_symlink() for answer in read_file(path))
+
+
+def agreed(answers: Iterable[GivenAnswer]) -> tuple[GivenAnswer, ...]:
+    """The answers, each question once. Raises UnusableInputError where a question is answered in two ways."""
     given: dict[str, GivenAnswer] = {}
-    for name in (ANSWERS, QUESTIONS):
-        path = folder / name
-        for answer in read_file(path) if path.exists() or path.is_symlink() else ():
-            first = given.setdefault(answer.question, answer)
-            if (first.answer, first.value) != (answer.answer, answer.value):
-                raise UnusableInputError(
-                    f"{answer.place}: {answer.question} is answered otherwise than at {first.place}: take one of the two out."
-                )
+    for answer in answers:
+        first = given.setdefault(answer.question, answer)
+        if (first.answer, first.value) != (answer.answer, answer.value):
+            raise UnusableInputError(
+                f"{answer.place}: {answer.question} is answered otherwise than at {first.place}: take one of the two out."
+            )
     return tuple(given.values())
 
 
