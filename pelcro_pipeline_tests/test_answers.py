@@ -298,6 +298,30 @@ def test_the_workbook_comes_back_from_libreoffice_and_what_it_answers_is_signed_
     assert sign_off.sign(migration.paths, "Jane Doe", "Publisher", list(left)).accepted == left
 
 
+#: What is asked of files and columns, and of addresses that have ids.
+IDS = {"billing_address_id": "B-1", "shipping_address_id": "H-1"}
+OF_FILES = [
+    reader(1, IDS, {PERIOD_END: "12/31/2026", "customer.password": "letmein"}, PLAIN := {"customer.common_metadata.password_encryption": "plain text"}),
+    reader(1, IDS, {PERIOD_END: "05/06/2027", LINE1: "12 Rue de la Gare", OLD_ID: "S1-2"}, PLAIN),
+    reader(2, {PERIOD_END: "15/03/2027", "billing_address_id": "B-2", "shipping_address_id": "H-2"}),
+    reader(2, {PERIOD_END: "01/15/2027", "billing_address_id": "", "shipping_address_id": "H-2", LINE1: "9 Rue du Port", OLD_ID: "S2-2"}),
+    {"customer.old_provider_id": "Total"},
+]  # fmt: skip
+
+
+def test_what_is_asked_of_files_and_columns_can_be_accepted_too(tmp_path):
+    given = Delivery(OF_FILES)
+    before = asked(given, tmp_path / "before")
+    rules = {row["rule"] for row in questions(before)}
+    assert rules >= {"FILE-DATE-ORDER", "FILE-NO-RECORD", "CUS-PASSWORD-UNPROVEN", "ADR-ID-CONFLICT", "ADR-WHICH"}
+    rows = [row | {"answer": ASKING[row["rule"]].answers[0].word} for row in questions(before)]
+    write_csv(tmp_path / "after" / "extracts" / "harbour-review" / "answers.csv", COLUMNS, rows)
+    after = migrate(given, tmp_path / "after", "harbour-review")
+    assert questions(after) == open_questions(after) == []
+    assert after.fallen == before.fallen
+    assert steps.certify(after.paths).differences == []
+
+
 CONFLICT = question_id("CUS-CONFLICT", LAST_NAME, "HR1")
 
 

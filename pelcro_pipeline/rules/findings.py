@@ -102,7 +102,7 @@ def create_findings(
     )
     connection.execute(
         """INSERT INTO answered BY NAME SELECT finding.rule, finding.question, word, effect
-        FROM finding JOIN answer USING (question) WHERE effect = 'accept' AND line IS NULL"""
+        FROM finding JOIN answer USING (question) WHERE effect = 'accept' AND question NOT IN (SELECT question FROM stale)"""
     )
     connection.execute("DELETE FROM finding WHERE question IN (SELECT question FROM answered WHERE record IS NULL)")
     return made
