@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -135,14 +136,43 @@ OF_THE_DRY_RUN = [
 ]
 
 
+def delivered(home: Path, patch: pytest.MonkeyPatch) -> ExtractPaths:
+    """An extract in the workspace ``home``, to be loaded on its day."""
+    pytest.importorskip("dagster")
+    patch.setenv("PELCRO_HOME", str(home))
+    patch.setattr("pelcro_pipeline.defs.production.now", lambda: ON_THE_DAY)
+    return ExtractPaths(home, EXTRACT)
+
+
 @pytest.fixture
 def paths(tmp_path, monkeypatch) -> ExtractPaths:
-    pytest.importorskip("dagster")
-    monkeypatch.setenv("PELCRO_HOME", str(tmp_path))
-    monkeypatch.setattr("pelcro_pipeline.defs.production.now", lambda: ON_THE_DAY)
-    paths = ExtractPaths(tmp_path, EXTRACT)
+    paths = delivered(tmp_path, monkeypatch)
     DELIVERED.into(paths.delivered)
     return paths
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory) -> Path:
+    """A workspace whose extract was run dry and signed, kept beside the place that it was made in: its files name that in full."""
+    home = tmp_path_factory.mktemp("signed") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        paths = delivered(home, patch)
+        DELIVERED.into(paths.delivered)
+        from pelcro_pipeline.defs import run
+
+        run.job("dry_run", paths, {}, Watcher())
+        run.job("sign_off", paths, SIGNATURE, Watcher())
+    shutil.copytree(home, home.with_name("kept"))
+    return home.with_name("kept")
+
+
+@pytest.fixture
+def signed(kept, monkeypatch) -> ExtractPaths:
+    """The same, in its place."""
+    home = kept.with_name("home")
+    shutil.rmtree(home)
+    shutil.copytree(kept, home)
+    return delivered(home, monkeypatch)
 
 
 def test_every_blocking_check_has_a_run_in_which_it_turns_red():
@@ -191,14 +221,12 @@ AFTER_A_GOOD_RUN = [
 
 
 @pytest.mark.parametrize("red", AFTER_A_GOOD_RUN, ids=lambda red: red.check)
-def test_what_was_good_before_cannot_be_signed_after_a_red_run(red, paths, monkeypatch):
+def test_what_was_good_before_cannot_be_signed_after_a_red_run(red, signed, monkeypatch):
     from pelcro_pipeline.defs import run
 
-    run.job("dry_run", paths, {}, Watcher())
-    run.job("sign_off", paths, SIGNATURE, Watcher())
+    paths = signed
     # Delivered once more: nothing that was made of it is taken for what it is now.
-    delivered = paths.delivered / "customers.csv"
-    delivered.write_text(delivered.read_text().replace("Jane", "Joan"))
+    changed(paths.delivered / "customers.csv", "Genaro", "Gennaro")
     red.by(monkeypatch)
     with pytest.raises(RefusedError, match="A blocking check does not hold"):
         run.job("dry_run", paths, {}, Watcher())
@@ -221,14 +249,13 @@ def test_a_figure_that_both_counts_do_not_share_is_named_and_can_be_looked_at(pa
     assert not paths.statistics_digest.exists()
 
 
-def test_the_statistics_are_kept_in_their_report_alone_and_production_takes_them_from_it(paths):
+def test_the_statistics_are_kept_in_their_report_alone_and_production_takes_them_from_it(signed):
     import dagster as dg
 
     from pelcro_pipeline.defs import run
     from pelcro_pipeline.defs.statistics_file import StatisticsFile
 
-    run.job("dry_run", paths, {}, Watcher())
-    run.job("sign_off", paths, SIGNATURE, Watcher())
+    paths = signed
     kept = [path for path in (paths.home / "dagster" / "storage").rglob("*") if path.is_file()]
     assert [path for path in kept if path.parent.name != "compute_logs"] == []
     run.job("production", paths, {}, Watcher())
@@ -267,14 +294,12 @@ def test_what_is_no_statistics_does_not_pass_their_type(wrong):
     assert not MigrationStatistics.type_check(None, wrong(frame)).success
 
 
-def test_production_that_is_counted_otherwise_is_told(paths, monkeypatch):
+def test_production_that_is_counted_otherwise_is_told(signed, monkeypatch):
     from pelcro_pipeline.defs import run
 
-    run.job("dry_run", paths, {}, Watcher())
-    run.job("sign_off", paths, SIGNATURE, Watcher())
     monkeypatch.setitem(statistics._BY_NAME, "Subscriptions by plan", ("plan", "1 + count(*)"))
     with pytest.raises(RefusedError, match="production/migration_statistics: production_equals_staging"):
-        run.job("production", paths, {}, Watcher())
+        run.job("production", signed, {}, Watcher())
 
 
 def test_a_ragged_record_is_warned_of_and_stops_nothing(paths):
