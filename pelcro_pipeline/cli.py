@@ -179,7 +179,12 @@ def certify(extract: _Extract) -> None:
     from pelcro_pipeline import steps
 
     paths = _existing(extract)
-    verdict = steps.certify(paths)
+    with lock.held(paths), _sandboxed():
+        verdict = steps.certify(paths)
+        if paths.analysis_report.exists():
+            # Whose first lines say what was found.
+            with steps.opened(paths) as opened:
+                steps.report(opened)
     _out.print(
         f"Checked {verdict.records:,} records, {verdict.objects:,} objects, {verdict.cells:,} cells, {verdict.totals:,} totals."
     )

@@ -256,7 +256,8 @@ def report(extract: OpenedExtract) -> report_of.Analysis:
     with database.opened(paths.database("staging"), "staging", connection):
         for table in TARGET_TABLES:
             connection.execute(f"CREATE TEMP VIEW {table} AS FROM staging.{table}")
-        analysis = report_of.analysed(connection, extract.manifest, paths.extract, asked)
+        certified = len(pd.read_csv(paths.certificate)) if paths.certificate.exists() else None
+        analysis = report_of.analysed(connection, extract.manifest, paths.extract, asked, certified)
     delimited.write(analysis.scope, paths.scope, scope.DELIVERED)
     with atomic.folder(paths.rows_by_rule) as folder:
         for problem in analysis.problems:

@@ -144,6 +144,16 @@ def test_the_verdict_says_what_production_waits_for(publisher, page):
     assert sentence in page
 
 
+def test_the_certificate_s_verdict_stands_beside_it(publisher, page):
+    assert "Not certified yet" in page
+    steps.certify(publisher.paths)
+    with steps.opened(publisher.paths) as extract:
+        steps.report(extract)
+    assert "Certified: a second program finds no difference" in publisher.paths.analysis_report.read_text(
+        encoding="utf-8"
+    )
+
+
 def test_nothing_is_lost_or_open_where_all_is_well(tmp_path):
     migration = reported(migrate(Delivery([reader(1)]), tmp_path))
     sentence = migration.paths.verdict.read_text(encoding="utf-8")

@@ -73,10 +73,16 @@ class Analysis:
     mends: list[tuple[str, int]]
     questions: pd.DataFrame
     scope: pd.DataFrame
+    #: What a second program found against what is prepared; None where it was not asked.
+    certificate: int | None
 
 
 def analysed(
-    connection: duckdb.DuckDBPyConnection, manifest: Manifest, extract: str, questions: pd.DataFrame
+    connection: duckdb.DuckDBPyConnection,
+    manifest: Manifest,
+    extract: str,
+    questions: pd.DataFrame,
+    certificate: int | None,
 ) -> Analysis:
     """Put the analysis together.
 
@@ -106,6 +112,7 @@ def analysed(
         mends=_shortened(sorted(mends.items(), key=lambda each: -each[1]), _BARS, "all else"),
         questions=questions,
         scope=scope.table(connection, manifest.settings),
+        certificate=certificate,
     )
 
 
