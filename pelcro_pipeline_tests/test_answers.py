@@ -341,6 +341,7 @@ CONFLICT = question_id("CUS-CONFLICT", LAST_NAME, "HR1")
             {"id": question_id("PRD-ACTIVE", ACTIVE, "perhaps"), "answer": "value", "value": "soon", "attribute": ACTIVE, "about": "perhaps"},
             "product.active cannot be 'soon'",
         ),
+        ({"id": question_id("PRD-ACTIVE", ACTIVE, "perhaps"), "answer": "value", "value": "soon"}, "product.active cannot be 'soon'"),
         ({"id": question_id("CUS-ID-ALIKE", "customer.old_provider_id", "AB3 = ab3"), "answer": "merge"}, "needs the columns"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -163,7 +163,7 @@ def create(connection: duckdb.DuckDBPyConnection, given: Sequence[GivenAnswer]) 
     )
     for each in given:
         rule, answer = allowed(each)
-        value = _canonical(connection, each) if answer.effect is Effect.VALUE else None
+        value = _canonical(connection, rule, each) if answer.effect is Effect.VALUE else None
         connection.execute(
             "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?)",
             [each.question, rule, each.answer, answer.effect, value, each.content],
@@ -175,9 +175,10 @@ def create(connection: duckdb.DuckDBPyConnection, given: Sequence[GivenAnswer]) 
     connection.execute("CREATE OR REPLACE TEMP TABLE stale (question VARCHAR, was VARCHAR, is_now VARCHAR)")
 
 
-def _canonical(connection: duckdb.DuckDBPyConnection, given: GivenAnswer) -> str:
-    """The value of an answer as its attribute's kind writes it."""
-    attribute = ATTRIBUTES.get(given.attribute or "")
+def _canonical(connection: duckdb.DuckDBPyConnection, rule: str, given: GivenAnswer) -> str:
+    """The value of an answer as its attribute's kind writes it; where the line names none, as those of its rule do, of one kind each."""
+    named = given.attribute or next(iter(catalogue.attributes(rule)), "")
+    attribute = ATTRIBUTES.get(named)
     if attribute is None:
         return given.value
     sibling = (
