@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,7 +49,7 @@ from pelcro_pipeline.review.sharing import Bundle
 from pelcro_pipeline.review.sign_off import SignOff, Waiver
 from pelcro_pipeline.rules import answers, findings, judgement, ledger, results
 from pelcro_pipeline.spec import CUSTOMER_ID
-from pelcro_pipeline.spec.sql import FORMULA, escaped, literal, quoted
+from pelcro_pipeline.spec.sql import escaped, literal, quoted
 from pelcro_pipeline.spec.target import TARGET_TABLES
 from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import atomic
@@ -133,6 +131,7 @@ def answer(paths: ExtractPaths, file: Path) -> int:
     merged = list({each.question: each for each in (*standing, *new)}.values())
     all_of_them = given_answers.agreed([*merged, *(given_answers.read_file(beside) if beside.exists() else [])])
     answers.applied(extract_settings.load(paths.delivered), all_of_them)
+    answers.same_customers(all_of_them)
     with atomic.file(into) as unfinished:
         given_answers.write(merged, unfinished)
     return len(merged)
@@ -256,7 +255,7 @@ def report(extract: OpenedExtract) -> report_of.Analysis:
     with database.opened(paths.database("staging"), "staging", connection):
         for table in TARGET_TABLES:
             connection.execute(f"CREATE TEMP VIEW {table} AS FROM staging.{table}")
-        certified = len(pd.read_csv(paths.certificate)) if paths.certificate.exists() else None
+        certified = going_live_list.differences(paths)
         analysis = report_of.analysed(connection, extract.manifest, paths.extract, asked, certified)
     delimited.write(analysis.scope, paths.scope, scope.DELIVERED)
     with atomic.folder(paths.rows_by_rule) as folder:
@@ -312,13 +311,8 @@ def certify(paths: ExtractPaths) -> Verdict:
             )
     Manifest.load(paths.manifest)
     verdict = certificate.certify(paths.delivered, paths.manifest, paths.reports, paths.prepared)
-    with atomic.file(paths.certificate) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(certificate.Difference._fields)
-        # What comes out of a delivered file, a name or a header, must not run as a formula.
-        rows.writerows(
-            [f"'{cell}" if re.match(FORMULA, str(cell)) else cell for cell in each] for each in verdict.differences
-        )
+    told = pd.DataFrame(verdict.differences, columns=certificate.Difference._fields, dtype=object)
+    delimited.write(told, paths.certificate, told.columns)
     return verdict
 
 

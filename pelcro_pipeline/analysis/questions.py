@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from pelcro_pipeline.delivery.answers import ESCAPED, GivenAnswer
+from pelcro_pipeline.delivery.answers import GivenAnswer
 from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine.relations import Relation, from_folder, make
 from pelcro_pipeline.errors import UnusableInputError
@@ -18,7 +18,7 @@ from pelcro_pipeline.rules.answers import ASKING, SETTINGS_ASKED, allowed, quest
 from pelcro_pipeline.rules.catalogue import RULES, Effect
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import ATTRIBUTES
-from pelcro_pipeline.spec.sql import literal
+from pelcro_pipeline.spec.sql import MARK, literal
 from pelcro_pipeline.workspace import atomic
 
 _FILES = from_folder(Path(__file__).parent / "sql")
@@ -241,7 +241,7 @@ def filled_in(given: Sequence[GivenAnswer], asked: Path, kept: Path) -> list[Giv
     Raises UnusableInputError for an answer that is none of the allowed, and for a question that was not asked.
     """
     rows = pd.read_csv(asked, dtype=str, keep_default_na=False)
-    known = {row.id: row for row in rows.replace(ESCAPED, "", regex=True).itertuples()}
+    known = {row.id: row for row in rows.replace(MARK, "", regex=True).itertuples()}
     once = set(pd.read_parquet(kept)["question"]) if kept.exists() else set()
     filled = []
     for each in given:

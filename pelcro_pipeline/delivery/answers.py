@@ -13,14 +13,12 @@ from pydantic import BaseModel, ConfigDict
 from pelcro_pipeline.delivery import workbook
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import DELIMITERS
-from pelcro_pipeline.spec.sql import FORMULA
+from pelcro_pipeline.spec.sql import MARK
 from pelcro_pipeline.workspace.intake import own_file
 
 ANSWERS, QUESTIONS = "answers.csv", "questions.xlsx"
 #: The columns of both that are read; an answer may come with the first two alone.
 COLUMNS = ("id", "answer", "value", "attribute", "about", "content")
-#: The mark by which text that a spreadsheet would run is written as text.
-ESCAPED = re.compile("^'(?=" + FORMULA.removeprefix("^") + ")")
 
 
 class GivenAnswer(BaseModel):
@@ -76,7 +74,7 @@ def read_file(path: Path) -> list[GivenAnswer]:
     answers = []
     for line, row in rows:
         cells = {
-            name: ESCAPED.sub("", row[places[name]].strip())
+            name: re.sub(MARK, "", row[places[name]].strip())
             for name in COLUMNS
             if places.get(name, len(row)) < len(row)
         }

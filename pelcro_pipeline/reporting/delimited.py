@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,8 +12,14 @@ from pelcro_pipeline.spec.sql import FORMULA
 from pelcro_pipeline.workspace import atomic
 
 
+def marked(cell: object) -> object:
+    """A cell; text that a spreadsheet would take for a formula with the mark by which it is text."""
+    return re.sub(FORMULA, r"'\g<0>", cell) if isinstance(cell, str) else cell
+
+
 def write(frame: pd.DataFrame, path: Path, delivered: Iterable[str]) -> None:
     """Write a frame; text of the columns ``delivered`` that a spreadsheet would take for a formula is marked as text."""
-    marked = {name: frame[name].str.replace(FORMULA, r"'\g<0>", regex=True) for name in delivered}
     with atomic.file(path) as unfinished:
-        frame.assign(**marked).to_csv(unfinished, index=False, lineterminator="\n")
+        frame.assign(**{name: frame[name].map(marked) for name in delivered}).to_csv(
+            unfinished, index=False, lineterminator="\n"
+        )

@@ -163,13 +163,18 @@ def _signed(extract: _Extract) -> Evidence:
     return Evidence(State.DONE, f"Signed by {signed.signed_by} ({signed.role}) on {signed.signed_on[:10]}.")
 
 
+def differences(paths: ExtractPaths) -> int | None:
+    """How many differences certificate.csv tells; None where there is none."""
+    return len(pd.read_csv(paths.certificate)) if paths.certificate.is_file() else None
+
+
 def _certified(extract: _Extract) -> Evidence:
-    if not extract.paths.certificate.is_file():
+    found = differences(extract.paths)
+    if found is None:
         return Evidence(State.OPEN, f"Run `pelcro-pipeline certify {extract.paths.extract}`.")
-    differences = len(pd.read_csv(extract.paths.certificate))
     return Evidence(
-        State.FAILED if differences else State.DONE,
-        f"{differences:,} differences: see certificate.csv." if differences else "The certificate holds.",
+        State.FAILED if found else State.DONE,
+        f"{found:,} differences: see certificate.csv." if found else "The certificate holds.",
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from functools import cached_property
@@ -18,12 +17,12 @@ from pelcro_pipeline.delivery import workbook as delivered_workbook
 from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
-from pelcro_pipeline.reporting import page, workbook
+from pelcro_pipeline.reporting import delimited, page, workbook
 from pelcro_pipeline.reporting.workbook import Column, Sheet
 from pelcro_pipeline.review import explanation, scenarios, side_by_side
 from pelcro_pipeline.review.scenarios import Cover, Population
 from pelcro_pipeline.review.side_by_side import Cell
-from pelcro_pipeline.spec.sql import FORMULA, literal
+from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.spec.target import TARGET_TABLES
 from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import atomic
@@ -203,7 +202,7 @@ def write(sample: Sample, paths: ExtractPaths) -> None:
     ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([heading.lower() for heading in _CELL_HEADINGS])
-        writer.writerows([_harmless(cell) for cell in row] for row in _cell_rows(sample))
+        writer.writerows([delimited.marked(cell) for cell in row] for row in _cell_rows(sample))
     with atomic.file(paths.reports / "sample.html") as unfinished:
         unfinished.write_text(page.render("sample.html", sample=sample), encoding="utf-8")
     with atomic.file(paths.reports / "sample.xlsx") as unfinished:
@@ -212,11 +211,6 @@ def write(sample: Sample, paths: ExtractPaths) -> None:
         unfinished.write_text(
             json.dumps({each.id: each.state for each in sample.customers}, indent=1), encoding="utf-8"
         )
-
-
-def _harmless(cell: object) -> object:
-    """What a spreadsheet would run as a formula, as text."""
-    return re.sub(FORMULA, r"'\g<0>", cell) if isinstance(cell, str) else cell
 
 
 _CELL_HEADINGS = ("Number", "Customer", *(each.name.capitalize() for each in fields(Cell)))
@@ -365,7 +359,7 @@ def _is_of_extract(paths: ExtractPaths, customer: str) -> bool:
 
 def _verdicts(path: Path, stands: dict[str, str]) -> list[_Verdict]:
     # An id that a spreadsheet could run was written with a mark before it.
-    written = {_harmless(each): each for each in stands}
+    written = {delimited.marked(each): each for each in stands}
     header, *rows = _rows(path)
     places = {heading.strip().lower(): place for place, heading in reversed(list(enumerate(header[1])))}
     if missing := [each for each in ("customer", "verdict", "remark") if each not in places]:

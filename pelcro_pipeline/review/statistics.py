@@ -15,6 +15,7 @@ from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.prepared.files import PreparedFiles
+from pelcro_pipeline.reporting import delimited
 from pelcro_pipeline.rules import results
 from pelcro_pipeline.rules.ledger import DISPOSITIONS
 from pelcro_pipeline.spec import (
@@ -29,7 +30,7 @@ from pelcro_pipeline.spec import (
     sql,
 )
 from pelcro_pipeline.spec.model import Attribute, Table
-from pelcro_pipeline.spec.sql import FORMULA, imputation_mask, literal, quoted
+from pelcro_pipeline.spec.sql import MARK, imputation_mask, literal, quoted
 from pelcro_pipeline.spec.target import ADDRESS_ID, TARGET_OF, address_type
 from pelcro_pipeline.target import database
 from pelcro_pipeline.target.rows import filled_rows
@@ -495,14 +496,13 @@ def read(path: Path) -> pd.DataFrame:
         )
         if list(frame.columns) != list(COLUMNS):
             raise ValueError("other columns")
-        frame["Attribute"] = frame["Attribute"].str.replace(_ESCAPE, "", regex=True)
+        frame["Attribute"] = frame["Attribute"].str.replace(MARK, "", regex=True)
         return _finished(frame)
     except (ValueError, TypeError) as error:
         raise RefusedError(f"{path} is not as it was counted: run the extract again.") from error
 
 
 #: The mark that keeps spreadsheets from running a name: plans and products have those that publishers give.
-_ESCAPE = "^'(?=" + FORMULA.removeprefix("^") + ")"
 
 
 def unbalanced(statistics: pd.DataFrame) -> list[str]:
@@ -526,9 +526,7 @@ def digest(statistics: pd.DataFrame) -> str:
 
 def write(statistics: pd.DataFrame, paths: ExtractPaths) -> None:
     """Write statistics.csv. What is signed and loaded has its digest too: ``write_digest``."""
-    named = statistics["Attribute"].str.replace(FORMULA, r"'\g<0>", regex=True)
-    with atomic.file(paths.statistics) as unfinished:
-        statistics.assign(Attribute=named).to_csv(unfinished, index=False)
+    delimited.write(statistics, paths.statistics, ["Attribute"])
 
 
 def write_digest(paths: ExtractPaths) -> None:

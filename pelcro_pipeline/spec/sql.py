@@ -40,6 +40,8 @@ UNSEEN = rf"\s\x{{a0}}\x{{1680}}\x{{2000}}-\x{{200a}}\x{{2028}}\x{{2029}}\x{{202
 
 #: What spreadsheets run.
 FORMULA = r"^[=+@\t\r-]"
+#: The mark by which such text is written, so that they do not.
+MARK = f"^'(?={FORMULA.removeprefix('^')})"
 
 _SHARED_MACROS = (
     """CREATE OR REPLACE MACRO ships(shipments) AS coalesce(try_cast(shipments AS BIGINT) > 0, false)""",
