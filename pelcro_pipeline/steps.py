@@ -24,6 +24,10 @@ from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.engine import relations
 from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.migration_day import forecast as forecasting
+from pelcro_pipeline.migration_day import forecast_report
+from pelcro_pipeline.migration_day.forecast import Forecast
+from pelcro_pipeline.migration_day.relations import Terms
 from pelcro_pipeline.prepared import archive as archiving
 from pelcro_pipeline.prepared import tables as prepared_tables
 from pelcro_pipeline.prepared import write as prepared_write
@@ -180,6 +184,25 @@ def prepare(extract: OpenedExtract) -> dict[str, int]:
         records = prepared_write.write(extract.connection, extract.manifest, settings, folder)
         PreparedFiles(folder, settings, checksums).write_checksums(extract.connection)
     return records
+
+
+def forecast(extract: OpenedExtract, environment: str = "staging", day: datetime.date | None = None) -> Forecast:
+    """Tell what the migration day and the 90 days after it bring, from what is prepared; write the forecast and return it."""
+    paths, connection = extract.paths, extract.connection
+    results.attach(connection, extract.manifest, paths.conversion, paths.analysis)
+    prepared_tables.create_views(connection, extract.manifest, extract.manifest.settings)
+    prepared_tables.create_typed_views(connection, extract.manifest)
+    with atomic.folder(paths.migration_day(environment)) as folder:
+        told = forecasting.create_forecast(connection, Terms.of(extract.manifest.settings, day))
+        forecasting.keep(connection, folder)
+    for path, write in (
+        (paths.forecast_subscriptions, forecasting.write_subscriptions),
+        (paths.surprises, forecasting.write_surprises),
+    ):
+        with atomic.file(path) as unfinished:
+            write(connection, unfinished)
+    forecast_report.write(told, paths)
+    return told
 
 
 def archive(extract: OpenedExtract) -> dict[str, int]:

@@ -51,7 +51,13 @@ def rows(path, query: str) -> list[tuple]:
 def test_a_database_holds_the_rows_of_its_prepared_files(migration):
     path = migration.paths.database("staging")
     counts = database.load(migration.files, path)
-    assert counts == {"products": 3, "plans": 3, "customers": 6, "addresses": 6, "subscriptions": 6}
+    assert {name: counts[name] for name in TARGET_TABLES} == {
+        "products": 3,
+        "plans": 3,
+        "customers": 6,
+        "addresses": 6,
+        "subscriptions": 6,
+    }
     with duck.connect(path, read_only=True) as connection:
         assert database.compare(connection, migration.files) == []
 

@@ -8,7 +8,7 @@ from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.rules import results
 from pelcro_pipeline.settings import Settings
-from pelcro_pipeline.spec import CUSTOMER_ID, CUSTOMERS, TABLES, sql
+from pelcro_pipeline.spec import CUSTOMER_ID, CUSTOMERS, PLANS, SUBSCRIPTIONS, TABLES, sql
 from pelcro_pipeline.spec.model import Table
 from pelcro_pipeline.spec.sql import literal, quoted
 
@@ -41,6 +41,20 @@ def create_views(connection: duckdb.DuckDBPyConnection, manifest: Manifest, sett
         FROM prepared_customer LEFT JOIN imported_alone alone USING (record)""",
     ):
         connection.execute(statement)
+
+
+def create_typed_views(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
+    """The views ``subscriptions``, ``plans`` and ``customers``: what is prepared by the names and types of a target. A subscription's
+    ``record`` is that of the delivery. Needs ``create_views``."""
+    for table in (SUBSCRIPTIONS, PLANS, CUSTOMERS):
+        storage = {attribute.name: attribute.kind.storage for attribute in table.attributes}
+        columns = ", ".join(
+            f"{quoted(name)}::{storage.get(name, 'VARCHAR')} AS {quoted(name)}" for name in tables.columns(manifest, table)
+        )
+        own = "" if table is CUSTOMERS else f"customer AS {quoted(CUSTOMER_ID)}, "
+        connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW {table.name} AS SELECT record, {own}{columns} FROM prepared_{table.object}"
+        )
 
 
 def _amended(manifest: Manifest, table: Table) -> list[str]:

@@ -15,6 +15,8 @@ from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.engine import machine
 from pelcro_pipeline.engine.relations import from_folder, make
 from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.migration_day import relations
+from pelcro_pipeline.migration_day.relations import Terms
 from pelcro_pipeline.review.sign_off import SignOff
 from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.target import database
@@ -22,9 +24,6 @@ from pelcro_pipeline.workspace import atomic
 from pelcro_pipeline.workspace.places import ExtractPaths
 
 _RELATION = from_folder(Path(__file__).parent / "sql")["judged_otherwise"]
-#: Months and years clamp to the month's last day, counted from the date itself.
-_LATER = """CREATE OR REPLACE TEMP MACRO later(start, is_in_days, count) AS
-    if(is_in_days, start + count::INTEGER, (start + to_months(count::INTEGER))::DATE)"""
 #: The columns of judged_otherwise.csv, each by what it holds.
 _COLUMNS = {
     "record": "record",
@@ -84,13 +83,19 @@ def _judged(paths: ExtractPaths, signed: SignOff, day: datetime.date) -> Iterato
     """A connection with the relation ``judged_otherwise``."""
     with duck.connect() as connection, database.opened(paths.database("staging"), "staging", connection):
         try:
-            for table in ("subscriptions", "plans"):
-                connection.execute(f"CREATE TEMP VIEW {table} AS FROM staging.{table}")
+            days = datetime.date.fromisoformat(signed.state.judged_by), day
+            # Of a million few can fare otherwise.
             connection.execute(
-                "CREATE TEMP TABLE day AS FROM (VALUES (true, ?::DATE), (false, ?::DATE)) AS days(is_signed, day)",
-                [signed.state.judged_by, day],
+                f"""CREATE TEMP VIEW subscriptions AS FROM staging.subscriptions
+                WHERE "subscription.common_metadata.start_now" OR "subscription.current_period_end" < {literal(str(max(days)))}::DATE"""
             )
-            connection.execute(_LATER)
+            for table in ("plans", "customers"):
+                connection.execute(f"CREATE TEMP VIEW {table} AS FROM staging.{table}")
+            # Which cards are mapped decides how they are paid, and nothing of what is told here.
+            relations.define(connection, Terms(day), sorted(set(days)))
+            relations.create(connection, relations.STATES)
+            connection.execute("SET VARIABLE signed_day = ?::DATE", [days[0]])
+            connection.execute("SET VARIABLE load_day = ?::DATE", [day])
             make(connection, [_RELATION])
         except duckdb.Error as error:
             raise (

@@ -19,6 +19,7 @@ from pelcro_pipeline.spec import (
     PRODUCTS,
     SUBSCRIPTIONS,
 )
+from pelcro_pipeline.spec.kinds import COLLECTION
 from pelcro_pipeline.spec.model import Attribute, OneOf, Pattern, Table
 from pelcro_pipeline.spec.sql import literal, quoted
 
@@ -50,7 +51,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class TargetTable:
-    """A table of a target, made from the objects of one or more tables of the spec."""
+    """A table of a target, made from the objects of one or more tables of the spec; of none, where migration day makes its rows."""
 
     name: str
     made_from: tuple[Table, ...]
@@ -73,11 +74,11 @@ class TargetTable:
 
     def columns(self, metadata: Iterable[str] = ()) -> tuple[Column, ...]:
         """Its columns, those behind the attributes by name."""
-        table = self.made_from[0]
         return (
             *self.first,
             *(
                 Column(self.column(each.name, table), _type(each, self.column(each.name, table)), each.doc, each.unique)
+                for table in self.made_from[:1]
                 for each in table.attributes
             ),
             *(Column(name, "VARCHAR") for name in metadata),
@@ -125,6 +126,102 @@ TARGET_TABLES: dict[str, TargetTable] = {
         ),
     )
 }
+_CASE = "CHECK (list_contains(['BIL-1', 'BIL-2', 'BIL-3', 'BIL-4'], {column}))"
+_COLLECTION = f"""VARCHAR NOT NULL CHECK ({{column}} IN ({", ".join(map(literal, COLLECTION.domain.choices))}))"""
+
+
+def _column(name: str, type_: str, doc: str) -> Column:
+    return Column(name, type_.format(column=quoted(name)), doc)
+
+
+_SUBSCRIPTION = (
+    Column(RECORD, "BIGINT NOT NULL"),
+    _CUSTOMER,
+    Column(SUBSCRIPTIONS.key, "VARCHAR"),
+)
+_OF_SUBSCRIPTION = (Reference(RECORD, "subscriptions", RECORD), Reference(CUSTOMER_ID, "customers", CUSTOMER_ID))
+#: What migration day makes of the loaded subscriptions (rulebook, unpaid subscriptions) and of the processor's card map.
+MIGRATION_DAY_TABLES: dict[str, TargetTable] = {
+    table.name: table
+    for table in (
+        TargetTable(
+            "migration_day",
+            (),
+            ("day",),
+            first=(
+                _column("day", "DATE NOT NULL", "The day that all below is told for."),
+                _column("unpaid_reading", "VARCHAR NOT NULL", "When an unpaid invoice is due, as extract.toml says."),
+                _column("write_off_days", "INTEGER", "Days until it is uncollectible, as extract.toml says."),
+                _column("card_map", "VARCHAR", "The SHA-256 of the processor's card map; empty where none had come."),
+                _column(
+                    "contents", "MAP(VARCHAR, VARCHAR) NOT NULL", "A digest of the rows of each table that follows."
+                ),
+            ),
+        ),
+        TargetTable(
+            "subscription_states",
+            (),
+            (RECORD,),
+            _OF_SUBSCRIPTION,
+            first=(
+                *_SUBSCRIPTION,
+                _column(
+                    "subscription.state",
+                    "VARCHAR NOT NULL CHECK ({column} IN ('active', 'scheduled', 'cancelled', 'expired', 'not_migrated'))",
+                    "What it is once it is migrated.",
+                ),
+                _column("subscription.case", f"VARCHAR {_CASE}", "Of an unpaid one, which of the four cases it is."),
+                _column("subscription.collection_method", _COLLECTION, "How it is paid from the day on."),
+                _column("subscription.current_period_end", "DATE NOT NULL", "The end of its period from the day on."),
+                _column(
+                    "subscription.iterations",
+                    "BIGINT NOT NULL CHECK ({column} >= 0)",
+                    "Of a scheduled one, the intervals of its one phase; of any other, 0.",
+                ),
+            ),
+        ),
+        TargetTable(
+            "invoices",
+            (),
+            (RECORD,),
+            _OF_SUBSCRIPTION,
+            first=(
+                *_SUBSCRIPTION,
+                _column("invoice.amount", "BIGINT NOT NULL CHECK ({column} >= 0)", "In the currency's smallest unit."),
+                _column("invoice.currency", "VARCHAR NOT NULL", "ISO 4217, in lower case."),
+                _column("invoice.collection_method", _COLLECTION, "How it is paid."),
+                _column("invoice.due_date", "DATE", "When it is due; empty where the reading gives none."),
+                _column("invoice.status", "VARCHAR NOT NULL CHECK ({column} = 'open')", "As it is made: open."),
+                _column(
+                    "invoice.case", f"VARCHAR NOT NULL {_CASE}", "Which of the four cases of unpaid subscriptions."
+                ),
+                _column("invoice.reading", "VARCHAR NOT NULL", "The setting unpaid_reading that it follows."),
+                _column("invoice.is_charge_attempted", "BOOLEAN NOT NULL", "Whether a card is charged on the day."),
+                _column("invoice.uncollectible_on", "DATE", "When it is written off, where write_off_days is set."),
+            ),
+        ),
+        TargetTable(
+            "cards",
+            (),
+            (CUSTOMER_ID,),
+            (Reference(CUSTOMER_ID, "customers", CUSTOMER_ID),),
+            first=(
+                _CUSTOMER,
+                _column("card.gateway_customer_id", "VARCHAR NOT NULL", "The customer's id at the new processor."),
+                _column("card.source_id", "VARCHAR", "The source that is charged by default."),
+                _column("card.old_source_id", "VARCHAR", "Its id at the old processor."),
+                _column("card.kind", "VARCHAR NOT NULL", "card, bank_account, bacs or sepa."),
+                _column("card.brand", "VARCHAR", "Such as visa."),
+                _column("card.last4", "VARCHAR", "The last four digits."),
+                _column("card.exp_month", "TINYINT", "The month in which it expires."),
+                _column("card.exp_year", "SMALLINT", "The year in which it expires."),
+                _column("card.is_default", "BOOLEAN NOT NULL", "Whether the map says that it is the default."),
+            ),
+        ),
+    )
+}
+#: Every table of a target, in the order in which they refer to each other.
+ALL_TABLES = TARGET_TABLES | MIGRATION_DAY_TABLES
 #: The table that holds the objects of each table of the spec.
 TARGET_OF: dict[str, TargetTable] = {each.object: table for table in TARGET_TABLES.values() for each in table.made_from}
 

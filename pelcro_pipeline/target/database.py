@@ -11,9 +11,11 @@ import duckdb
 from pelcro_pipeline.engine import checksum, machine
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.migration_day import tables
+from pelcro_pipeline.migration_day.relations import Terms
 from pelcro_pipeline.prepared.files import PreparedFiles
 from pelcro_pipeline.spec.sql import literal, quoted
-from pelcro_pipeline.spec.target import TARGET_TABLES, create, proofs
+from pelcro_pipeline.spec.target import ALL_TABLES, MIGRATION_DAY_TABLES, TARGET_TABLES, TargetTable, create, proofs
 from pelcro_pipeline.target.rows import rows, text
 from pelcro_pipeline.workspace import atomic
 
@@ -22,8 +24,8 @@ _TARGET = "target"
 _SHOWN = 5
 
 
-def load(files: PreparedFiles, path: Path) -> dict[str, int]:
-    """Build the database at ``path`` from the prepared files; returns the rows of each table.
+def load(files: PreparedFiles, path: Path, terms: Terms | None = None) -> dict[str, int]:
+    """Build the database at ``path`` from the prepared files, with what migration day makes of them; returns the rows of each table.
 
     It is built beside ``path`` and takes its place when every check and key holds and every cell has been compared;
     what stood there is kept as ``.previous``. Raises RefusedError, naming rows, where a key does not hold or a cell
@@ -40,6 +42,7 @@ def load(files: PreparedFiles, path: Path) -> dict[str, int]:
                     connection.execute(statement)
                 for name, query in rows(files).items():
                     connection.execute(f"INSERT INTO {name} BY NAME {query}")
+                tables.insert(connection, terms or Terms.of(files.settings))
                 broken = _broken_keys(connection)
             if broken:
                 raise RefusedError(f"{path.name}: {'; '.join(broken)}: nothing was replaced; run the extract again.")
@@ -72,14 +75,19 @@ def _written(path: Path, connection: duckdb.DuckDBPyConnection) -> Iterator[None
 def _created(files: PreparedFiles) -> Iterator[str]:
     """The statements that make the tables, with the metadata columns that the files carry."""
     metadata = files.metadata()
-    for table in TARGET_TABLES.values():
+    for table in ALL_TABLES.values():
         yield from create(table, [name for each in table.made_from for name in metadata[each.object]])
 
 
 def _broken_keys(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """The keys of the database in use that do not hold, each with a few of the rows that break it."""
+    # What migration day makes of rows that break a key breaks its own.
+    return _broken(connection, TARGET_TABLES) or _broken(connection, MIGRATION_DAY_TABLES)
+
+
+def _broken(connection: duckdb.DuckDBPyConnection, given: dict[str, TargetTable]) -> list[str]:
     broken = []
-    for table in TARGET_TABLES.values():
+    for table in given.values():
         for proof in proofs(table):
             found = connection.execute(f"{proof.sql} ORDER BY 1 LIMIT {_SHOWN}").fetchall()
             if found:
@@ -90,7 +98,7 @@ def _broken_keys(connection: duckdb.DuckDBPyConnection) -> list[str]:
 def counts(path: Path) -> dict[str, int]:
     """The rows of each table of the database at ``path``."""
     with duck.connect(path, read_only=True) as connection:
-        return {table: connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for table in TARGET_TABLES}
+        return {table: connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for table in ALL_TABLES}
 
 
 def _previous(path: Path) -> Path:
@@ -131,8 +139,15 @@ def revert(path: Path) -> bool:
     return False
 
 
+def card_map(path: Path) -> str | None:
+    """The SHA-256 of the card map that the database at ``path`` was loaded with; None where there was none."""
+    with duck.connect(path, read_only=True) as connection:
+        return tables.card_map(connection)
+
+
 def holds(connection: duckdb.DuckDBPyConnection, files: PreparedFiles, path: Path) -> bool:
-    """Whether the database at ``path`` holds the prepared files, column for column and cell by cell."""
+    """Whether the database at ``path`` holds the prepared files, column for column and cell by cell, and what migration day
+    made of them."""
     if not path.exists():
         return False
     if checksum.matches(path, _digest(files.checksums, path)):
@@ -213,7 +228,7 @@ def compare(connection: duckdb.DuckDBPyConnection, files: PreparedFiles, prefix:
                 f"{table} {key}"
                 for key in sorted(_keys_of_difference(connection, both, quoted(target.key[0])))[:_SHOWN]
             ]
-    return differing
+    return differing + tables.altered(connection, prefix)
 
 
 def _keys_of_difference(connection: duckdb.DuckDBPyConnection, both: dict[str, tuple[str, str]], key: str) -> set[str]:

@@ -83,6 +83,38 @@ class ExtractPaths:
         """The checksums of the prepared files: beside them they would look like files to upload."""
         return self.tables / "prepared"
 
+    def migration_day(self, environment: str) -> Path:
+        """What was forecast before ``environment`` was loaded; made anew by every run."""
+        return self.tables / f"{environment}_day"
+
+    @property
+    def forecast(self) -> Path:
+        """What each day brings, in each currency."""
+        return self.reports / "forecast.csv"
+
+    @property
+    def forecast_page(self) -> Path:
+        return self.reports / "forecast.html"
+
+    @property
+    def forecast_workbook(self) -> Path:
+        return self.reports / "forecast.xlsx"
+
+    @property
+    def forecast_subscriptions(self) -> Path:
+        """What each day brings to each subscription."""
+        return self.reports / "forecast_subscriptions.csv"
+
+    @property
+    def surprises(self) -> Path:
+        """What a publisher would not expect of the migration day."""
+        return self.reports / "surprises.csv"
+
+    @property
+    def seam(self) -> Path:
+        """What the old system would have charged next, beside what Pelcro will."""
+        return self.reports / "seam.csv"
+
     @property
     def archive(self) -> Path:
         return self.home / "archive" / self.extract
@@ -91,6 +123,7 @@ class ExtractPaths:
     def folders(self) -> tuple[Path, ...]:
         """Each folder that a run replaces as a whole."""
         handed_on = (self.manifest.parent, self.conversion, self.analysis, self.checksums)
+        handed_on += tuple(map(self.migration_day, ("staging", "production")))
         return (self.delivered, *handed_on, self.prepared, self.archive, self.annotated)
 
     @property

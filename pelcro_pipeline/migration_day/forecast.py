@@ -1,0 +1,132 @@
+"""The forecast: what the migration day and each of the 90 days after it bring, before anything is loaded and again from a target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from pelcro_pipeline.migration_day.relations import STATES, Terms, create, define
+from pelcro_pipeline.spec.sql import escaped, literal
+
+#: How many days are told after the day itself.
+DAYS = 90
+#: What is told of a day in each currency: counts, and money in the currency's smallest unit.
+COUNTS = ("renewals", "expiries", "invoices", "charges", "due_invoices", "write_offs")
+MONEY = ("invoiced", "charged", "due", "written_off")
+_EVENTS = (*STATES, "event")
+_TOLD = (*_EVENTS, "forecast_day", "reading_total", "surprise")
+#: What an event is compared by: the record is another in a delivery than in what is prepared.
+_EVENT = """SELECT date, what, event.amount, event.currency, customer, old_id, plan
+    FROM event JOIN migrating_subscription USING (record)"""
+#: The columns of forecast_subscriptions.csv and surprises.csv, and those that hold delivered text.
+_BY_SUBSCRIPTION = ("date", "what", "amount", "currency", "customer", "old_id", "plan")
+_SURPRISES = ("surprise", "date", "amount", "currency", "customer", "old_id", "plan")
+_DELIVERED = ("customer", "old_id", "plan")
+#: How many subscriptions are named of those that are billed otherwise.
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a migration day brings.
+
+    ``days``: date, currency, and ``COUNTS`` and ``MONEY`` of each. ``readings``: reading, is_chosen, currency, invoices,
+    invoiced, charged, sent, due, written_off. ``surprises``: surprise, currency, subscriptions, amount. ``states``: case,
+    state, collection_method, currency, subscriptions, amount (of the invoices). Amounts are in the currency's smallest unit.
+    """
+
+    terms: Terms
+    days: pd.DataFrame
+    readings: pd.DataFrame
+    surprises: pd.DataFrame
+    states: pd.DataFrame
+
+    @property
+    def first_day(self) -> pd.DataFrame:
+        """What the day itself brings, in each currency."""
+        return self.days[self.days["date"] == self.terms.day]
+
+    @property
+    def totals(self) -> pd.DataFrame:
+        """What the day and the 90 after it bring, in each currency."""
+        return self.days.groupby("currency", as_index=False)[[*COUNTS, *MONEY]].sum()
+
+
+def create_forecast(connection: duckdb.DuckDBPyConnection, terms: Terms) -> Forecast:
+    """Make the relations of the forecast and return what they tell. ``connection`` has ``subscriptions``, ``plans`` and
+    ``customers`` by a target's names and types."""
+    define(connection, terms)
+    create(connection, _TOLD)
+    return Forecast(
+        terms,
+        _frame(connection, "SELECT * EXCLUDE day FROM forecast_day ORDER BY currency, date"),
+        _frame(connection, "SELECT * EXCLUDE day FROM reading_total ORDER BY is_chosen DESC, currency"),
+        _frame(
+            connection,
+            """SELECT surprise, currency, count(*) AS subscriptions, sum(amount) AS amount FROM surprise
+            GROUP BY ALL ORDER BY surprise, currency""",
+        ),
+        _frame(
+            connection,
+            """SELECT coalesce(state.unpaid_case, '') AS "case", state.state, state.collection_method, subscription.currency,
+                count(*) AS subscriptions, coalesce(sum(invoice.amount), 0) AS amount
+            FROM subscription_state AS state
+            JOIN migrating_subscription AS subscription USING (record)
+            LEFT JOIN (FROM invoice WHERE is_chosen) AS invoice USING (record)
+            GROUP BY ALL ORDER BY ALL""",
+        ),
+    )
+
+
+def _frame(connection: duckdb.DuckDBPyConnection, query: str) -> pd.DataFrame:
+    """A small table whose money is whole numbers: a DECIMAL would come as a float."""
+    fetched = connection.execute(query)
+    rows = [[int(cell) if isinstance(cell, Decimal) else cell for cell in row] for row in fetched.fetchall()]
+    return pd.DataFrame(rows, columns=[name for name, *_ in fetched.description], dtype=object)
+
+
+def keep(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Keep every event in ``folder``, for what is loaded later to be held against. Needs ``create_forecast``."""
+    connection.execute(f"COPY ({_EVENT}) TO {literal(str(_kept(folder)))} (FORMAT parquet)")
+
+
+def write_subscriptions(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Write what each day brings to each subscription, as CSV. Needs ``create_forecast``."""
+    connection.execute(
+        f"""COPY (SELECT {escaped(_BY_SUBSCRIPTION, _DELIVERED)} FROM ({_EVENT}) ORDER BY date, customer, old_id, plan, what)
+        TO {literal(str(path))} (FORMAT csv, HEADER)"""
+    )
+
+
+def write_surprises(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Write each surprise with its subscription, as CSV. Needs ``create_forecast``."""
+    connection.execute(
+        f"""COPY (SELECT {escaped(_SURPRISES, _DELIVERED)} FROM surprise ORDER BY surprise, date, customer, old_id)
+        TO {literal(str(path))} (FORMAT csv, HEADER)"""
+    )
+
+
+def disagreements(connection: duckdb.DuckDBPyConnection, terms: Terms, folder: Path) -> list[str]:
+    """What the target in use tells otherwise than the forecast kept in ``folder``, to the cent and for every subscription: one
+    sentence for each of the first few; nothing where they agree."""
+    define(connection, terms)
+    create(connection, _EVENTS)
+    kept = f"FROM read_parquet({literal(str(_kept(folder)))})"
+    digest = "SELECT what, currency, count(*), sum(amount), sum(hash(row)::HUGEINT), bit_xor(hash(row)) FROM ({}) AS row GROUP BY ALL ORDER BY ALL"
+    if connection.execute(digest.format(kept)).fetchall() == connection.execute(digest.format(_EVENT)).fetchall():
+        return []
+    return [
+        f"{side}: {what} of {amount} {currency} on {date} for customer {customer} ({plan})"
+        for side, first, second in (("forecast alone", kept, _EVENT), ("loaded alone", _EVENT, kept))
+        for date, what, amount, currency, customer, _, plan in connection.execute(
+            f"({first}) EXCEPT ALL ({second}) ORDER BY ALL LIMIT {_NAMED}"
+        ).fetchall()
+    ]
+
+
+def _kept(folder: Path) -> Path:
+    return folder / "event.parquet"

@@ -1,0 +1,22 @@
+-- The subscriptions that are loaded, with the terms of their plans, by short names; an interval is so many days, or so many months.
+-- table of: subscriptions, plans, customers
+SELECT
+    subscription.record, subscription."customer.old_provider_id" AS customer,
+    "subscription.common_metadata.old_id" AS old_id, "subscription.common_metadata.temporary_plan_id" AS plan,
+    "subscription.type" AS type, "subscription.common_metadata.service_status" = 'unpaid' AS is_unpaid,
+    "subscription.cancel_at_period_end" AS cancels,
+    coalesce("subscription.common_metadata.is_expired", false) AS is_expired,
+    coalesce("subscription.common_metadata.start_now", false) AS starts_now,
+    coalesce("subscription.common_metadata.is_gift_donor", false) AS is_donor,
+    coalesce("subscription.common_metadata.is_gift_recipient", false) AS is_recipient,
+    "subscription.common_metadata.membership" AS membership,
+    "subscription.current_period_end" AS given_period_end, "subscription.collection_method" AS given_collection_method,
+    "subscription.quantity" AS quantity, "plan.amount" AS amount, "plan.currency" AS currency,
+    "plan.interval" IN (1, 2) AS is_in_days,
+    -- One beyond every calendar is as good as this one, and overflows nothing.
+    least("plan.interval_count", 10000)::INTEGER * CASE "plan.interval" WHEN 2 THEN 7 WHEN 4 THEN 12 ELSE 1 END AS interval_length,
+    "subscription.shipments_remaining" AS shipments_remaining, "plan.shipments_per_interval" AS shipments_per_interval,
+    customer."customer.email" IS NOT NULL AS has_email
+FROM subscriptions AS subscription
+JOIN plans AS plan ON "plan.old_id" = "subscription.common_metadata.temporary_plan_id"
+JOIN customers AS customer ON customer."customer.old_provider_id" = subscription."customer.old_provider_id"
