@@ -18,6 +18,8 @@ from typing import Literal
 
 import duckdb
 
+from pelcro_pipeline.engine import connection as duck
+
 #: How many days after the migration are told.
 HORIZON = 90
 CHARGE, SEND = "charge_automatically", "send_invoice"
@@ -247,7 +249,7 @@ def subscriptions(target: Path | duckdb.DuckDBPyConnection) -> Iterator[Subscrip
 
     Of a connection a cursor is taken, so other queries may run between two subscriptions.
     """
-    connection = duckdb.connect(str(target), read_only=True) if isinstance(target, Path) else target.cursor()
+    connection = duck.connect(target, read_only=True) if isinstance(target, Path) else target.cursor()
     with connection:
         rows = connection.execute(_SELECT)
         while batch := rows.fetchmany(_ROWS_AT_A_TIME):
