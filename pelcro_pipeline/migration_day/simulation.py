@@ -79,7 +79,7 @@ class State:
     """What a subscription is once the day is over; its period ends ``index`` intervals after ``anchor``."""
 
     name: Literal["active", "scheduled", "cancelled", "expired", "not_migrated"]
-    #: BIL-1 to BIL-4; None of what is not unpaid.
+    #: BIL-1 to BIL-4; None of what is paid, or marked as expired.
     case: str | None
     collection_method: str
     anchor: date
