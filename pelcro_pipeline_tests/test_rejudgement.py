@@ -102,7 +102,7 @@ JUDGED = {
     "an interval beyond every calendar": (
         [reader(1, UNPAID, RENEWS, ends("2026-11-10"), {PLAN_ID: "P-A"})],
         "2026-11-11",
-        [("unpaid case", "BIL-1", "BIL-3, period ends on 12026-11-10")],
+        [("unpaid case", "BIL-1", "BIL-3, period ends on 9999-12-31")],
     ),
 }
 AGES = PRINT_YEARLY | {"plan.old_id": "P-A", "plan.interval_count": "900000000000000000"}

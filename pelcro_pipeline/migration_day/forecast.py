@@ -17,8 +17,9 @@ DAYS = 90
 #: What is told of a day in each currency: counts, and money in the currency's smallest unit.
 COUNTS = ("renewals", "expiries", "invoices", "charges", "due_invoices", "write_offs")
 MONEY = ("invoiced", "charged", "due", "written_off")
-_EVENTS = (*STATES, "event")
-_TOLD = (*_EVENTS, "forecast_day", "reading_total", "surprise")
+#: What an event is told from.
+EVENTS = (*STATES, "event")
+_TOLD = (*EVENTS, "forecast_day", "reading_total", "surprise")
 #: What an event is compared by: the record is another in a delivery than in what is prepared.
 _EVENT = """SELECT date, what, event.amount, event.currency, customer, old_id, plan
     FROM event JOIN migrating_subscription USING (record)"""
@@ -114,7 +115,7 @@ def disagreements(connection: duckdb.DuckDBPyConnection, terms: Terms, folder: P
     """What the target in use tells otherwise than the forecast kept in ``folder``, to the cent and for every subscription: one
     sentence for each of the first few; nothing where they agree."""
     define(connection, terms)
-    create(connection, _EVENTS)
+    create(connection, EVENTS)
     kept = f"FROM read_parquet({literal(str(_kept(folder)))})"
     digest = "SELECT what, currency, count(*), sum(amount), sum(hash(row)::HUGEINT), bit_xor(hash(row)) FROM ({}) AS row GROUP BY ALL ORDER BY ALL"
     if connection.execute(digest.format(kept)).fetchall() == connection.execute(digest.format(_EVENT)).fetchall():

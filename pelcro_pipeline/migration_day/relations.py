@@ -38,7 +38,7 @@ _CARD = {
 }
 #: Months and years clamp to the month's last day, counted from the date itself.
 _LATER = """CREATE OR REPLACE TEMP MACRO later(start, is_in_days, count) AS
-    if(is_in_days, start + count::INTEGER, (start + to_months(count::INTEGER))::DATE)"""
+    least(if(is_in_days, start + count::INTEGER, (start + to_months(count::INTEGER))::DATE), DATE '9999-12-31')"""
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ SELECT
     "subscription.current_period_end" AS given_period_end, "subscription.collection_method" AS given_collection_method,
     "subscription.quantity" AS quantity, "plan.amount" AS amount, "plan.currency" AS currency,
     "plan.interval" IN (1, 2) AS is_in_days,
-    -- One beyond every calendar is as good as this one, and overflows nothing.
-    least("plan.interval_count", 10000)::INTEGER * CASE "plan.interval" WHEN 2 THEN 7 WHEN 4 THEN 12 ELSE 1 END AS interval_length,
+    -- Ten thousand years lead beyond every calendar, and overflow nothing.
+    least("plan.interval_count", CASE "plan.interval" WHEN 1 THEN 3653000 WHEN 2 THEN 521900 WHEN 3 THEN 120000 ELSE 10000 END)::INTEGER
+        * CASE "plan.interval" WHEN 2 THEN 7 WHEN 4 THEN 12 ELSE 1 END AS interval_length,
     "subscription.shipments_remaining" AS shipments_remaining, "plan.shipments_per_interval" AS shipments_per_interval,
     customer."customer.email" IS NOT NULL AS has_email
 FROM subscriptions AS subscription
