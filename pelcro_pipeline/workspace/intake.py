@@ -10,6 +10,8 @@ from pelcro_pipeline.errors import UnusableInputError
 
 #: The publisher's sample pairs of hash and plain text.
 PASSWORD_SAMPLES = "password_samples.csv"
+#: What the payment processor hands back after it has taken the cards over: one of the two.
+CARD_MAPS = ("cards.json", "cards.csv")
 #: What a reviewer of the sample hands back: a word on what was made of the delivery, and no part of it.
 SAMPLE_REVIEWS = ("sample.xlsx", "sample_review.csv")
 #: What the owners of the going-live list say.

@@ -1,0 +1,1 @@
+"""Migration day: who is charged what, with which card, and who can log in."""
