@@ -24,6 +24,7 @@ from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.engine import relations
 from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.migration_day import card_map
 from pelcro_pipeline.prepared import archive as archiving
 from pelcro_pipeline.prepared import tables as prepared_tables
 from pelcro_pipeline.prepared import write as prepared_write
@@ -63,6 +64,7 @@ def read(paths: ExtractPaths) -> Manifest:
         paths.statistics_digest.unlink(missing_ok=True)
         given = given_answers.read(paths.delivered)
         settings = answers.applied(extract_settings.load(paths.delivered), given)
+        card_map.refuse_card_numbers(paths.delivered, folder, settings)
         manifest = delivery.read(paths.delivered, folder, settings, connection)
         manifest = manifest.model_copy(update={"answers": given, "same_customers": answers.same_customers(given)})
         manifest = refuse_card_numbers(manifest, connection)

@@ -20,7 +20,7 @@ from pelcro_pipeline.delivery import corrections
 from pelcro_pipeline.delivery.manifest import Column, DeliveredFile, Manifest
 from pelcro_pipeline.delivery.reading import delivered, read
 from pelcro_pipeline.delivery.records import cells, file_line
-from pelcro_pipeline.delivery.text import chunks, line_of, record_starts
+from pelcro_pipeline.delivery.text import chunks, holds, line_of, record_starts
 from pelcro_pipeline.delivery.workbook import is_workbook
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import UnusableInputError
@@ -28,6 +28,7 @@ from pelcro_pipeline.settings import DELIMITERS
 from pelcro_pipeline.spec import ATTRIBUTES
 from pelcro_pipeline.spec.kinds import ADDRESS_PHONE, CUSTOMER_PHONE, IDENTIFIER
 from pelcro_pipeline.spec.sql import literal
+from pelcro_pipeline.workspace.intake import CARD_MAPS
 
 #: 14 to 19 digits, single spaces or hyphens between them, no letter or digit beside them: hashes and ids are full of those.
 _NUMBER = r"(?:^|[^0-9A-Za-z])([0-9](?:[ -]?[0-9]){13,18})(?:[^0-9A-Za-z]|$)"
@@ -162,7 +163,11 @@ def refuse_to_store(folder: Path) -> None:
         _create_macros(connection)
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink() and path not in to_read and has_long_numbers(path):
-                _refuse_lines(path, str(path.relative_to(folder)), connection)
+                # In JSON the whole map may be one line.
+                if path.parent == folder and path.name in CARD_MAPS and not holds(path, b"\0"):
+                    refuse_in_card_map(path, path.name)
+                else:
+                    _refuse_lines(path, str(path.relative_to(folder)), connection)
         if corrections.given(folder, settings) or any(_must_be_read(path) for path in to_read):
             with tempfile.TemporaryDirectory(dir=folder.parent) as kept:
                 refuse_card_numbers(read(folder, Path(kept), settings, connection), connection)
@@ -228,7 +233,7 @@ def refuse_in_card_map(path: Path, name: str) -> None:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         numbers = sum(1 for _ in _LONG_ID.finditer(content))
         by_chance = numbers >= _ENOUGH_IDS and len(offsets) * 5 <= numbers
-        is_id = _is_json_key if path.suffix == ".json" or name.endswith(".json") else _in_id_column
+        is_id = _is_json_key if name.endswith(".json") else _in_id_column
         for offset in offsets.tolist():
             if not (by_chance and is_id(content, offset)):
                 _stop(f"{name}, line {line_of(path, offset)} (byte {offset + 1:,} of the file)")

@@ -10,8 +10,10 @@ import csv
 import hashlib
 import io
 import re
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +33,8 @@ from pelcro_pipeline.workspace.intake import CARD_MAPS, own_file
 
 #: Places of what ``read`` writes, in the folder that it is given.
 SOURCES, PROBLEMS = "cards.parquet", "card_problems.parquet"
+#: The relations of ``migration_day/sql`` that say what a map means for the subscriptions, in the order in which they are made.
+CLASSES = ("mapped_twice", "default_source", "card_class", "card_class_count", "card_of_no_customer")
 _RELATIONS = relations.from_folder(Path(__file__).parent / "sql" / "card_map")
 #: What an entry of a map is made of, besides its place, each a text.
 _COLUMNS = (
@@ -51,7 +55,7 @@ _COLUMNS = (
 class CardMap:
     """A mapping file as it was read.
 
-    ``sources`` is a Parquet file, one row for each mapped source, and for each customer that was mapped without one:
+    ``path`` is a Parquet file, one row for each mapped source, and for each customer that was mapped without one:
     customer, gateway_customer_id, source_id, old_source_id, kind (card, bank_account, bacs, sepa), fingerprint, brand,
     last4 (text of four digits), exp_month, exp_year, expires (first day of the last month in which it is valid;
     9999-12-01 where it never expires, null where a card's is not told), is_default, place. ``problems`` is another, of the
@@ -62,10 +66,11 @@ class CardMap:
     name: str
     #: What kind of mapping file it is, in words.
     form: str
-    sha256: str
-    sources: Path
+    #: The SHA-256 of the file as it was delivered.
+    digest: str
+    path: Path
     problems: Path
-    mapped: int
+    sources: int
     refused: int
 
 
@@ -215,23 +220,35 @@ def read(folder: Path, into: Path, settings: Settings) -> CardMap | None:
     if path is None:
         return None
     with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    encoding = text.encoding_of(path, settings.encoding)
-    as_utf_8, rewritten = path, into / f"{path.name}.utf-8"
-    try:
-        if encoding != "utf-8":
-            text.transcode(path, encoding, rewritten)
-            as_utf_8 = rewritten
-        refuse_in_card_map(as_utf_8, path.name)
-        with duck.connect() as connection:
-            of = _of_json if path.suffix == ".json" else _of_csv
-            form = of(connection, as_utf_8, path.name, settings)
-            mapped, refused = _written(connection, into)
-    finally:
-        atomic.discard(rewritten)
-    if not mapped + refused:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    with _as_utf_8(path, into) as written, duck.connect() as connection:
+        refuse_in_card_map(written, path.name)
+        of = _of_json if path.suffix == ".json" else _of_csv
+        form = of(connection, written, path.name)
+        sources, refused = _written(connection, into)
+    if not sources + refused:
         raise UnusableInputError(f"{path.name} maps no customer: deliver the processor's file again, or take it out.")
-    return CardMap(path.name, form, sha256, into / SOURCES, into / PROBLEMS, mapped, refused)
+    return CardMap(path.name, form, digest, into / SOURCES, into / PROBLEMS, sources, refused)
+
+
+def refuse_card_numbers(folder: Path, into: Path, settings: Settings) -> None:
+    """Raise UnusableInputError where the mapping file of an extract's folder holds a payment card number; ``into`` is left as it was."""
+    path = given(folder, settings)
+    if path is not None:
+        with _as_utf_8(path, into) as written:
+            refuse_in_card_map(written, path.name)
+
+
+@contextmanager
+def _as_utf_8(path: Path, into: Path) -> Iterator[Path]:
+    """A file as UTF-8 text, where it is none written into ``into`` for as long as it is read."""
+    encoding = text.encoding_of(path)
+    if encoding == "utf-8":
+        yield path
+        return
+    with tempfile.TemporaryDirectory(dir=into) as kept:
+        text.transcode(path, encoding, Path(kept) / path.name)
+        yield Path(kept) / path.name
 
 
 def _written(connection: duckdb.DuckDBPyConnection, into: Path) -> tuple[int, int]:
@@ -248,11 +265,11 @@ def _written(connection: duckdb.DuckDBPyConnection, into: Path) -> tuple[int, in
     return counts[0], counts[1]
 
 
-def _of_csv(connection: duckdb.DuckDBPyConnection, path: Path, name: str, settings: Settings) -> str:
+def _of_csv(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> str:
     """Leave ``judged_entry`` of a CSV file; returns its form in words."""
     named = text.named_delimiter(path)
     skipped = 0 if named is None else 1
-    delimiter, header = _header(path, skipped, named or settings.delimiter)
+    delimiter, header = _header(path, skipped, named)
     if repeated := [cell for cell, times in Counter(header).items() if cell and times > 1]:
         raise UnusableInputError(f"{name} has the header {repeated[0]} twice: give each column once.")
     form = _form(header, name)
@@ -266,25 +283,36 @@ def _of_csv(connection: duckdb.DuckDBPyConnection, path: Path, name: str, settin
     if "expiration" in positions:
         whole = f"trim_to_null(c{positions['expiration']})"
         for group, column in enumerate(("exp_month", "exp_year"), start=1):
-            part = f"regexp_extract({whole}, {literal(_EXPIRATION)}, {group})"
-            filled[column] = f"coalesce({filled[column]}, nullif({part}, ''), {whole})"
+            part = f"nullif(regexp_extract({whole}, {literal(_EXPIRATION)}, {group}), '')"
+            filled[column] = f"coalesce({filled[column]}, {part}, {whole})"
     listed = ", ".join(f"{sql}::VARCHAR AS {column}" for column, sql in filled.items())
+    place = f"row_number() OVER () + {skipped + 1}"
+    if any(text.holds(path, blank) for blank in (b"\n\n", b"\n\r\n")):
+        # DuckDB passes over blank lines.
+        lines, is_blank = text.record_lines(path)
+        connection.register("filled_line", pyarrow.table({"line": lines[~is_blank][skipped + 1 :]}))
+        rows, place = f"{rows} POSITIONAL JOIN filled_line", "line"
     connection.execute(
-        f"CREATE TEMP VIEW card_row AS SELECT row_number() OVER () + {skipped + 1} AS place, {listed} FROM {rows}"
+        f"""CREATE TEMP VIEW card_row AS SELECT * FROM (SELECT {place} AS place, {listed} FROM {rows})
+        WHERE coalesce({", ".join(_COLUMNS)}) IS NOT NULL"""
     )
     if form.words == _LOG:
         entries = _RELATIONS["log_entry"].sql
     else:
-        kind = literal(form.kind) if form.kind else "NULL"
-        entries = f"SELECT *, {kind} AS kind, {'true' if form.kind else 'false'} AS of_source, NULL AS unreadable FROM card_row"
+        kind = literal(form.kind) if form.kind else "NULL::VARCHAR"
+        of_source = "true" if form.kind else "false"
+        entries = f"SELECT *, {kind} AS kind, {of_source} AS of_source, NULL::VARCHAR AS unreadable FROM card_row"
     connection.execute(f"CREATE TEMP VIEW card_entry AS {entries}")
     try:
         relations.make(connection, (_RELATIONS["judged_entry"],))
-    except duckdb.InvalidInputException as error:
+    except duckdb.Error as error:
         line = _LINE_OF_ERROR.search(str(error))
-        where = f" line {line[1]}" if line else ""
+        if line is None:
+            raise
+        # What DuckDB says of it quotes the line.
         raise UnusableInputError(
-            f"{name}{where} has more cells than the header, or an open quotation mark: mend it and deliver again."
+            f"{name} line {line[1]} has more cells than the header, a line break within a cell, or a quotation mark that is left open: "
+            "mend it and deliver again."
         ) from None
     return form.words
 
@@ -329,7 +357,7 @@ def _form(header: list[str], name: str) -> _Form:
     return _Form(_LOG, "card", columns)
 
 
-def _of_json(connection: duckdb.DuckDBPyConnection, path: Path, name: str, settings: Settings) -> str:
+def _of_json(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> str:
     """Leave ``judged_entry`` of a JSON file; returns its form in words."""
     customers = _Customers(path)
     connection.register("customer_text", customers.reader())
@@ -342,12 +370,13 @@ def _of_json(connection: duckdb.DuckDBPyConnection, path: Path, name: str, setti
             f"{name}: what stands for customer {_first_malformed(path):,} of the file is no JSON: deliver the file as the processor wrote it."
         ) from None
     if not re.fullmatch(rb"\s*\{?\s*\}\s*", customers.rest):
-        started = customers.rest.lstrip()[:1] == b"{" or customers.places
-        what = (
-            f"ends in the middle, or is no JSON, behind customer {customers.places:,}"
-            if started
-            else "is no JSON object with the old customer ids as its keys"
-        )
+        if customers.places or customers.rest.lstrip()[:1] == b"{":
+            where = (
+                f"behind customer {customers.places:,} of the file" if customers.places else "within its first customer"
+            )
+            what = f"ends, or is no JSON, {where}"
+        else:
+            what = "is no JSON object that has the old customer ids as its keys"
         raise UnusableInputError(f"{name} {what}: deliver the file as the processor wrote it.")
     return "Stripe, JSON"
 
