@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import re
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -225,9 +226,11 @@ def read(folder: Path, into: Path, settings: Settings) -> CardMap | None:
         refuse_in_card_map(written, path.name)
         of = _of_json if path.suffix == ".json" else _of_csv
         form = of(connection, written, path.name)
+        if not connection.execute("SELECT count(*) FROM judged_entry").fetchall()[0][0]:
+            raise UnusableInputError(
+                f"{path.name} maps no customer: deliver the processor's file again, or take it out."
+            )
         sources, refused = _written(connection, into)
-    if not sources + refused:
-        raise UnusableInputError(f"{path.name} maps no customer: deliver the processor's file again, or take it out.")
     return CardMap(path.name, form, digest, into / SOURCES, into / PROBLEMS, sources, refused)
 
 
@@ -241,14 +244,17 @@ def refuse_card_numbers(folder: Path, into: Path, settings: Settings) -> None:
 
 @contextmanager
 def _as_utf_8(path: Path, into: Path) -> Iterator[Path]:
-    """A file as UTF-8 text, where it is none written into ``into`` for as long as it is read."""
+    """A file as UTF-8 text with line feeds, where it is none written into ``into`` for as long as it is read."""
     encoding = text.encoding_of(path)
-    if encoding == "utf-8":
+    # DuckDB takes the first line end for that of all, and loses lines that end in another.
+    if encoding == "utf-8" and (path.suffix == ".json" or not text.holds(path, b"\r")):
         yield path
         return
     with tempfile.TemporaryDirectory(dir=into) as kept:
-        text.transcode(path, encoding, Path(kept) / path.name)
-        yield Path(kept) / path.name
+        written = Path(kept) / path.name
+        with path.open(encoding=encoding) as delivered, written.open("w", encoding="utf-8", newline="\n") as file:
+            shutil.copyfileobj(delivered, file, _CHUNK)
+        yield written
 
 
 def _written(connection: duckdb.DuckDBPyConnection, into: Path) -> tuple[int, int]:
@@ -287,7 +293,7 @@ def _of_csv(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> str
             filled[column] = f"coalesce({filled[column]}, {part}, {whole})"
     listed = ", ".join(f"{sql}::VARCHAR AS {column}" for column, sql in filled.items())
     place = f"row_number() OVER () + {skipped + 1}"
-    if any(text.holds(path, blank) for blank in (b"\n\n", b"\n\r\n")):
+    if text.holds(path, b"\n\n"):
         # DuckDB passes over blank lines.
         lines, is_blank = text.record_lines(path)
         connection.register("filled_line", pyarrow.table({"line": lines[~is_blank][skipped + 1 :]}))
@@ -307,11 +313,12 @@ def _of_csv(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> str
         relations.make(connection, (_RELATIONS["judged_entry"],))
     except duckdb.Error as error:
         line = _LINE_OF_ERROR.search(str(error))
-        if line is None:
+        if line is None and not isinstance(error, duckdb.InvalidInputException):
             raise
+        where = f" line {line[1]}" if line else ""
         # What DuckDB says of it quotes the line.
         raise UnusableInputError(
-            f"{name} line {line[1]} has more cells than the header, a line break within a cell, or a quotation mark that is left open: "
+            f"{name}{where} has more cells than the header, a line break within a cell, or a quotation mark that is left open: "
             "mend it and deliver again."
         ) from None
     return form.words
