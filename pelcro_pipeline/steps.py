@@ -24,8 +24,8 @@ from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.engine import relations
 from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.migration_day import card_map, forecast_report, second_opinion, simulation
 from pelcro_pipeline.migration_day import forecast as forecasting
-from pelcro_pipeline.migration_day import forecast_report
 from pelcro_pipeline.migration_day.forecast import Forecast
 from pelcro_pipeline.migration_day.relations import Terms
 from pelcro_pipeline.prepared import archive as archiving
@@ -59,6 +59,9 @@ from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import atomic
 from pelcro_pipeline.workspace.places import ExtractPaths
 
+#: Beside the events of a forecast: the terms that it was made by.
+_TERMS = "terms.json"
+
 
 def read(paths: ExtractPaths) -> Manifest:
     """Read the delivered folder and write manifest.json and profile.csv. Raises UnusableInputError for what cannot be read."""
@@ -67,6 +70,7 @@ def read(paths: ExtractPaths) -> Manifest:
         paths.statistics_digest.unlink(missing_ok=True)
         given = given_answers.read(paths.delivered)
         settings = answers.applied(extract_settings.load(paths.delivered), given)
+        card_map.refuse_card_numbers(paths.delivered, folder, settings)
         manifest = delivery.read(paths.delivered, folder, settings, connection)
         manifest = manifest.model_copy(update={"answers": given, "same_customers": answers.same_customers(given)})
         manifest = refuse_card_numbers(manifest, connection)
@@ -175,8 +179,10 @@ def judge(extract: OpenedExtract, *, keep_relations: bool = False) -> pd.DataFra
 
 def prepare(extract: OpenedExtract) -> dict[str, int]:
     """Write the prepared files and their checksums; returns the records of each. Leaves the views of ``prepared.tables``."""
-    # It certifies the files that stood here before.
+    # They tell of the files that stood here before.
     extract.paths.certificate.unlink(missing_ok=True)
+    for environment in ("staging", "production"):
+        atomic.discard(extract.paths.migration_day(environment))
     extract.attach_results()
     settings = extract.manifest.settings
     prepared_tables.create_views(extract.connection, extract.manifest, settings)
@@ -192,9 +198,16 @@ def forecast(extract: OpenedExtract, environment: str = "staging", day: datetime
     results.attach(connection, extract.manifest, paths.conversion, paths.analysis)
     prepared_tables.create_views(connection, extract.manifest, extract.manifest.settings)
     prepared_tables.create_typed_views(connection, extract.manifest)
+    settings = extract.manifest.settings
     with atomic.folder(paths.migration_day(environment)) as folder:
-        told = forecasting.create_forecast(connection, Terms.of(extract.manifest.settings, day))
+        told = forecasting.create_forecast(
+            connection, Terms.of(settings, day, card_map.read(paths.delivered, folder, settings))
+        )
         forecasting.keep(connection, folder)
+        # The folder takes its final name only when it is whole.
+        (folder / _TERMS).write_text(
+            told.terms.moved(folder, paths.migration_day(environment)).model_dump_json(indent=1), encoding="utf-8"
+        )
     for path, write in (
         (paths.forecast_subscriptions, forecasting.write_subscriptions),
         (paths.surprises, forecasting.write_surprises),
@@ -237,7 +250,25 @@ def annotate(paths: ExtractPaths) -> list[AnnotatedFile]:
 
 def stage(extract: OpenedExtract) -> dict[str, int]:
     """Load the staging database; returns the rows of each table. Raises RefusedError where a cell differs."""
-    return database.load(extract.files, extract.paths.database("staging"))
+    return database.load(extract.files, extract.paths.database("staging"), _terms(extract.paths, "staging"))
+
+
+def _terms(paths: ExtractPaths, environment: str) -> Terms | None:
+    """The terms of the forecast that was made before the environment is loaded, if one was."""
+    path = paths.migration_day(environment) / _TERMS
+    return Terms.model_validate_json(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def money_disagreements(paths: ExtractPaths, environment: str) -> list[str]:
+    """What a loaded database tells otherwise than its forecast, to the cent, and what the day-by-day simulation of its
+    subscriptions tells otherwise than the queries: a sentence for each of the first few."""
+    terms = _terms(paths, environment)
+    if terms is None:
+        return [f"{paths.extract} has no forecast to hold {environment} against"]
+    with duck.connect(paths.database(environment), read_only=True) as connection:
+        differing = forecasting.disagreements(connection, terms, paths.migration_day(environment))
+        _, otherwise = second_opinion.disagreements(connection, simulation.subscriptions(connection), terms)
+    return differing + otherwise
 
 
 def is_staged(extract: OpenedExtract) -> bool:

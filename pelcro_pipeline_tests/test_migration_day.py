@@ -31,8 +31,12 @@ def told(connection: duckdb.DuckDBPyConnection, terms: Terms) -> tuple[int, list
 def mapped(paid_until: dict[str, datetime.date], path) -> None:
     """A card map in which each customer has a card that can be charged until that month."""
     with duckdb.connect() as connection:
-        connection.execute("CREATE TABLE card (customer VARCHAR, expires DATE)")
-        connection.executemany("INSERT INTO card VALUES (?, ?)", list(paid_until.items()) or [("nobody", DAY)])
+        connection.execute(
+            "CREATE TABLE card (customer VARCHAR, expires DATE, source_id VARCHAR, gateway_customer_id VARCHAR)"
+        )
+        connection.executemany(
+            "INSERT INTO card VALUES ($1, $2, 'pm_' || $1, 'cus_' || $1)", list(paid_until.items()) or [("nobody", DAY)]
+        )
         connection.execute(f"COPY card TO '{path}' (FORMAT parquet)")
 
 
@@ -51,7 +55,7 @@ def invented(tmp_path_factory):
 @pytest.mark.parametrize("reading", UnpaidReading)
 def test_queries_and_simulation_agree_on_each_invented_subscription(invented, day, reading):
     connection, path = invented
-    assert told(connection, Terms(day, reading, write_off_days=30, cards=path)) == (INVENTED, [])
+    assert told(connection, Terms(day=day, reading=reading, write_off_days=30, cards=path)) == (INVENTED, [])
     ((cases, charged),) = connection.execute(
         "SELECT count(DISTINCT unpaid_case), count(*) FILTER (is_charge_attempted) FROM invoice"
     ).fetchall()
@@ -74,7 +78,10 @@ def test_queries_and_simulation_agree_on_whatever_is_thought_of(tmp_path_factory
     mapped(cards(numbered, seed=1, day=day), path)
     with duck.connect() as connection:
         load(numbered, connection)
-        assert told(connection, Terms(day, reading, write_off, path)) == (len(numbered), [])
+        assert told(connection, Terms(day=day, reading=reading, write_off_days=write_off, cards=path)) == (
+            len(numbered),
+            [],
+        )
 
 
 @pytest.mark.parametrize(
@@ -87,7 +94,7 @@ def test_queries_and_simulation_agree_on_whatever_is_thought_of(tmp_path_factory
 )
 def test_a_cent_a_case_and_a_day_that_differ_are_named(invented, change, sentence):
     connection, path = invented
-    terms = Terms(DAY, cards=path)
+    terms = Terms(day=DAY, cards=path)
     relations.define(connection, terms)
     relations.create(connection, forecast.EVENTS)
     connection.execute(

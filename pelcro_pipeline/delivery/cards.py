@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import json
+import mmap
 import re
 import tempfile
 from collections.abc import Iterator
@@ -18,13 +20,15 @@ from pelcro_pipeline.delivery import corrections
 from pelcro_pipeline.delivery.manifest import Column, DeliveredFile, Manifest
 from pelcro_pipeline.delivery.reading import delivered, read
 from pelcro_pipeline.delivery.records import cells, file_line
-from pelcro_pipeline.delivery.text import chunks, record_starts
+from pelcro_pipeline.delivery.text import chunks, holds, line_of, record_starts
 from pelcro_pipeline.delivery.workbook import is_workbook
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline.settings import DELIMITERS
 from pelcro_pipeline.spec import ATTRIBUTES
 from pelcro_pipeline.spec.kinds import ADDRESS_PHONE, CUSTOMER_PHONE, IDENTIFIER
 from pelcro_pipeline.spec.sql import literal
+from pelcro_pipeline.workspace.intake import CARD_MAPS
 
 #: 14 to 19 digits, single spaces or hyphens between them, no letter or digit beside them: hashes and ids are full of those.
 _NUMBER = r"(?:^|[^0-9A-Za-z])([0-9](?:[ -]?[0-9]){13,18})(?:[^0-9A-Za-z]|$)"
@@ -85,6 +89,9 @@ _DOUBLING = (1, 2, 4, 6)
 _WIDEST = 38
 #: Numbers of customers and phones are long and digits too: there, only what stands out counts.
 _LONG_BY_NATURE = (CUSTOMER_PHONE, ADDRESS_PHONE, IDENTIFIER)
+#: A number as long as a card's, and how many of them tell whether what looks like a card's comes of chance.
+_LONG_ID = re.compile(rb"(?<![0-9A-Za-z])[0-9]{14,19}(?![0-9A-Za-z])")
+_ENOUGH_IDS = 50
 _ORDER_NUMBER = "subscription.common_metadata.order_number"
 #: The same in the headers of columns of no template, unless they speak of cards.
 _NUMBERS = frozenset(
@@ -156,7 +163,11 @@ def refuse_to_store(folder: Path) -> None:
         _create_macros(connection)
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink() and path not in to_read and has_long_numbers(path):
-                _refuse_lines(path, str(path.relative_to(folder)), connection)
+                # In JSON the whole map may be one line.
+                if path.parent == folder and path.name in CARD_MAPS and not holds(path, b"\0"):
+                    refuse_in_card_map(path, path.name)
+                else:
+                    _refuse_lines(path, str(path.relative_to(folder)), connection)
         if corrections.given(folder, settings) or any(_must_be_read(path) for path in to_read):
             with tempfile.TemporaryDirectory(dir=folder.parent) as kept:
                 refuse_card_numbers(read(folder, Path(kept), settings, connection), connection)
@@ -208,6 +219,38 @@ def has_long_numbers(path: Path) -> bool:
             return True
         carried = chunk[-_LONGEST:]
     return False
+
+
+def refuse_in_card_map(path: Path, name: str) -> None:
+    """Raise UnusableInputError where a payment processor's mapping file, as UTF-8 text, holds a payment card number.
+
+    All of its ids may be long and digits, and then chance gives one in ten a card's check digit: those are let be
+    where no more of them have it.
+    """
+    offsets = np.sort(np.concatenate([np.empty(0, dtype=np.int64), *card_places(path), *_scientific_places(path)]))
+    if not len(offsets):
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        numbers = sum(1 for _ in _LONG_ID.finditer(content))
+        by_chance = numbers >= _ENOUGH_IDS and len(offsets) * 5 <= numbers
+        is_id = _is_json_key if name.endswith(".json") else _in_id_column
+        for offset in offsets.tolist():
+            if not (by_chance and is_id(content, offset)):
+                _stop(f"{name}, line {line_of(path, offset)} (byte {offset + 1:,} of the file)")
+
+
+def _is_json_key(content: mmap.mmap, offset: int) -> bool:
+    return re.compile(rb'[0-9]+"\s*:').match(content, offset) is not None and content[offset - 1 : offset] == b'"'
+
+
+def _in_id_column(content: mmap.mmap, offset: int) -> bool:
+    """Whether a place in a CSV file stands in a column of ids or tokens, by its header."""
+    header = content[: content.find(b"\n")].decode()
+    delimiter = max(DELIMITERS, key=header.count)
+    before = content[content.rfind(b"\n", 0, offset) + 1 : offset].decode()
+    position = len(next(csv.reader([before + "-"], delimiter=delimiter))) - 1
+    cells = next(csv.reader([header], delimiter=delimiter))
+    return position < len(cells) and cells[position].strip().lower().endswith(("id", "token"))
 
 
 def card_places(path: Path) -> Iterator[np.ndarray]:

@@ -16,7 +16,7 @@ from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest, UnreadShe
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.workspace import places
-from pelcro_pipeline.workspace.intake import PASSWORD_SAMPLES, TICKED_OFF, is_passed_over, own_file
+from pelcro_pipeline.workspace.intake import LATER, PASSWORD_SAMPLES, TICKED_OFF, is_passed_over, own_file
 
 #: Files of an extract's folder that hold no records of a template: no header is looked for in them.
 SETTING_FILES = (
@@ -86,8 +86,8 @@ def _noted(refused: list[str]) -> Iterator[None]:
 
 
 def delivered_digest(folder: Path) -> str:
-    """A digest of all that was delivered, by name and content; settings and reviews are told apart from it."""
-    apart = (extract_settings.FILE_NAME, *TICKED_OFF)
+    """A digest of all that was delivered, by name and content; settings, reviews and the card map are told apart from it."""
+    apart = (extract_settings.FILE_NAME, *LATER)
     files = (each for each in folder.rglob("*") if each.is_file() and each.name not in apart)
     return places.content_digest(folder, sorted(files))
 

@@ -131,11 +131,11 @@ def _no_utf_8(path: Path) -> str:
                 decoder.decode(chunk, final=not chunk)
             except UnicodeDecodeError as error:
                 at = offset - waiting + error.start
-                return f"what stands on line {_line(path, at)} at byte offset {at}"
+                return f"what stands on line {line_of(path, at)} at byte offset {at}"
             offset += len(chunk)
 
 
-def _line(path: Path, offset: int) -> int:
+def line_of(path: Path, offset: int) -> int:
     """The physical line of a byte, in any encoding that ASCII is a part of."""
     line, left = 1, offset
     for chunk in chunks(path):
@@ -172,7 +172,7 @@ def _decodes(path: Path, encoding: str) -> str:
 
 
 def _on_line(path: Path, offset: int, encoding: str) -> str:
-    return "" if encoding.startswith("utf-16") else f" on line {_line(path, offset)}"
+    return "" if encoding.startswith("utf-16") else f" on line {line_of(path, offset)}"
 
 
 def transcode(path: Path, encoding: str, to: Path) -> None:

@@ -1,1 +1,1 @@
-"""Migration day: who is charged what, by which card, and what the 90 days after it bring."""
+"""Migration day: who is charged what, by which card, who can log in, and what the 90 days after it bring."""

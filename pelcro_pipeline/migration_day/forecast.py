@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from pelcro_pipeline.migration_day.card_map import CLASSES
 from pelcro_pipeline.migration_day.relations import STATES, Terms, create, define
 from pelcro_pipeline.spec.sql import escaped, literal
 
@@ -19,7 +20,7 @@ COUNTS = ("renewals", "expiries", "invoices", "charges", "due_invoices", "write_
 MONEY = ("invoiced", "charged", "due", "written_off")
 #: What an event is told from.
 EVENTS = (*STATES, "event")
-_TOLD = (*EVENTS, "forecast_day", "reading_total", "surprise")
+_TOLD = (*EVENTS, *CLASSES, "forecast_day", "reading_total", "surprise")
 #: What an event is compared by: the record is another in a delivery than in what is prepared.
 _EVENT = """SELECT date, what, event.amount, event.currency, customer, old_id, plan
     FROM event JOIN migrating_subscription USING (record)"""
@@ -36,7 +37,7 @@ class Forecast:
     """What a migration day brings.
 
     ``days``: date, currency, and ``COUNTS`` and ``MONEY`` of each. ``readings``: reading, is_chosen, currency, invoices,
-    invoiced, charged, sent, due, written_off. ``surprises``: surprise, currency, subscriptions, amount. ``states``: case,
+    invoiced, charged, sent, due, written_off. ``cards``: class, sentence, subscriptions, customers. ``surprises``: surprise, currency, subscriptions, amount. ``states``: case,
     state, collection_method, currency, subscriptions, amount (of the invoices). Amounts are in the currency's smallest unit.
     """
 
@@ -45,6 +46,7 @@ class Forecast:
     readings: pd.DataFrame
     surprises: pd.DataFrame
     states: pd.DataFrame
+    cards: pd.DataFrame
 
     @property
     def first_day(self) -> pd.DataFrame:
@@ -80,6 +82,7 @@ def create_forecast(connection: duckdb.DuckDBPyConnection, terms: Terms) -> Fore
             LEFT JOIN (FROM invoice WHERE is_chosen) AS invoice USING (record)
             GROUP BY ALL ORDER BY ALL""",
         ),
+        _frame(connection, "SELECT class, sentence, subscriptions, customers FROM card_class_count ORDER BY ordinal"),
     )
 
 

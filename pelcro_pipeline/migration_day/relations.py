@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+from pydantic import BaseModel, ConfigDict
 
 from pelcro_pipeline.engine.relations import from_folder, make
+from pelcro_pipeline.migration_day.card_map import CardMap
 from pelcro_pipeline.settings import Settings, UnpaidReading
 from pelcro_pipeline.spec.sql import literal
 
 FILES = from_folder(Path(__file__).parent / "sql")
 #: What the state of a subscription is told from, and the invoice of an unpaid one.
-STATES = ("migrating_subscription", "payable_until", "subscription_state", "invoice")
+STATES = ("mapped_twice", "migrating_subscription", "payable_until", "subscription_state", "invoice")
 #: What a source is, beside the customer whose it is: none where no card map came.
 _CARD = {
     "customer": "VARCHAR",
@@ -41,9 +42,10 @@ _LATER = """CREATE OR REPLACE TEMP MACRO later(start, is_in_days, count) AS
     least(if(is_in_days, start + count::INTEGER, (start + to_months(count::INTEGER))::DATE), DATE '9999-12-31')"""
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(BaseModel):
     """What decides a migration day beside the subscriptions themselves."""
+
+    model_config = ConfigDict(frozen=True)
 
     day: datetime.date
     reading: UnpaidReading = UnpaidReading.DUE_IN_ONE_DAY
@@ -53,11 +55,20 @@ class Terms:
     #: The SHA-256 of the map that they came in.
     card_map: str | None = None
 
+    def moved(self, before: Path, after: Path) -> Terms:
+        """The same, where what stands in the folder ``before`` will stand in ``after``."""
+        return self.model_copy(update={"cards": self.cards and after / self.cards.relative_to(before)})
+
     @classmethod
     def of(cls, settings: Settings, day: datetime.date | None = None, cards: CardMap | None = None) -> Terms:
         """The terms that an extract's settings give, by default for its own day."""
-        given = (cards.path, cards.digest) if cards else ()
-        return cls(day or settings.today, settings.unpaid_reading, settings.write_off_days, *given)
+        return cls(
+            day=day or settings.today,
+            reading=settings.unpaid_reading,
+            write_off_days=settings.write_off_days,
+            cards=cards and cards.path,
+            card_map=cards and cards.digest,
+        )
 
 
 def define(connection: duckdb.DuckDBPyConnection, terms: Terms, days: Iterable[datetime.date] = ()) -> None:

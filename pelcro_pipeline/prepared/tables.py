@@ -49,7 +49,8 @@ def create_typed_views(connection: duckdb.DuckDBPyConnection, manifest: Manifest
     for table in (SUBSCRIPTIONS, PLANS, CUSTOMERS):
         storage = {attribute.name: attribute.kind.storage for attribute in table.attributes}
         columns = ", ".join(
-            f"{quoted(name)}::{storage.get(name, 'VARCHAR')} AS {quoted(name)}" for name in tables.columns(manifest, table)
+            f"{quoted(name)}::{storage.get(name, 'VARCHAR')} AS {quoted(name)}"
+            for name in tables.columns(manifest, table)
         )
         own = "" if table is CUSTOMERS else f"customer AS {quoted(CUSTOMER_ID)}, "
         connection.execute(

@@ -92,7 +92,7 @@ def _judged(paths: ExtractPaths, signed: SignOff, day: datetime.date) -> Iterato
             for table in ("plans", "customers"):
                 connection.execute(f"CREATE TEMP VIEW {table} AS FROM staging.{table}")
             # Which cards are mapped decides how they are paid, and nothing of what is told here.
-            relations.define(connection, Terms(day), sorted(set(days)))
+            relations.define(connection, Terms(day=day), sorted(set(days)))
             relations.create(connection, relations.STATES)
             connection.execute("SET VARIABLE signed_day = ?::DATE", [days[0]])
             connection.execute("SET VARIABLE load_day = ?::DATE", [day])

@@ -10,12 +10,16 @@ from pelcro_pipeline.errors import UnusableInputError
 
 #: The publisher's sample pairs of hash and plain text.
 PASSWORD_SAMPLES = "password_samples.csv"
+#: What the payment processor hands back after it has taken the cards over: one of the two.
+CARD_MAPS = ("cards.json", "cards.csv")
 #: What a reviewer of the sample hands back: a word on what was made of the delivery, and no part of it.
 SAMPLE_REVIEWS = ("sample.xlsx", "sample_review.csv")
 #: What the owners of the going-live list say.
 GOING_LIVE = "going_live.csv"
 #: Both tell nothing of what was delivered: ticking off voids no sign-off.
 TICKED_OFF = (*SAMPLE_REVIEWS, GOING_LIVE)
+#: What comes when the delivery has been signed: the card map is made during the freeze.
+LATER = (*TICKED_OFF, *CARD_MAPS)
 #: What systems and open spreadsheets leave in a folder, in any case.
 _LEFT_BEHIND = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.workspace.atomic import is_temporary
-from pelcro_pipeline.workspace.intake import TICKED_OFF
+from pelcro_pipeline.workspace.intake import LATER
 
 #: The extract's name is a folder, a partition key and a file name.
 _EXTRACT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -297,11 +297,11 @@ def content_digest(folder: Path, files: Iterable[Path]) -> str:
 def fingerprint(folder: Path) -> str:
     """Changes whenever a file of the folder is added, taken away, renamed or written to; reads none of them.
 
-    What people tick off tells nothing of what was delivered: what it was made of stays as it was.
+    What people tick off, and the card map, tell nothing of what was delivered: what it was made of stays as it was.
     """
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name not in TICKED_OFF:
+        if path.is_file() and path.name not in LATER:
             stat = path.stat()
             # As the system holds it: a name need not be UTF-8.
             digest.update(os.fsencode(path.relative_to(folder)) + f"\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
