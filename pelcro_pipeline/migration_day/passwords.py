@@ -20,9 +20,18 @@ from pelcro_pipeline.spec.sql import escaped, literal, quoted
 #: What it is put together from, in the order in which it is made, over a target's customers.
 ORDER = ("password", "password_scheme", "password_weakness", "password_reset", "password_count")
 FILES = from_folder(Path(__file__).parent / "sql" / "passwords")
+_TYPES = {
+    "what": "string",
+    "scheme": "string",
+    "customers": "Int64",
+    "with_email": "Int64",
+    "share": "Float64",
+    "passwords": "Int64",
+    "samples": "Int64",
+    "is_proven": "boolean",
+}
 #: passwords.csv.
-COLUMNS = ("what", "scheme", "customers", "with_email", "share", "passwords", "samples", "is_proven")
-_WHOLE = dict.fromkeys(("customers", "with_email", "passwords", "samples"), "Int64")
+COLUMNS = tuple(_TYPES)
 #: What its rows say that are of a scheme, and what those begin with that count the resets.
 _SCHEME, _RESET = "passwords by scheme", "needs a reset email: "
 
@@ -42,7 +51,7 @@ class Passwords:
     def table(self) -> pd.DataFrame:
         """Both as passwords.csv has them: ``COLUMNS``."""
         parts = (self.schemes.assign(what=_SCHEME), self.counts)
-        return pd.concat([each.reindex(columns=list(COLUMNS)).astype(_WHOLE) for each in parts], ignore_index=True)
+        return pd.concat([each.reindex(columns=list(COLUMNS)).astype(_TYPES) for each in parts], ignore_index=True)
 
 
 def create(connection: duckdb.DuckDBPyConnection, samples: Mapping[str, int]) -> None:
@@ -74,7 +83,7 @@ def write_resets(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 def read(path: Path) -> pd.DataFrame:
     """passwords.csv as it stands."""
-    return pd.read_csv(path).astype(_WHOLE)
+    return pd.read_csv(path).astype(_TYPES)
 
 
 def resets(table: pd.DataFrame) -> dict[str, int]:
@@ -85,15 +94,12 @@ def resets(table: pd.DataFrame) -> dict[str, int]:
 
 def sentence(table: pd.DataFrame) -> str:
     """What passwords.csv tells, in a line."""
-    schemes = [
-        f"{row.scheme} {row.share:.1%}{_proof(row)}"
-        for row in table[table["what"] == _SCHEME].itertuples()
-        if row.share > 0
-    ]
+    shown = table[(table["what"] == _SCHEME) & (table["share"].fillna(0) > 0)]
+    schemes = [f"{row.scheme} {row.share:.1%}{_proof(row)}" for row in shown.itertuples()]
     reasons = [f"{count:,} {reason}" for reason, count in resets(table).items()]
     return (
         f"Of the customers with an email address: {', '.join(schemes) or 'there are none'}. "
-        f"A reset email is needed by {', '.join(reasons) or 'nobody'}. Counts: passwords.csv."
+        f"Reset emails: {', '.join(reasons) or 'none'}. Counts: passwords.csv."
     )
 
 
