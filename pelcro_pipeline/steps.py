@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from pelcro_pipeline.engine import relations
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.migration_day import card_map, forecast_report, second_opinion, simulation
 from pelcro_pipeline.migration_day import forecast as forecasting
+from pelcro_pipeline.migration_day import passwords as password_report
 from pelcro_pipeline.migration_day.forecast import Forecast
 from pelcro_pipeline.migration_day.relations import Terms
 from pelcro_pipeline.prepared import archive as archiving
@@ -52,8 +54,7 @@ from pelcro_pipeline.review.sample import Review, Sample
 from pelcro_pipeline.review.sharing import Bundle
 from pelcro_pipeline.review.sign_off import SignOff, Waiver
 from pelcro_pipeline.rules import answers, findings, judgement, ledger, results
-from pelcro_pipeline.spec import CUSTOMER_ID
-from pelcro_pipeline.spec.sql import escaped, literal, quoted
+from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.spec.target import TARGET_TABLES
 from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import atomic
@@ -157,7 +158,9 @@ def judge(extract: OpenedExtract, *, keep_relations: bool = False) -> pd.DataFra
         raise RefusedError(f"Not as it was converted: {', '.join(altered[:5])}. Run the extract again from the start.")
     with atomic.folder(paths.analysis) as folder:
         made = judgement.judge(connection, manifest, paths.conversion, manifest.settings)
-        made += findings.create_findings(connection, manifest, passwords.proven(paths.delivered))
+        proven = passwords.proven(paths.delivered, connection)
+        (folder / paths.proven_passwords.name).write_text(json.dumps(proven), encoding="utf-8")
+        made += findings.create_findings(connection, manifest, proven)
         made += questions.create(connection)
         made += ledger.create_ledger(connection)
         if keep_relations:
@@ -323,24 +326,29 @@ def report(extract: OpenedExtract) -> report_of.Analysis:
 
 
 def going_live(paths: ExtractPaths) -> list[Line]:
-    """Write the going-live list and who needs a new password; returns the list."""
+    """Write the going-live list, what is known of the passwords and who needs a new one; returns the list."""
+    going_live_list.refuse_uncounted(paths)
+    _write_passwords(paths)
     listed = going_live_list.lines(paths)
     delimited.write(going_live_list.table(listed), paths.going_live, going_live_list.WRITTEN)
     with atomic.file(paths.going_live.with_suffix(".html")) as unfinished:
         unfinished.write_text(going_live_list.render(paths.extract, listed), encoding="utf-8")
-    told = [quoted(CUSTOMER_ID), quoted("customer.email")]
-    with (
-        duck.connect() as connection,
-        database.opened(paths.database("staging"), "staging", connection),
-        atomic.file(paths.password_resets) as unfinished,
-    ):
-        connection.execute(
-            f"""COPY (
-                SELECT {escaped(told, told)} FROM staging.customers
-                WHERE "customer.password" IS NULL AND "customer.email" IS NOT NULL ORDER BY {told[0]}
-            ) TO {literal(str(unfinished))} (FORMAT csv, HEADER)"""
-        )
     return listed
+
+
+def _write_passwords(paths: ExtractPaths) -> None:
+    if not paths.proven_passwords.is_file():
+        raise RefusedError(
+            f"{paths.extract} was judged before samples were counted: run `pelcro-pipeline dry-run {paths.extract}`."
+        )
+    samples = json.loads(paths.proven_passwords.read_text(encoding="utf-8"))
+    with duck.connect() as connection, database.opened(paths.database("staging"), "staging", connection):
+        connection.execute("CREATE TEMP VIEW customers AS FROM staging.customers")
+        results.attach_tables(connection, paths.analysis)
+        password_report.create(connection, samples)
+        delimited.write(password_report.counted(connection).table, paths.passwords, ())
+        with atomic.file(paths.password_resets) as unfinished:
+            password_report.write_resets(connection, unfinished)
 
 
 def compare(older: ExtractPaths, newer: ExtractPaths) -> Comparison:

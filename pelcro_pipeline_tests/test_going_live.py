@@ -64,8 +64,8 @@ def test_a_certificate_is_of_the_files_that_stand(paths):
 def test_who_needs_a_new_password_is_listed(paths):
     assert listed(paths)["data-passwords"][1].startswith("4 of 4 customers have no migrated password")
     rows = list(csv.reader(paths.password_resets.read_text(encoding="utf-8").splitlines()))
-    assert rows[0] == ["customer.old_provider_id", "customer.email"]
-    assert [row[0] for row in rows[1:]] == ["HR1", "HR2", "HR3"]
+    assert rows[0] == ["customer.old_provider_id", "customer.email", "reason"]
+    assert [(row[0], row[2]) for row in rows[1:]] == [(f"HR{each}", "no password delivered") for each in (1, 2, 3)]
 
 
 def test_an_owner_ticks_off_what_only_a_person_can_tell(paths):

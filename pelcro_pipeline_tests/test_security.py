@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import hashlib
+import io
 import shutil
 import socket
+import sqlite3
+import tempfile
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.review import sign_off, statistics
 from pelcro_pipeline.workspace import purge
+from pelcro_pipeline.workspace.intake import PASSWORD_SAMPLES
 from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline_tests.extract import (
     OLD_ID,
@@ -47,6 +55,13 @@ def run(home: Path, delivery: Delivery, patched: pytest.MonkeyPatch) -> ExtractP
     jobs.job("sign_off", paths, {"review__sign_off": {"config": signature}}, Watcher())
     jobs.job("production", paths, {}, Watcher())
     return paths
+
+
+def run_again(paths: ExtractPaths) -> None:
+    """Another dry run in the same instance."""
+    from pelcro_pipeline.defs import run as jobs
+
+    jobs.job("dry_run", paths, {}, Watcher())
 
 
 def test_a_migration_connects_to_nothing(tmp_path, monkeypatch):
@@ -106,20 +121,64 @@ def test_statistics_are_read_as_they_were_counted(armed):
     assert (frame[statistics.STAGING] == frame[statistics.PRODUCTION]).all()
 
 
-def test_a_password_s_hash_is_found_nowhere_but_where_it_belongs(tmp_path, monkeypatch):
-    password = {"customer.password": HASH, "customer.common_metadata.password_encryption": "bcrypt"}
-    broken = {"customer.password": HASH + "x", "customer.common_metadata.password_encryption": "rot13"}
-    home = tmp_path / "home"
-    paths = run(
-        home, Delivery([reader(1, password), reader(2, broken), reader(3, {PLAN_ID: "NO", **password})]), monkeypatch
+#: Six readers' passwords, and a salt and a pepper that are all their own.
+PLAIN = [f"Zwieback-{number}-mit-Honig" for number in range(6)]
+SALT, PEPPER = "Meersalz", "Pfefferkorn"
+SCHEME = "customer.common_metadata.password_encryption"
+
+
+def salted(plain: str) -> str:
+    return hashlib.md5(f"{SALT}{plain}{PEPPER}".encode(), usedforsecurity=False).hexdigest()
+
+
+def text_of(path: Path) -> bytes:
+    """What a file says, unpacked: workbooks, parquet, and the records of the runs."""
+    if path.suffix == ".parquet":
+        return repr(duckdb.read_parquet(str(path)).fetchall()).encode()
+    if path.suffix == ".db":
+        with contextlib.closing(sqlite3.connect(path)) as recorded:
+            return "\n".join(recorded.iterdump()).encode()
+    return content(path)
+
+
+def test_passwords_and_their_samples_are_found_nowhere_but_where_they_belong(tmp_path, monkeypatch):
+    """Nor where the samples cannot be used."""
+    hashes = [salted(plain) for plain in PLAIN]
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    (tmp_path / "temporary").mkdir()
+    rows = [reader(number, {"customer.password": hash_, SCHEME: "MD5"}) for number, hash_ in enumerate(hashes)]
+    rows += [
+        reader(7, {"customer.password": HASH + "x", SCHEME: "rot13"}),
+        reader(8, {"customer.password": PLAIN[0], SCHEME: "plain text"}),
+    ]
+    rows += [
+        reader(9, {PLAN_ID: "NO", "customer.password": HASH, SCHEME: "bcrypt"}),
+        reader(10, {"customer.password": HASH[:30], SCHEME: "bcrypt"}),
+    ]
+    samples = "id,plain,salt,pepper\n" + "".join(
+        f"HR{number},{plain},{SALT},{PEPPER}\n" for number, plain in enumerate(PLAIN)
     )
+    home = tmp_path / "home"
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        paths = run(home, Delivery(rows, texts={PASSWORD_SAMPLES: samples}), monkeypatch)
+        counted = paths.passwords.read_text(encoding="utf-8")
+        (paths.delivered / PASSWORD_SAMPLES).write_text(
+            samples + f"HR99,{PLAIN[1]},{SALT},{PEPPER}\n", encoding="utf-8"
+        )
+        with pytest.raises(UnusableInputError, match="line 8: no delivered customer has that id"):
+            run_again(paths)
+    assert "passwords by scheme,MD5,6,6" in counted and ",6,True" in counted
     belongs = {paths.delivered, paths.prepared, paths.archive, paths.tables / "conversion", paths.tables / "analysis"}
     belongs |= {paths.database("staging"), paths.database("production")}
-    holding = [path for path in home.rglob("*") if path.is_file() and HASH.encode() in path.read_bytes()]
-    assert paths.delivered / "customers.csv" in holding
-    assert [path for path in holding if not belongs & {path, *path.parents}] == []
-    reports = [path for path in paths.reports.rglob("*") if path.is_file()]
-    assert [path.name for path in reports if HASH.encode() in content(path)] == []
+    made = {
+        path: text_of(path) for path in tmp_path.rglob("*") if path.is_file() and not belongs & {path, *path.parents}
+    }
+    assert any(path.suffix == ".db" for path in made)
+    assert hashes[0].encode() in text_of(paths.prepared / "customers.csv")
+    told = made | {"standard output": out.getvalue().encode(), "standard error": err.getvalue().encode()}
+    for secret in (HASH, HASH[:30], *hashes, *PLAIN, SALT, PEPPER):
+        assert [path for path, text in told.items() if secret.encode() in text] == []
 
 
 def test_what_is_made_is_its_owner_s_alone(armed):
@@ -129,8 +188,6 @@ def test_what_is_made_is_its_owner_s_alone(armed):
 
 
 def test_products_and_plans_that_are_formulas_reach_the_target_as_they_are(armed):
-    import duckdb
-
     with duckdb.connect(str(armed.database("production")), read_only=True) as connection:
         names = {name for (name,) in connection.execute('SELECT "product.name" FROM products').fetchall()}
     assert "@" + ONLINE["product.name"] in names

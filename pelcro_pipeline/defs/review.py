@@ -64,7 +64,10 @@ _GOING_LIVE = dg.AssetKey(["review", "going_live"])
 
 @dg.asset(
     key=_GOING_LIVE,
-    deps=edges.keys("analysis/findings", "staging/database", "staging/migration_statistics"),
+    deps=[
+        *edges.LEDGER,
+        *edges.keys("analysis/findings", "staging/database", "staging/migration_statistics"),
+    ],
     kinds={"csv", "html"},
     check_specs=[
         check(_GOING_LIVE, each.id.replace("-", "_"), each.words) for each in going_live.ITEMS if each.computed
@@ -86,6 +89,7 @@ def review_going_live(extract: Extracts):
             **{state.value: states.count(state) for state in going_live.State},
             "list": markdown(going_live.table(listed).drop(columns="Owner")),
             "report": dg.MetadataValue.path(paths.going_live.with_suffix(".html")),
+            "passwords": dg.MetadataValue.path(paths.passwords),
             "password resets": dg.MetadataValue.path(paths.password_resets),
         }
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
+from pelcro_pipeline.migration_day import passwords
 from pelcro_pipeline.reporting import page
 from pelcro_pipeline.review import sample, sign_off, statistics
 from pelcro_pipeline.settings import Settings
@@ -129,7 +130,9 @@ def _resets(extract: _Extract) -> Evidence:
     customers = extract.counted("Objects", "Customers")
     without = customers - extract.counted("Customers", "customer.password")
     told = f"{without:,} of {customers:,} customers have no migrated password: password_resets.csv lists those with an email address."
-    return Evidence(State.DONE if not without else State.OPEN, told)
+    known = passwords.read(extract.paths.passwords)
+    state = State.OPEN if without or passwords.resets(known) else State.DONE
+    return Evidence(state, f"{told} {passwords.sentence(known)}")
 
 
 def _cards(extract: _Extract) -> Evidence:
@@ -228,12 +231,20 @@ ITEMS = (
 )  # fmt: skip
 
 
-def lines(paths: ExtractPaths) -> list[Line]:
-    """The list as it stands. Raises RefusedError before a dry run, UnusableInputError for ticks that cannot be used."""
+def refuse_uncounted(paths: ExtractPaths) -> None:
+    """Raise RefusedError before a dry run."""
     if not paths.statistics.is_file():
         raise RefusedError(
             f"{paths.extract} has made no statistics.csv yet: run `pelcro-pipeline dry-run {paths.extract}` first."
         )
+
+
+def lines(paths: ExtractPaths) -> list[Line]:
+    """The list as it stands, passwords.csv being written.
+
+    Raises RefusedError before a dry run, UnusableInputError for ticks that cannot be used.
+    """
+    refuse_uncounted(paths)
     counts = statistics.read(paths.statistics).set_index(["Section", "Attribute"])
     extract = _Extract(paths, settings_of(paths.delivered), counts[~counts.index.duplicated()])
     ticks = _ticks(paths.delivered / GOING_LIVE)

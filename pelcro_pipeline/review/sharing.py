@@ -43,6 +43,7 @@ from pelcro_pipeline.delivery import profile
 from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine.relations import from_folder, make
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
+from pelcro_pipeline.migration_day import passwords
 from pelcro_pipeline.review import going_live, markup, pseudonyms, statistics
 from pelcro_pipeline.rules import findings, ledger
 from pelcro_pipeline.rules.catalogue import RULES
@@ -209,10 +210,10 @@ def _create_own(connection: duckdb.DuckDBPyConnection, manifest: Manifest, said:
     texts = {_SAID, *said, *RULES, *Severity, *ledger.DISPOSITIONS, *_OURS, *findings.COLUMNS, *_PERSONAL, *ATTRIBUTES}
     for rule in RULES.values():
         texts |= {rule.sentence, rule.fix}
-    for relation in (*FILES.values(), *scope.FILES.values()):
+    for relation in (*FILES.values(), *scope.FILES.values(), *passwords.FILES.values()):
         texts.update(re.findall(r"'([^'\n]*)'", relation.sql))
     texts |= {text for item in going_live.ITEMS for text in (item.section, item.words)}
-    texts |= {*scope.QUESTIONS.values(), *scope.TAXES.values(), *going_live.COLUMNS}
+    texts |= {*scope.QUESTIONS.values(), *scope.TAXES.values(), *going_live.COLUMNS, *passwords.COLUMNS}
     for table in TABLES:
         texts |= {table.object, table.title}
     texts |= {segment.name for segment in statistics.SEGMENTS}

@@ -60,6 +60,11 @@ TABLES = {
         UNION ALL
         SELECT record, object, attribute, rule, result FROM answered WHERE effect = 'value' AND rule <> 'CUS-CONFLICT'"""
     ),
+    # Whose delivered password stays behind, as nothing tells its scheme.
+    "scheme_unknown": Result(
+        """SELECT record, converted_customer.customer FROM violation JOIN converted_customer USING (record)
+        WHERE rule = 'CUS-PASSWORD-SCHEME' AND severity = 'clear'"""
+    ),
     "repeated_customer": Result("FROM repeated_customer", "first_record"),
     "repeated_golden_record": Result("FROM repeated_golden_record"),
     "first_plan": Result("FROM first_plan", "plan_record"),

@@ -301,11 +301,21 @@ ENTITLEMENTS = Kind(
 #: The guide's words for password schemes, each with what a hash of it begins with, or is; plain text has no shape of its own.
 DRUPAL, WORDPRESS, BCRYPT, MD5, PLAIN_TEXT = "Drupal", "Bcrypt (WordPress)", "Bcrypt", "MD5", "Plain text"
 HASH_SHAPES = {
-    DRUPAL: r"^[$]S[$]",
+    # U: what Drupal 6 held, an md5, hashed once more when its site was upgraded.
+    DRUPAL: r"^U?[$]S[$]",
     WORDPRESS: r"^[$](?:wp[$]2y|[PH])[$]",
     BCRYPT: r"^[$]2[aby][$]",
     MD5: "^[0-9a-fA-F]{32}$",
 }
+_BLOWFISH = r"(?:0[4-9]|[12][0-9]|3[01])[$][./0-9A-Za-z]{53}"
+#: Of each prefix what a whole hash has behind it, and of how many characters that is. phpass counts its rounds in a letter, 2^7 to
+#: 2^30, bcrypt in two digits.
+HASH_FORMS = (
+    (r"U?[$]S[$]", r"[5-9A-S][./0-9A-Za-z]{51}", 52),
+    (r"[$][PH][$]", r"[5-9A-S][./0-9A-Za-z]{30}", 31),
+    (r"[$]wp[$]2y[$]", _BLOWFISH, 56),
+    (r"[$]2[aby][$]", _BLOWFISH, 56),
+)
 #: Brackets and versions are ignored: `Drupal_v8.2.x` is Drupal.
 _SCHEME = r"trim(regexp_replace(regexp_replace(lower(text), '[(\[].*', ''), '[ _-]+v?[0-9][0-9.x]*\s*$', ''), ' _-')"
 _SCHEMES = " ".join(

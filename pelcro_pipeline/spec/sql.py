@@ -9,7 +9,7 @@ import datetime
 from collections.abc import Iterable, Iterator
 
 from pelcro_pipeline.spec import codes
-from pelcro_pipeline.spec.kinds import BOOLEAN, HASH_SHAPES, YES_OR_TWO
+from pelcro_pipeline.spec.kinds import BOOLEAN, HASH_FORMS, HASH_SHAPES, YES_OR_TWO
 from pelcro_pipeline.spec.model import (
     Attribute,
     CalendarDate,
@@ -107,6 +107,14 @@ _SHARED_MACROS = (
         CASE WHEN regexp_full_match(text, '\d{4}-\d\d-\d\d') THEN try_cast(text AS DATE) END""",
     "CREATE OR REPLACE MACRO detect_hash_scheme(hash) AS CASE "
     + " ".join(f"WHEN regexp_matches(hash, '{shape}') THEN '{scheme}'" for scheme, shape in HASH_SHAPES.items())
+    + " END",
+    # What is wrong with a hash that has the prefix of one: with it nobody can log in.
+    "CREATE OR REPLACE MACRO hash_defect(hash) AS CASE "
+    + " ".join(
+        f"WHEN regexp_matches(hash, '^{prefix}') THEN CASE WHEN regexp_full_match(hash, '{prefix}{rest}') THEN NULL "
+        f"WHEN length(regexp_replace(hash, '^{prefix}', '')) < {length} THEN 'truncated' ELSE 'malformed' END"
+        for prefix, rest, length in HASH_FORMS
+    )
     + " END",
 )
 

@@ -149,8 +149,18 @@ class ExtractPaths:
 
     @property
     def password_resets(self) -> Path:
-        """The customers who need an email to set a password: no password of theirs was migrated."""
+        """The customers who need an email to set a password, and why: none of theirs was migrated, or one that lets nobody in."""
         return self.reports / "password_resets.csv"
+
+    @property
+    def passwords(self) -> Path:
+        """What is known of the passwords: counts by scheme, and nobody's data."""
+        return self.reports / "passwords.csv"
+
+    @property
+    def proven_passwords(self) -> Path:
+        """How many sample pairs of each scheme have verified, as the judgement counted them: verifying takes seconds."""
+        return self.analysis / "proven_passwords.json"
 
     @property
     def scope(self) -> Path:
