@@ -419,7 +419,7 @@ CLASSES = {
     "a card of last month": ([("g1", "s1", None, date(2026, 10, 1))], "expired", "s1"),
     "two of the past": ([("g1", "s1", None, date(2025, 10, 1)), ("g1", "s2", None, date(2026, 9, 1))], "expired", "s2"),
     "the default of last month, beside one that is valid": (
-        [("g1", "s1", True, date(2026, 10, 1)), ("g1", "s2", False, NEVER)], "expired", "s1"),
+        [("g1", "s1", True, date(2026, 10, 1)), ("g1", "s2", False, NEVER)], "fine", "s2"),
     "no date": ([("g1", "s1", None, None)], "expiry_not_told", "s1"),
     "nothing": ([], "missing", None),
     "a customer without a card": ([("g1", None, None, None)], "missing", None),
@@ -472,7 +472,7 @@ def judged():
             unnest(['c1', 'c2', 'c3', 'c4']) AS gateway_customer_id, unnest(['t1', 't2', 't3', 't4']) AS source_id, 900 AS place"""
     )
     files = relations.from_folder(Path(card_map.__file__).parent / "sql")
-    relations.make(connection, [files[name] for name in ("mapped_twice", *card_map.CLASSES)])
+    relations.make(connection, [files[name] for name in ("mapped_twice", "default_source", *card_map.CLASSES)])
     yield connection
     connection.close()
 

@@ -35,7 +35,7 @@ from pelcro_pipeline.workspace.intake import CARD_MAPS, own_file
 #: Places of what ``read`` writes, in the folder that it is given.
 SOURCES, PROBLEMS = "cards.parquet", "card_problems.parquet"
 #: The relations of ``migration_day/sql`` that say what a map means for the subscriptions, in the order in which they are made.
-CLASSES = ("default_source", "card_class", "card_class_count", "card_of_no_customer")
+CLASSES = ("card_class", "card_class_count", "card_of_no_customer")
 _RELATIONS = relations.from_folder(Path(__file__).parent / "sql" / "card_map")
 #: What an entry of a map is made of, besides its place, each a text.
 _COLUMNS = (

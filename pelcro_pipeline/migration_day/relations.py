@@ -20,7 +20,7 @@ from pelcro_pipeline.spec.sql import literal
 
 FILES = from_folder(Path(__file__).parent / "sql")
 #: What the state of a subscription is told from, and the invoice of an unpaid one.
-STATES = ("mapped_twice", "migrating_subscription", "payable_until", "subscription_state", "invoice")
+STATES = ("mapped_twice", "default_source", "migrating_subscription", "payable_until", "subscription_state", "invoice")
 #: What a source is, beside the customer whose it is: none where no card map came.
 _CARD = {
     "customer": "VARCHAR",

@@ -16,7 +16,7 @@ ROWS = from_folder(Path(__file__).parent / "sql" / "target")
 def insert(connection: duckdb.DuckDBPyConnection, terms: Terms) -> None:
     """Fill the tables of migration day of the target in use, whose other tables are filled."""
     define(connection, terms)
-    create(connection, (*STATES, "default_source"))
+    create(connection, STATES)
     for table, rows in ROWS.items():
         connection.execute(f"INSERT INTO {table} BY NAME {rows.sql}")
     connection.execute(

@@ -210,7 +210,11 @@ MIGRATION_DAY_TABLES: dict[str, TargetTable] = {
                 _column("card.gateway_customer_id", "VARCHAR NOT NULL", "The customer's id at the new processor."),
                 _column("card.source_id", "VARCHAR", "The source that is charged by default."),
                 _column("card.old_source_id", "VARCHAR", "Its id at the old processor."),
-                _column("card.kind", "VARCHAR NOT NULL", "card, bank_account, bacs or sepa."),
+                _column(
+                    "card.kind",
+                    "VARCHAR",
+                    "card, bank_account, bacs or sepa; empty of a customer who was mapped without a source.",
+                ),
                 _column("card.brand", "VARCHAR", "Such as visa."),
                 _column("card.last4", "VARCHAR", "The last four digits."),
                 _column("card.exp_month", "TINYINT", "The month in which it expires."),
