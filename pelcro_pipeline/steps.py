@@ -25,7 +25,7 @@ from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.engine import relations
 from pelcro_pipeline.errors import RefusedError
-from pelcro_pipeline.migration_day import card_map, forecast_report, second_opinion, simulation
+from pelcro_pipeline.migration_day import card_map, conservation, forecast_report, seam, second_opinion, simulation
 from pelcro_pipeline.migration_day import forecast as forecasting
 from pelcro_pipeline.migration_day import passwords as password_report
 from pelcro_pipeline.migration_day.forecast import Forecast
@@ -54,6 +54,7 @@ from pelcro_pipeline.review.sample import Review, Sample
 from pelcro_pipeline.review.sharing import Bundle
 from pelcro_pipeline.review.sign_off import SignOff, Waiver
 from pelcro_pipeline.rules import answers, findings, judgement, ledger, results
+from pelcro_pipeline.spec import SUBSCRIPTIONS
 from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.spec.target import TARGET_TABLES
 from pelcro_pipeline.target import database
@@ -207,6 +208,9 @@ def forecast(extract: OpenedExtract, environment: str = "staging", day: datetime
             connection, Terms.of(settings, day, card_map.read(paths.delivered, folder, settings))
         )
         forecasting.keep(connection, folder)
+        conservation.create_conserved(connection, settings.currency)
+        seam.create_seam(connection, settings, extract.manifest.metadata[SUBSCRIPTIONS.object])
+        seam.keep(connection, folder)
         # The folder takes its final name only when it is whole.
         (folder / _TERMS).write_text(
             told.terms.moved(folder, paths.migration_day(environment)).model_dump_json(indent=1), encoding="utf-8"
@@ -214,6 +218,7 @@ def forecast(extract: OpenedExtract, environment: str = "staging", day: datetime
     for path, write in (
         (paths.forecast_subscriptions, forecasting.write_subscriptions),
         (paths.surprises, forecasting.write_surprises),
+        (paths.seam, seam.write),
     ):
         with atomic.file(path) as unfinished:
             write(connection, unfinished)

@@ -191,6 +191,18 @@ CASES = [
         [found(2, START, "SUB-START-AFTER-END question")],
     ),
     Case(
+        "BIL-EXPIRED-FLAG",
+        [reader(1, {STATUS: "unpaid", IS_EXPIRED: "1"}), reader(2, {STATUS: "Unpaid", IS_EXPIRED: "yes", QUANTITY: "2"})],
+        [reader(3, {STATUS: "unpaid", IS_EXPIRED: "2"}), reader(4, {IS_EXPIRED: "1"})],
+        [found(line, IS_EXPIRED, "BIL-EXPIRED-FLAG question") for line in (2, 3)],
+    ),
+    Case(
+        "BIL-QUANTITY",
+        [reader(1, {STATUS: "unpaid", QUANTITY: "2"})],
+        [reader(2, {STATUS: "unpaid", QUANTITY: "1.0"}), reader(3, {QUANTITY: "2"})],
+        [found(2, QUANTITY, "BIL-QUANTITY question")],
+    ),
+    Case(
         "SUB-SHIPMENTS",
         [
             reader(1, {SHIPMENTS: ""}),

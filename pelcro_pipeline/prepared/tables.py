@@ -46,15 +46,15 @@ def create_views(connection: duckdb.DuckDBPyConnection, manifest: Manifest, sett
 def create_typed_views(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
     """The views ``subscriptions``, ``plans`` and ``customers``: what is prepared by the names and types of a target. A subscription's
     ``record`` is that of the delivery. Needs ``create_views``."""
-    for table in (SUBSCRIPTIONS, PLANS, CUSTOMERS):
+    first = {SUBSCRIPTIONS: f"record, customer AS {quoted(CUSTOMER_ID)}, ", PLANS: "", CUSTOMERS: ""}
+    for table, own in first.items():
         storage = {attribute.name: attribute.kind.storage for attribute in table.attributes}
         columns = ", ".join(
             f"{quoted(name)}::{storage.get(name, 'VARCHAR')} AS {quoted(name)}"
             for name in tables.columns(manifest, table)
         )
-        own = "" if table is CUSTOMERS else f"customer AS {quoted(CUSTOMER_ID)}, "
         connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW {table.name} AS SELECT record, {own}{columns} FROM prepared_{table.object}"
+            f"CREATE OR REPLACE TEMP VIEW {table.name} AS SELECT {own}{columns} FROM prepared_{table.object}"
         )
 
 

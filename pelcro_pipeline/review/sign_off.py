@@ -18,6 +18,7 @@ from pelcro_pipeline.delivery import answers, reading
 from pelcro_pipeline.delivery.manifest import Manifest, is_current, judged_by
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
+from pelcro_pipeline.migration_day import seam
 from pelcro_pipeline.prepared.files import TABLES_OF, PreparedFiles
 from pelcro_pipeline.review import sample, statistics
 from pelcro_pipeline.rules import findings
@@ -230,17 +231,23 @@ NOT_RIGHT = "SAMPLE-NOT-RIGHT"
 
 
 def open_questions(paths: ExtractPaths) -> dict[str, int]:
-    """How many findings wait for the publisher's word, by rule, and how many customers of the sample are not right. Raises RefusedError for findings that are not as they were made."""
+    """How many findings wait for the publisher's word, by rule; how many customers of the sample are not right; and how many next
+    charges differ from the old system's for no reason that is known. Raises RefusedError for findings that are not as they were made."""
     stored = paths.analysis / "findings.parquet"
     findings.verify(stored)
     review = sample.reviewed(paths)
     not_right = {NOT_RIGHT: len(review.not_right)} if review and review.not_right else {}
+    charged_otherwise = seam.open_questions(paths.migration_day("staging"))
     with duck.connect() as connection:
-        return not_right | dict(
-            connection.execute(
-                f"""SELECT rule, count(*) FROM read_parquet({literal(str(stored))})
+        return (
+            not_right
+            | charged_otherwise
+            | dict(
+                connection.execute(
+                    f"""SELECT rule, count(*) FROM read_parquet({literal(str(stored))})
                 WHERE severity = {literal(Severity.QUESTION)} GROUP BY rule ORDER BY rule"""
-            ).fetchall()
+                ).fetchall()
+            )
         )
 
 

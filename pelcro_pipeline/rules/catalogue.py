@@ -1156,6 +1156,40 @@ RELATIONS = (
     ),
 )
 
+UNPAID = (
+    Rule(
+        id="BIL-EXPIRED-FLAG",
+        sentence="The subscription is unpaid, and set to expire once it is migrated; it is not charged.",
+        fix="Say whether it is owed: write 0 under is_expired where it is, or take the subscription out.",
+        guide="If you want Pelcro to charge existing users for the active unpaid subscriptions, you need to set the "
+        "subscription.common_metadata.service_status attribute to 'unpaid'.",
+        interpretation="The guide does not say which of the two prevails: nobody is charged for what expires.",
+        asks=Asks(
+            "Is subscription {about} owed, which is unpaid and set to expire?",
+            About.OBJECT,
+            (
+                _accept("It expires, and nobody is charged."),
+                _value("The value beside it is used: 0 where it is owed, and is charged."),
+                _reject("It stays behind."),
+            ),
+            Content.VALUES,
+        ),
+    ),
+    Rule(
+        id="BIL-QUANTITY",
+        sentence="The subscription is unpaid and of several copies; its invoice is of its plan's amount once.",
+        fix="Say whether one copy is owed, or all: then a plan of that amount is needed.",
+        guide="An open invoice is generated, with the amount fetched from the plan.amount field value.",
+        interpretation="The guide names the plan's amount only: it is charged once, whatever the quantity.",
+        asks=Asks(
+            "Is one copy owed of subscription {about}, or all?",
+            About.OBJECT,
+            (_accept("The plan's amount is charged once."), _reject("It stays behind.")),
+            Content.VALUES,
+        ),
+    ),
+)
+
 #: The sections by their titles.
 SECTIONS: dict[str, tuple[Rule, ...]] = {
     "Files": FILES,
@@ -1165,6 +1199,7 @@ SECTIONS: dict[str, tuple[Rule, ...]] = {
     "Plans": PLANS,
     "Subscriptions": SUBSCRIPTIONS,
     "Relations": RELATIONS,
+    "Unpaid subscriptions": UNPAID,
 }
 RULES: dict[str, Rule] = {rule.id: rule for section in SECTIONS.values() for rule in section}
 #: A rule's rank in the catalogue.

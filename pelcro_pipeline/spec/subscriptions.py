@@ -122,7 +122,15 @@ SUBSCRIPTIONS = Table(
             Need.OPTIONAL,
             "1: set to expired once migrated.",
             examples=("1", "2", "0"),
-            violations=_DECIDING,
+            violations=(
+                *_DECIDING,
+                whenever(
+                    "BIL-EXPIRED-FLAG",
+                    Severity.QUESTION,
+                    """"subscription.common_metadata.service_status" = 'unpaid'
+                    AND "subscription.common_metadata.is_expired" = '1'""",
+                ),
+            ),
         ),
         Attribute(
             _START_NOW,
@@ -149,6 +157,13 @@ SUBSCRIPTIONS = Table(
             violations=(
                 empty("SUB-QUANTITY", Severity.REPAIR, value="'1'"),
                 invalid("SUB-QUANTITY", Severity.REJECT),
+                whenever(
+                    "BIL-QUANTITY",
+                    Severity.QUESTION,
+                    """"subscription.common_metadata.service_status" = 'unpaid'
+                    AND "subscription.common_metadata.is_expired" IS DISTINCT FROM '1'
+                    AND try_cast("subscription.quantity" AS BIGINT) > 1""",
+                ),
             ),
         ),
         Attribute(
