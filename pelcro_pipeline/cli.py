@@ -11,7 +11,7 @@ import socket
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -127,6 +127,35 @@ def report(
     _out.print(str(paths.analysis_report), soft_wrap=True)
     if show and not webbrowser.open(paths.analysis_report.as_uri()):
         raise UnusableInputError(f"No browser opens here: open {paths.analysis_report} yourself.")
+
+
+@app.command()
+def forecast(
+    extract: _Extract,
+    on: Annotated[
+        datetime.datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Another migration day: what it would change.", metavar="DATE"),
+    ] = None,
+) -> None:
+    """What the migration day will bill, and whom; with --on what another day would change."""
+    from pelcro_pipeline import steps
+
+    paths = _existing(extract)
+    if on is None:
+        _run("forecast", paths)
+        _show_forecast(paths)
+        with lock.held(paths), _sandboxed():
+            best = steps.best_days(paths)
+        _show_frame("Of the next 30 days those with the fewest surprises", best)
+        _out.print(f"\nForecast  {paths.forecast_page}", soft_wrap=True)
+        return
+    with lock.held(paths), _sandboxed():
+        other = steps.other_day(paths, on.date())
+    if other.changed.empty:
+        _out.print(f"On {other.day} every subscription fares as it would on the day that it was judged by.")
+    else:
+        _show_frame(f"What fares otherwise on {other.day}", other.changed)
+    _show_frame("Billed on the day itself", other.totals)
 
 
 @app.command()
@@ -266,7 +295,8 @@ def verify(
 def production(extract: _Extract) -> None:
     """Load what was signed into production, and count it."""
     paths = _existing(extract)
-    _run("production", paths)
+    # Before it is loaded, and not only after.
+    _run("production", paths, after={"production__cards": lambda: _show_money_difference(paths)})
     _show_statistics(paths)
     _out.print(f"\nProduction  {paths.database('production')}", soft_wrap=True)
 
@@ -522,28 +552,32 @@ def _sandboxed() -> Iterator[None]:
         yield
 
 
-def _run(job_name: str, paths: ExtractPaths, ops: dict | None = None) -> None:
-    """Run a job for an extract with a progress bar; raises what the job refuses with."""
+def _run(
+    job_name: str, paths: ExtractPaths, ops: dict | None = None, after: dict[str, Callable[[], None]] | None = None
+) -> None:
+    """Run a job for an extract with a progress bar; raises what the job refuses with. ``after`` is called when its step has ended."""
     # Dagster takes seconds to import: what does not need it does not wait for it.
     from pelcro_pipeline.defs import run
 
     with Progress(
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=_out
     ) as bars:
-        run.job(job_name, paths, ops or {}, _Bars(bars))
+        run.job(job_name, paths, ops or {}, _Bars(bars, after or {}))
 
 
 class _Bars:
     """A progress bar for each step of a run."""
 
-    def __init__(self, bars: Progress) -> None:
-        self._bars, self._tasks = bars, {}
+    def __init__(self, bars: Progress, after: dict[str, Callable[[], None]]) -> None:
+        self._bars, self._tasks, self._after = bars, {}, after
 
     def started(self, step: str) -> None:
         self._tasks[step] = self._bars.add_task(step.replace("__", " "), total=None)
 
     def ended(self, step: str) -> None:
         self._bars.update(self._tasks[step], total=1, completed=1)
+        if step in self._after:
+            self._after[step]()
 
 
 def _show_dispositions(paths: ExtractPaths) -> None:
@@ -581,6 +615,53 @@ def _show_prices(paths: ExtractPaths) -> None:
 
     for number, (currency, least, most) in enumerate(progress.prices(paths)):
         _out.print(f"{'Plan prices' if not number else '':16}{currency} {least} to {most}")
+
+
+def _show_forecast(paths: ExtractPaths) -> None:
+    """What the migration day brings in each currency, and with the 90 days after it."""
+    import pandas as pd
+
+    days = pd.read_csv(paths.forecast)
+    counted = ["renewals", "expiries", "invoices", "invoiced", "charges", "charged"]
+    first = days[days["date"] == days["date"].min()][["currency", *counted]]
+    _show_frame(f"On {days['date'].min()}", first)
+    _show_frame("With the 90 days after it", days.groupby("currency", as_index=False)[counted].sum())
+    if (surprises := pd.read_csv(paths.surprises)).empty:
+        _out.print("\nNothing surprises.")
+        return
+    by_kind = surprises.groupby(["surprise", "currency"], as_index=False).agg(
+        subscriptions=("date", "count"), amount=("amount", "sum")
+    )
+    _show_frame("Surprises", by_kind)
+
+
+def _show_money_difference(paths: ExtractPaths) -> None:
+    """What production will bill otherwise than the dry run told."""
+    import pandas as pd
+
+    differing = pd.read_csv(paths.money_difference)
+    if (differing := differing[differing["difference"] != 0]).empty:
+        _out.print("Production will bill what the dry run told.")
+    else:
+        _show_frame("What production will bill otherwise than the dry run told", differing)
+
+
+def _show_frame(title: str, frame: pd.DataFrame) -> None:
+    """A small table, its money as people write it."""
+    from pelcro_pipeline.migration_day.forecast_report import priced
+
+    shown = priced(frame)
+    table = Table(title=f"\n{title}", title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for name in shown.columns:
+        is_text = (
+            frame[name].map(lambda cell: isinstance(cell, str)).any()
+            and name in frame
+            and shown[name].equals(frame[name])
+        )
+        table.add_column(str(name).replace("_", " "), justify="left" if is_text else "right", overflow="fold")
+    for row in shown.itertuples(index=False):
+        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+    _out.print(table)
 
 
 def _show_statistics(paths: ExtractPaths) -> None:

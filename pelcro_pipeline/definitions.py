@@ -9,6 +9,7 @@ from pelcro_pipeline.defs import (
     automation,
     conversion,
     jobs,
+    migration_day,
     policy,
     prepared,
     production,
@@ -28,9 +29,20 @@ os.environ.setdefault(places.HOME, str(places.home()))
 defs = dg.Definitions(
     assets=dg.map_asset_specs(
         policy.applied,
-        dg.load_assets_from_modules([request, raw, conversion, analysis, prepared, staging, review, production]),
+        dg.load_assets_from_modules(
+            [request, raw, conversion, analysis, prepared, migration_day, staging, review, production]
+        ),
     ),
-    jobs=[jobs.dry_run, jobs.annotate, jobs.sign_off, jobs.share, jobs.production, undo.revert, undo.purge],
+    jobs=[
+        jobs.dry_run,
+        jobs.forecast,
+        jobs.annotate,
+        jobs.sign_off,
+        jobs.share,
+        jobs.production,
+        undo.revert,
+        undo.purge,
+    ],
     sensors=[automation.new_extract],
     schedules=[automation.newest_extracts],
     resources={"extract": Extracts(home=dg.EnvVar(places.HOME)), "statistics_file": statistics_file},

@@ -24,10 +24,19 @@ from pelcro_pipeline.delivery.cards import refuse_card_numbers
 from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.engine import relations
-from pelcro_pipeline.errors import RefusedError
-from pelcro_pipeline.migration_day import card_map, conservation, forecast_report, seam, second_opinion, simulation
+from pelcro_pipeline.errors import RefusedError, UnusableInputError
+from pelcro_pipeline.migration_day import (
+    card_map,
+    conservation,
+    day_choice,
+    forecast_report,
+    seam,
+    second_opinion,
+    simulation,
+)
 from pelcro_pipeline.migration_day import forecast as forecasting
 from pelcro_pipeline.migration_day import passwords as password_report
+from pelcro_pipeline.migration_day.day_choice import OtherDay
 from pelcro_pipeline.migration_day.forecast import Forecast
 from pelcro_pipeline.migration_day.relations import Terms
 from pelcro_pipeline.prepared import archive as archiving
@@ -222,8 +231,48 @@ def forecast(extract: OpenedExtract, environment: str = "staging", day: datetime
     ):
         with atomic.file(path) as unfinished:
             write(connection, unfinished)
-    forecast_report.write(told, paths)
+    forecast_report.write(told, paths, seam.summary(connection))
     return told
+
+
+def map_cards(paths: ExtractPaths, now: datetime.datetime) -> tuple[Forecast, pd.DataFrame]:
+    """Apply the processor's card map as it stands: tell again what the migration day brings, and what of it differs in money from what
+    the dry run told. Production that is loaded with this very map keeps its day."""
+    with opened(paths) as extract:
+        cards = card_map.given(paths.delivered, extract.manifest.settings)
+        loaded = database.loaded_with(paths.database("production"))
+        is_loaded = loaded is not None and loaded[1] == (cards and card_map.digest(cards))
+        told = forecast(extract, "production", loaded[0] if is_loaded else extract.manifest.settings.day_of_load(now))
+    differing = forecasting.difference(*map(paths.migration_day, ("staging", "production")))
+    delimited.write(differing, paths.money_difference, ())
+    return told, differing
+
+
+def other_day(paths: ExtractPaths, day: datetime.date) -> OtherDay:
+    """What another migration day would change. Raises UnusableInputError for one before the day that was judged by."""
+    with _prepared_as_loaded(paths) as (connection, terms):
+        if day < terms.day:
+            raise UnusableInputError(
+                f"{day} lies before {terms.day}, by which {paths.extract} was judged, and some that had ended by then are left out: "
+                f"set migration_date = {day} in extract.toml and run it dry again."
+            )
+        return day_choice.other_day(connection, terms, day)
+
+
+def best_days(paths: ExtractPaths) -> pd.DataFrame:
+    """Of the 30 days from the one judged by on, those with the fewest surprises (``day_choice.best_days``)."""
+    with _prepared_as_loaded(paths) as (connection, terms):
+        return day_choice.best_days(connection, terms)
+
+
+@contextmanager
+def _prepared_as_loaded(paths: ExtractPaths) -> Iterator[tuple[duckdb.DuckDBPyConnection, Terms]]:
+    """A connection with ``subscriptions``, ``plans`` and ``customers`` as staging has them, and the terms of its forecast."""
+    terms = _terms(paths, "staging")
+    with duck.connect() as connection, database.opened(paths.database("staging"), "staging", connection):
+        for table in ("subscriptions", "plans", "customers"):
+            connection.execute(f"CREATE TEMP VIEW {table} AS FROM staging.{table}")
+        yield connection, terms
 
 
 def archive(extract: OpenedExtract) -> dict[str, int]:
@@ -261,18 +310,21 @@ def stage(extract: OpenedExtract) -> dict[str, int]:
     return database.load(extract.files, extract.paths.database("staging"), _terms(extract.paths, "staging"))
 
 
-def _terms(paths: ExtractPaths, environment: str) -> Terms | None:
-    """The terms of the forecast that was made before the environment is loaded, if one was."""
+def _terms(paths: ExtractPaths, environment: str) -> Terms:
+    """The terms of the forecast that was made before the environment is loaded. Raises RefusedError where none was."""
     path = paths.migration_day(environment) / _TERMS
-    return Terms.model_validate_json(path.read_text(encoding="utf-8")) if path.is_file() else None
+    if not path.is_file():
+        job = "dry-run" if environment == "staging" else environment
+        raise RefusedError(
+            f"{paths.extract} has no forecast of what {environment} will bill: run `pelcro-pipeline {job} {paths.extract}`."
+        )
+    return Terms.model_validate_json(path.read_text(encoding="utf-8"))
 
 
 def money_disagreements(paths: ExtractPaths, environment: str) -> list[str]:
     """What a loaded database tells otherwise than its forecast, to the cent, and what the day-by-day simulation of its
     subscriptions tells otherwise than the queries: a sentence for each of the first few."""
     terms = _terms(paths, environment)
-    if terms is None:
-        return [f"{paths.extract} has no forecast to hold {environment} against"]
     with duck.connect(paths.database(environment), read_only=True) as connection:
         differing = forecasting.disagreements(connection, terms, paths.migration_day(environment))
         _, otherwise = second_opinion.disagreements(connection, simulation.subscriptions(connection), terms)
@@ -431,16 +483,25 @@ def produce(
     """
     signed = sign_off.verified(paths, recorded_signature)
     files, production = sign_off.staged(paths), paths.database("production")
+    terms = _terms(paths, "production")
     with duck.connect() as connection:
-        if database.holds(connection, files, production):
+        if database.loaded_with(production) == (terms.day, terms.card_map) and database.holds(
+            connection, files, production
+        ):
             return signed, database.counts(production)
-    rejudgement.verify(paths, signed, files.settings.day_of_load(now))
+    day = files.settings.day_of_load(now)
+    rejudgement.verify(paths, signed, day)
+    if terms.day != day:
+        raise RefusedError(
+            f"{paths.extract}: what production will bill was told for {terms.day}, and it is {day}: "
+            f"run `pelcro-pipeline production {paths.extract}` again."
+        )
     if files.settings.certificate and not (verdict := certify(paths)).passed:
         raise RefusedError(
             f"{paths.extract}: the certificate does not hold ({verdict.found:,} differences, in {paths.certificate}), and "
             "extract.toml asks for one: nothing was loaded."
         )
-    return signed, database.load(files, production)
+    return signed, database.load(files, production, terms)
 
 
 def count_production(

@@ -192,7 +192,10 @@ CASES = [
     ),
     Case(
         "BIL-EXPIRED-FLAG",
-        [reader(1, {STATUS: "unpaid", IS_EXPIRED: "1"}), reader(2, {STATUS: "Unpaid", IS_EXPIRED: "yes", QUANTITY: "2"})],
+        [
+            reader(1, {STATUS: "unpaid", IS_EXPIRED: "1"}),
+            reader(2, {STATUS: "Unpaid", IS_EXPIRED: "yes", QUANTITY: "2"}),
+        ],
         [reader(3, {STATUS: "unpaid", IS_EXPIRED: "2"}), reader(4, {IS_EXPIRED: "1"})],
         [found(line, IS_EXPIRED, "BIL-EXPIRED-FLAG question") for line in (2, 3)],
     ),

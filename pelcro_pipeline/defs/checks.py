@@ -50,6 +50,26 @@ def statistics_conform(statistics: pd.DataFrame) -> dg.AssetCheckResult:
     )
 
 
+def agrees_with_forecast(asset: dg.AssetKey) -> dg.AssetCheckSpec:
+    """The check of a loaded database against what was forecast before it was loaded, and against the simulation."""
+    return check(
+        asset,
+        "agrees_with_forecast",
+        "What is loaded bills what was forecast, to the cent and for every subscription, and so does the day-by-day simulation.",
+        blocking=True,
+    )
+
+
+def agreed(disagreements: list[str]) -> dg.AssetCheckResult:
+    """Whether a loaded database bills what was forecast; the first that differ are named in what the run is refused with."""
+    return dg.AssetCheckResult(
+        check_name="agrees_with_forecast",
+        passed=not disagreements,
+        description="; ".join(disagreements[:_NAMED]) or None,
+        metadata={"differing": "\n".join(disagreements) or "nothing"},
+    )
+
+
 def counted_twice(statistics: pd.DataFrame, disagreements: list[str]) -> dg.AssetCheckResult:
     """Whether the files alone tell the same figures; the first that differ are named in what the run is refused with."""
     return dg.AssetCheckResult(

@@ -18,4 +18,6 @@ RAW = keys(*(f"raw/{name}" for name in TABLES))
 CONVERSION = keys(*(f"conversion/{name}" for name in TABLES))
 #: The ledger, and the results of the judgement that the later steps go by.
 LEDGER = keys("analysis/ledger")
+#: What the migration day brings, and the card map that it was told with.
+FORECAST = keys("migration_day/forecast")
 PREPARED = keys(*(f"prepared/{name}" for name in TABLES_OF))

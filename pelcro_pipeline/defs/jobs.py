@@ -7,9 +7,17 @@ _ANNOTATED = dg.AssetSelection.assets(["analysis", "annotated_files"])
 dry_run = dg.define_asset_job(
     "dry_run",
     # The templates are asked for too: the UI warns of a dry run whose first step has never been made.
-    selection=dg.AssetSelection.groups("request", "raw", "conversion", "analysis", "prepared", "staging") - _ANNOTATED
+    selection=dg.AssetSelection.groups(
+        "request", "raw", "conversion", "analysis", "prepared", "migration_day", "staging"
+    )
+    - _ANNOTATED
     | dg.AssetSelection.assets(["review", "sample"], ["review", "going_live"]),
     description="From the delivered folder to the staging database, its statistics and the sample to review.",
+)
+forecast = dg.define_asset_job(
+    "forecast",
+    selection=dg.AssetSelection.groups("migration_day"),
+    description="What the migration day will bill, told again: the card map has come, or another one.",
 )
 annotate = dg.define_asset_job(
     "annotate",

@@ -19,9 +19,10 @@ _ROOMS = {
     "conversion": ("conversion",),
     "analysis": ("conversion", "rules", "analysis", "reporting"),
     "prepared": ("prepared",),
-    "staging": ("target", "review"),
+    "migration_day": ("migration_day", "prepared", "reporting", "review"),
+    "staging": ("target", "migration_day", "review"),
     "review": ("review", "reporting"),
-    "production": ("target", "review"),
+    "production": ("target", "migration_day", "review"),
 }
 _SHARED = ("spec", "engine", "settings.py", "steps.py")
 

@@ -7,11 +7,14 @@ import pandas as pd
 
 from pelcro_pipeline import steps
 from pelcro_pipeline.defs import edges, lineage
-from pelcro_pipeline.defs.checks import check
+from pelcro_pipeline.defs.checks import agreed, agrees_with_forecast, check
+from pelcro_pipeline.defs.migration_day import forecast_metadata
+from pelcro_pipeline.defs.presentation import markdown
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.defs.review import recorded_signature
 from pelcro_pipeline.defs.staging import STATISTICS_COLUMNS, statistics_result
 from pelcro_pipeline.defs.statistics_file import MigrationStatistics
+from pelcro_pipeline.migration_day.forecast_report import priced
 from pelcro_pipeline.review import statistics
 
 #: The sign-off, and all that it holds for: verified again whenever production is touched.
@@ -25,11 +28,51 @@ def now() -> datetime.datetime:
 
 
 @dg.asset(
-    key=["production", "database"],
-    deps=_SIGNED + _STATISTICS,
-    kinds={"duckdb"},
+    key=["production", "cards"],
+    deps=[*edges.MANIFEST, *edges.CONVERSION, *edges.LEDGER, *edges.FORECAST, *edges.PREPARED],
+    kinds={"duckdb", "csv"},
+    check_specs=[
+        check(
+            dg.AssetKey(["production", "cards"]),
+            "each_card_is_fine",
+            "Each subscription that renews by card has one that pays on its first renewal.",
+        )
+    ],
 )
-def production_database(context: dg.AssetExecutionContext, extract: Extracts) -> dg.MaterializeResult:
+def production_cards(extract: Extracts):
+    """The payment processor's card map, applied: by what each customer pays, of which class each subscription is that renews by card,
+    and what production will bill otherwise than the dry run told. It comes after the sign-off and is no part of it.
+
+    The guide: *Use the mapping file to overwrite Pelcro data (customer record info, subscriptions, ..).*
+    """
+    paths = extract.paths
+    with as_failure():
+        told, differing = steps.map_cards(paths, now())
+    of_class = dict(zip(told.cards["class"], told.cards["subscriptions"], strict=True))
+    yield dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": sum(of_class.values()),
+            **{f"subscriptions: {name}": count for name, count in of_class.items()},
+            "difference in money": markdown(priced(differing), "Nothing is billed."),
+            **forecast_metadata(told),
+            "report": dg.MetadataValue.path(paths.forecast_page),
+        }
+    )
+    yield dg.AssetCheckResult(
+        check_name="each_card_is_fine",
+        passed=sum(of_class.values()) == of_class["fine"],
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"classes": markdown(told.cards)},
+    )
+
+
+@dg.asset(
+    key=["production", "database"],
+    deps=[*_SIGNED, *_STATISTICS, *edges.keys("production/cards")],
+    kinds={"duckdb"},
+    check_specs=[agrees_with_forecast(dg.AssetKey(["production", "database"]))],
+)
+def production_database(context: dg.AssetExecutionContext, extract: Extracts):
     """The production load: refused unless a sign-off holds for the state as it stands, however it is launched.
 
     The guide: *Initiate production data migration.* The gate is verified here and not by a check:
@@ -39,7 +82,7 @@ def production_database(context: dg.AssetExecutionContext, extract: Extracts) ->
     paths = extract.paths
     with as_failure():
         signed, loaded = steps.produce(paths, recorded_signature(context.instance, paths), now())
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         metadata={
             "dagster/row_count": sum(loaded.values()),
             **{f"rows of {table}": count for table, count in loaded.items()},
@@ -48,6 +91,8 @@ def production_database(context: dg.AssetExecutionContext, extract: Extracts) ->
             **lineage.loaded(),
         }
     )
+    with as_failure():
+        yield agreed(steps.money_disagreements(paths, "production"))
 
 
 @dg.asset(

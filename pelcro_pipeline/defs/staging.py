@@ -5,7 +5,7 @@ import pandas as pd
 
 from pelcro_pipeline import steps
 from pelcro_pipeline.defs import edges, lineage
-from pelcro_pipeline.defs.checks import check, counted_twice, statistics_conform
+from pelcro_pipeline.defs.checks import agreed, agrees_with_forecast, check, counted_twice, statistics_conform
 from pelcro_pipeline.defs.presentation import markdown, picture
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.defs.statistics_file import MigrationStatistics
@@ -15,15 +15,16 @@ from pelcro_pipeline.workspace.places import ExtractPaths
 
 @dg.asset(
     key=["staging", "database"],
-    deps=edges.MANIFEST + edges.PREPARED,
+    deps=edges.MANIFEST + edges.PREPARED + edges.FORECAST,
     kinds={"duckdb"},
     check_specs=[
+        agrees_with_forecast(dg.AssetKey(["staging", "database"])),
         check(
             dg.AssetKey(["staging", "database"]),
             "equals_prepared_files",
             "The database as it stands is the one of which every cell was compared with the prepared files.",
             blocking=True,
-        )
+        ),
     ],
 )
 def staging_database(extract: Extracts):
@@ -46,6 +47,8 @@ def staging_database(extract: Extracts):
     yield dg.AssetCheckResult(
         check_name="equals_prepared_files", passed=holds, metadata={"rows compared": sum(counts.values())}
     )
+    with as_failure():
+        yield agreed(steps.money_disagreements(paths, "staging"))
 
 
 _STATISTICS = dg.AssetKey(["staging", "migration_statistics"])

@@ -212,6 +212,12 @@ def given(folder: Path, settings: Settings) -> Path | None:
     return own_file(found[0]) if found else None
 
 
+def digest(path: Path) -> str:
+    """The SHA-256 of a mapping file: another one is another map."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def read(folder: Path, into: Path, settings: Settings) -> CardMap | None:
     """Read the mapping file of an extract's folder into two Parquet files in the folder ``into``; None where there is none.
 
@@ -220,8 +226,7 @@ def read(folder: Path, into: Path, settings: Settings) -> CardMap | None:
     path = given(folder, settings)
     if path is None:
         return None
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    of_file = digest(path)
     with _as_utf_8(path, into) as written, duck.connect() as connection:
         refuse_in_card_map(written, path.name)
         of = _of_json if path.suffix == ".json" else _of_csv
@@ -231,7 +236,7 @@ def read(folder: Path, into: Path, settings: Settings) -> CardMap | None:
                 f"{path.name} maps no customer: deliver the processor's file again, or take it out."
             )
         sources, refused = _written(connection, into)
-    return CardMap(path.name, form, digest, into / SOURCES, into / PROBLEMS, sources, refused)
+    return CardMap(path.name, form, of_file, into / SOURCES, into / PROBLEMS, sources, refused)
 
 
 def refuse_card_numbers(folder: Path, into: Path, settings: Settings) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 
 from pelcro_pipeline.migration_day.card_map import CLASSES
-from pelcro_pipeline.migration_day.relations import STATES, Terms, create, define
+from pelcro_pipeline.migration_day.relations import STATES, Terms, create, define, frame
 from pelcro_pipeline.spec.sql import escaped, literal
 
 #: How many days are told after the day itself.
@@ -28,6 +27,7 @@ _EVENT = """SELECT date, what, event.amount, event.currency, customer, old_id, p
 _BY_SUBSCRIPTION = ("date", "what", "amount", "currency", "customer", "old_id", "plan")
 _SURPRISES = ("surprise", "date", "amount", "currency", "customer", "old_id", "plan")
 _DELIVERED = ("customer", "old_id", "plan")
+_DAY_TOTALS = "days.parquet"
 #: How many subscriptions are named of those that are billed otherwise.
 _NAMED = 5
 
@@ -66,14 +66,14 @@ def create_forecast(connection: duckdb.DuckDBPyConnection, terms: Terms) -> Fore
     create(connection, _TOLD)
     return Forecast(
         terms,
-        _frame(connection, "SELECT * EXCLUDE day FROM forecast_day ORDER BY currency, date"),
-        _frame(connection, "SELECT * EXCLUDE day FROM reading_total ORDER BY is_chosen DESC, currency"),
-        _frame(
+        frame(connection, "SELECT * EXCLUDE day FROM forecast_day ORDER BY currency, date"),
+        frame(connection, "SELECT * EXCLUDE day FROM reading_total ORDER BY is_chosen DESC, currency"),
+        frame(
             connection,
             """SELECT surprise, currency, count(*) AS subscriptions, sum(amount) AS amount FROM surprise
             GROUP BY ALL ORDER BY surprise, currency""",
         ),
-        _frame(
+        frame(
             connection,
             """SELECT coalesce(state.unpaid_case, '') AS "case", state.state, state.collection_method, subscription.currency,
                 count(*) AS subscriptions, coalesce(sum(invoice.amount), 0) AS amount
@@ -82,20 +82,37 @@ def create_forecast(connection: duckdb.DuckDBPyConnection, terms: Terms) -> Fore
             LEFT JOIN (FROM invoice WHERE is_chosen) AS invoice USING (record)
             GROUP BY ALL ORDER BY ALL""",
         ),
-        _frame(connection, "SELECT class, sentence, subscriptions, customers FROM card_class_count ORDER BY ordinal"),
+        frame(connection, "SELECT class, sentence, subscriptions, customers FROM card_class_count ORDER BY ordinal"),
     )
-
-
-def _frame(connection: duckdb.DuckDBPyConnection, query: str) -> pd.DataFrame:
-    """A small table whose money is whole numbers: a DECIMAL would come as a float."""
-    fetched = connection.execute(query)
-    rows = [[int(cell) if isinstance(cell, Decimal) else cell for cell in row] for row in fetched.fetchall()]
-    return pd.DataFrame(rows, columns=[name for name, *_ in fetched.description], dtype=object)
 
 
 def keep(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Keep every event in ``folder``, for what is loaded later to be held against. Needs ``create_forecast``."""
     connection.execute(f"COPY ({_EVENT}) TO {literal(str(_kept(folder)))} (FORMAT parquet)")
+    connection.execute(f"COPY forecast_day TO {literal(str(folder / _DAY_TOTALS))} (FORMAT parquet)")
+
+
+def difference(before: Path, after: Path) -> pd.DataFrame:
+    """What a later forecast tells otherwise in money, of two that were kept: currency, measure, before, after, difference; amounts in
+    the currency's smallest unit. The day itself is told apart from the 90 days with it."""
+    totals = """SELECT currency, unnest([
+            {{measure: 'invoiced on the day', amount: coalesce(sum(invoiced) FILTER (date = day), 0)}},
+            {{measure: 'charged on the day', amount: coalesce(sum(charged) FILTER (date = day), 0)}},
+            {{measure: 'invoiced with the 90 days after', amount: sum(invoiced)}},
+            {{measure: 'charged with the 90 days after', amount: sum(charged)}}
+        ], recursive := true) FROM read_parquet({path}) GROUP BY currency"""
+    sides = {
+        side: totals.format(path=literal(str(folder / _DAY_TOTALS)))
+        for side, folder in (("before", before), ("after", after))
+    }
+    with duckdb.connect() as connection:
+        return frame(
+            connection,
+            f"""SELECT currency, measure, coalesce(before.amount, 0) AS before, coalesce(after.amount, 0) AS after,
+                coalesce(after.amount, 0) - coalesce(before.amount, 0) AS difference
+            FROM ({sides["before"]}) AS before FULL JOIN ({sides["after"]}) AS after USING (currency, measure)
+            ORDER BY currency, measure DESC""",
+        )
 
 
 def write_subscriptions(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from pelcro_pipeline.engine.relations import from_folder, make
@@ -93,6 +95,14 @@ def define(connection: duckdb.DuckDBPyConnection, terms: Terms, days: Iterable[d
 def create(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
     """Make the relations of these names, in this order. Needs ``define``."""
     make(connection, (FILES[name] for name in names))
+
+
+def frame(connection: duckdb.DuckDBPyConnection, query: str) -> pd.DataFrame:
+    """A small table whose money is whole numbers: a DECIMAL would come as a float."""
+    fetched = connection.execute(query)
+    names = [name for name, *_ in fetched.description]
+    rows = [[int(cell) if isinstance(cell, Decimal) else cell for cell in row] for row in fetched.fetchall()]
+    return pd.DataFrame(rows, columns=names, dtype=object)
 
 
 def _values(connection: duckdb.DuckDBPyConnection, table: str, columns: str, rows: list[list[object]]) -> None:

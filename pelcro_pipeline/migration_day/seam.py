@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from pelcro_pipeline.migration_day.relations import create
+from pelcro_pipeline.migration_day.relations import create, frame
 from pelcro_pipeline.settings import Amounts, Settings
 from pelcro_pipeline.spec.sql import escaped, literal, quoted
 
@@ -89,11 +89,16 @@ def open_questions(folder: Path) -> dict[str, int]:
 def summary(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """How many charges are of each class, and what explains them: class, explained_by, currency, subscriptions, difference (what
     Pelcro bills next less what the old system would have, in the currency's smallest unit). Needs ``create_seam``."""
-    return connection.execute(
-        """SELECT class, coalesce(explained_by, '') AS explained_by, currency, count(*) AS subscriptions,
-            coalesce(sum(coalesce(pelcro_amount, 0) - coalesce(legacy_amount, 0)) FILTER (class <> 'same'), 0)::BIGINT AS difference
-        FROM seam GROUP BY ALL ORDER BY class = 'same', class, explained_by, currency"""
-    ).df()
+    return frame(
+        connection,
+        """WITH counted AS (
+            SELECT class, coalesce(explained_by, '') AS explained_by, currency, count(*) AS subscriptions,
+                coalesce(sum(coalesce(pelcro_amount, 0) - coalesce(legacy_amount, 0)) FILTER (class <> 'same'), 0) AS difference
+            FROM seam
+            GROUP BY ALL
+        )
+        FROM counted ORDER BY class = 'same', class, explained_by, currency""",
+    )
 
 
 def write(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

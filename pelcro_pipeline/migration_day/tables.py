@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import duckdb
@@ -25,9 +26,9 @@ def insert(connection: duckdb.DuckDBPyConnection, terms: Terms) -> None:
     )
 
 
-def card_map(connection: duckdb.DuckDBPyConnection, prefix: str = "") -> str | None:
-    """The SHA-256 of the card map that a target was loaded with."""
-    return connection.execute(f"SELECT card_map FROM {prefix}migration_day").fetchall()[0][0]
+def loaded_with(connection: duckdb.DuckDBPyConnection) -> tuple[datetime.date, str | None]:
+    """The migration day of a target, and the SHA-256 of the card map that it was loaded with."""
+    return connection.execute("SELECT day, card_map FROM migration_day").fetchall()[0]
 
 
 def altered(connection: duckdb.DuckDBPyConnection, prefix: str = "") -> list[str]:

@@ -79,6 +79,23 @@ def counts(objects: pd.DataFrame, columns: list[str]) -> bytes:
     return _png(rows, colours, "per cent of the distinct objects in the dump")
 
 
+def forecast(days: pd.DataFrame) -> bytes:
+    """How many invoices each week of a forecast brings, charged and sent. Takes ``date``, ``invoices``, ``charges``."""
+    weeks = days.assign(week=[(date - days["date"].min()).days // 7 for date in days["date"]]).groupby("week")
+    counted = [(week["date"].min(), int(week["invoices"].sum()), int(week["charges"].sum())) for _, week in weeks]
+    most = max((invoices for _, invoices, _ in counted), default=0) or 1
+    colours = {"charged": _COLOURS["prepared"], "sent": _COLOURS["question"]}
+    rows = [
+        _Row(
+            f"from {first:%d %b}",
+            [[(charges / most, colours["charged"]), ((invoices - charges) / most, colours["sent"])]],
+            f"{invoices:,}",
+        )
+        for first, invoices, charges in counted
+    ]
+    return _png(rows, colours, "invoices of each week", scale=False)
+
+
 def _png(rows: list[_Row], legend: dict[str, str], caption: str, *, scale: bool = True) -> bytes:
     font = ImageFont.load_default(_FONT)
     left = _GAP + max((font.getlength(row.label) for row in rows), default=0) + _GAP

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -139,10 +140,16 @@ def revert(path: Path) -> bool:
     return False
 
 
-def card_map(path: Path) -> str | None:
-    """The SHA-256 of the card map that the database at ``path`` was loaded with; None where there was none."""
-    with duck.connect(path, read_only=True) as connection:
-        return tables.card_map(connection)
+def loaded_with(path: Path) -> tuple[datetime.date, str | None] | None:
+    """The migration day of the database at ``path``, and the SHA-256 of the card map that it was loaded with; None where there is no
+    database, or none any more."""
+    if not path.is_file():
+        return None
+    try:
+        with duck.connect(path, read_only=True) as connection:
+            return tables.loaded_with(connection)
+    except duckdb.Error:
+        return None
 
 
 def holds(connection: duckdb.DuckDBPyConnection, files: PreparedFiles, path: Path) -> bool:

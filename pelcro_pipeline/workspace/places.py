@@ -111,6 +111,11 @@ class ExtractPaths:
         return self.reports / "surprises.csv"
 
     @property
+    def money_difference(self) -> Path:
+        """What production will bill otherwise than the dry run told."""
+        return self.reports / "money_difference.csv"
+
+    @property
     def seam(self) -> Path:
         """What the old system would have charged next, beside what Pelcro will."""
         return self.reports / "seam.csv"
