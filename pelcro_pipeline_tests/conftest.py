@@ -1,6 +1,13 @@
 """How the tests are handed out."""
 
+import gc
+
 import pytest
+
+
+def pytest_configure() -> None:
+    # As the command line has it: the rest of what is imported is not looked through again and again.
+    gc.set_threshold(200_000, 20, 20)
 
 
 @pytest.hookimpl(trylast=True)

@@ -17,6 +17,7 @@ from pelcro_pipeline.review.comparison import Comparison
 from pelcro_pipeline.spec import ATTRIBUTES, TABLES
 from pelcro_pipeline.workspace import purge
 from pelcro_pipeline.workspace.places import ExtractPaths
+from pelcro_pipeline_tests.command_line import command, refused
 from pelcro_pipeline_tests.extract import (
     OLD_ID,
     ONLINE,
@@ -37,7 +38,6 @@ from pelcro_pipeline_tests.extract import (
     reader,
     unaddressed,
 )
-from pelcro_pipeline_tests.test_cli import command, refused
 from pelcro_pipeline_tests.test_relations import read_by
 
 BUNDLED = Path(__file__).parent.parent / "data" / "extracts"

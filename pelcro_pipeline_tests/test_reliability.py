@@ -30,6 +30,7 @@ from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import atomic, lock, places
 from pelcro_pipeline.workspace.places import ExtractPaths
+from pelcro_pipeline_tests.command_line import command, refused
 from pelcro_pipeline_tests.extract import (
     PLAN_ID,
     PLANS,
@@ -323,7 +324,7 @@ def test_a_killed_run_is_reported_by_the_next_one_and_by_the_ui(tmp_path):
 
     folder = Delivery([reader(1)]).into(tmp_path / "harbour-review")
     paths = ExtractPaths(tmp_path / "home", folder.name)
-    for next_one in (lambda: commanded(paths.home, "dry-run", paths.extract).wait(), lambda: run.register(paths.home)):
+    for next_one in (lambda: command(paths.home, "dry-run", paths.extract), lambda: run.register(paths.home)):
         killed = commanded(paths.home, "dry-run", folder)
         while not (paths.lock.exists() and paths.lock.read_text()):
             assert killed.poll() is None
@@ -359,19 +360,13 @@ def commanded(home: Path, *arguments: object, bound: Sequence[str] = ()) -> subp
 def test_while_a_run_is_on_nothing_else_touches_its_extract(tmp_path):
     folder = Delivery([reader(1)]).into(tmp_path / "harbour-review")
     paths = ExtractPaths(tmp_path / "home", folder.name)
-    assert commanded(paths.home, "dry-run", folder).wait() == 0
+    assert command(paths.home, "dry-run", folder).returncode == 0
     before = files_of(paths)
     changed(folder / "customers.csv", "Montréal", "Québec")
     signed = ("sign-off", folder.name, "--by", "Jane Doe", "--role", "Publisher")
     with lock.held(paths):
-        others = [
-            commanded(paths.home, *arguments)
-            for arguments in (("dry-run", folder), ("revert", folder.name), ("purge", folder.name), signed)
-        ]
-        for other in others:
-            _, said = other.communicate()
-            assert "Another run is working on harbour-review" in said
-            assert other.returncode == 1
+        for other in (("dry-run", folder), ("revert", folder.name), ("purge", folder.name), signed):
+            assert "Another run is working on harbour-review" in refused(command(paths.home, *other), 1)
     assert files_of(paths) == before
 
 
@@ -397,7 +392,7 @@ def staged(tmp_path_factory) -> ExtractPaths:
     """An extract after a dry run, to be copied by each test."""
     folder = Delivery([reader(1)]).into(tmp_path_factory.mktemp("delivered") / "harbour-review")
     paths = ExtractPaths(tmp_path_factory.mktemp("staged"), folder.name)
-    assert commanded(paths.home, "dry-run", folder).wait() == 0
+    assert command(paths.home, "dry-run", folder).returncode == 0
     return paths
 
 
@@ -421,7 +416,7 @@ def test_what_may_not_be_read_or_written_stops_a_run_with_a_sentence(place, bits
 def test_three_extracts_at_once_end_as_each_alone(tmp_path):
     folders = [Delivery([reader(number), reader(9)]).into(tmp_path / f"title-{number}") for number in (1, 2, 3)]
     for folder in folders:
-        assert commanded(tmp_path / "alone", "dry-run", folder).wait() == 0
+        assert command(tmp_path / "alone", "dry-run", folder).returncode == 0
     for each in [commanded(tmp_path / "home", "dry-run", folder) for folder in folders]:
         assert each.communicate()[1] == ""
         assert each.returncode == 0

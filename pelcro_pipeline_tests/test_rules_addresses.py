@@ -2,7 +2,7 @@
 
 import pytest
 
-from pelcro_pipeline_tests.cases import Case, assert_holds
+from pelcro_pipeline_tests.cases import Case, Outcomes, assert_holds
 from pelcro_pipeline_tests.extract import (
     IMPORT_ONLY,
     OLD_ID,
@@ -275,9 +275,14 @@ CASES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory) -> Outcomes:
+    return Outcomes(CASES, tmp_path_factory.mktemp("cases"))
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_what_breaks_a_rule_is_found_and_nothing_else(case, tmp_path):
-    assert_holds(case, tmp_path)
+def test_what_breaks_a_rule_is_found_and_nothing_else(case, outcomes):
+    assert_holds(case, outcomes)
 
 
 def test_an_address_that_does_not_stand_leaves_its_place_to_the_next(tmp_path):

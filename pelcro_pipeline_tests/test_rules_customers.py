@@ -2,7 +2,7 @@
 
 import pytest
 
-from pelcro_pipeline_tests.cases import Case, assert_holds
+from pelcro_pipeline_tests.cases import Case, Outcomes, assert_holds
 from pelcro_pipeline_tests.extract import IMPORT_ONLY, OLD_ID, PERIOD_END, Delivery, customer, migrate, reader
 
 ID = "customer.old_provider_id"
@@ -271,9 +271,14 @@ CASES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory) -> Outcomes:
+    return Outcomes(CASES, tmp_path_factory.mktemp("cases"))
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_what_breaks_a_rule_is_found_and_nothing_else(case, tmp_path):
-    assert_holds(case, tmp_path)
+def test_what_breaks_a_rule_is_found_and_nothing_else(case, outcomes):
+    assert_holds(case, outcomes)
 
 
 def test_a_merged_customer_says_where_it_went_and_leaves_its_subscription(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pelcro_pipeline_tests.cases import Case, Pair, assert_holds, assert_parted
+from pelcro_pipeline_tests.cases import Case, Outcomes, Pair, assert_holds, assert_parted
 from pelcro_pipeline_tests.extract import (
     DONOR,
     DONOR_ID,
@@ -242,9 +242,14 @@ UNKNOWN_CUSTOMER = Pair(
 )
 
 
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory) -> Outcomes:
+    return Outcomes(CASES, tmp_path_factory.mktemp("cases"))
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_what_breaks_a_rule_is_found_and_nothing_else(case, tmp_path):
-    assert_holds(case, tmp_path)
+def test_what_breaks_a_rule_is_found_and_nothing_else(case, outcomes):
+    assert_holds(case, outcomes)
 
 
 def test_a_record_must_name_a_customer_of_the_extract(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pelcro_pipeline_tests.cases import Case, assert_holds
+from pelcro_pipeline_tests.cases import Case, Outcomes, assert_holds
 from pelcro_pipeline_tests.extract import (
     DONOR,
     DONOR_ID,
@@ -295,9 +295,14 @@ CASES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory) -> Outcomes:
+    return Outcomes(CASES, tmp_path_factory.mktemp("cases"))
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_what_breaks_a_rule_is_found_and_nothing_else(case, tmp_path):
-    assert_holds(case, tmp_path)
+def test_what_breaks_a_rule_is_found_and_nothing_else(case, outcomes):
+    assert_holds(case, outcomes)
 
 
 def test_subscriptions_are_written_in_pelcro_s_own_spelling(tmp_path):
