@@ -166,6 +166,9 @@ def judge(extract: OpenedExtract, *, keep_relations: bool = False) -> pd.DataFra
     paths, manifest, connection = extract.paths, extract.manifest, extract.connection
     if altered := tables.altered(connection, manifest, paths.conversion):
         raise RefusedError(f"Not as it was converted: {', '.join(altered[:5])}. Run the extract again from the start.")
+    # They were told of what was judged before.
+    for environment in ("staging", "production"):
+        atomic.discard(paths.migration_day(environment))
     with atomic.folder(paths.analysis) as folder:
         made = judgement.judge(connection, manifest, paths.conversion, manifest.settings)
         proven = passwords.proven(paths.delivered, connection)
@@ -192,10 +195,8 @@ def judge(extract: OpenedExtract, *, keep_relations: bool = False) -> pd.DataFra
 
 def prepare(extract: OpenedExtract) -> dict[str, int]:
     """Write the prepared files and their checksums; returns the records of each. Leaves the views of ``prepared.tables``."""
-    # They tell of the files that stood here before.
+    # It certifies the files that stood here before.
     extract.paths.certificate.unlink(missing_ok=True)
-    for environment in ("staging", "production"):
-        atomic.discard(extract.paths.migration_day(environment))
     extract.attach_results()
     settings = extract.manifest.settings
     prepared_tables.create_views(extract.connection, extract.manifest, settings)

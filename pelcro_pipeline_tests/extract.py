@@ -29,6 +29,7 @@ from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.prepared import tables as prepared_tables
 from pelcro_pipeline.prepared.files import PreparedFiles
 from pelcro_pipeline.review import statistics
+from pelcro_pipeline.review.sign_off import SignOff
 from pelcro_pipeline.rules import conservation, results
 from pelcro_pipeline.spec import CUSTOMERS, TABLES, TEMPLATES, schema, sql
 from pelcro_pipeline.spec.headers import template
@@ -350,8 +351,9 @@ class Migration:
 
     def staged(self) -> pd.DataFrame:
         """Load staging and write its statistics, counted twice, as the dry run does."""
-        with steps.opened(self.paths) as extract:
-            steps.stage(extract)
+        for step in (steps.forecast, steps.stage):
+            with steps.opened(self.paths) as extract:
+                step(extract)
         with steps.opened(self.paths) as extract:
             counted = steps.count(extract)
         assert steps.count_again(self.paths, counted) == []
@@ -414,6 +416,14 @@ def refusal(given: Delivery, home: Path) -> str:
     with pytest.raises(UnusableInputError) as refused:
         read(given, home)
     return str(refused.value)
+
+
+def produced(
+    paths: ExtractPaths, recorded_signature: str | None, now: datetime.datetime
+) -> tuple[SignOff, dict[str, int]]:
+    """Production by the card map as it stands: both steps of it."""
+    steps.map_cards(paths, now)
+    return steps.produce(paths, recorded_signature, now)
 
 
 class Watcher:

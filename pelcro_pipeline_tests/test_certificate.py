@@ -37,6 +37,7 @@ from pelcro_pipeline_tests.extract import (
     customer,
     gift,
     migrate,
+    produced,
     reader,
     unaddressed,
 )
@@ -328,13 +329,13 @@ def test_production_can_demand_a_certificate_that_holds(tmp_path):
     whole = ledger.read_text()
     ledger.write_text(whole.replace("prepared", "rejected", 1))
     with pytest.raises(RefusedError, match=r"the certificate does not hold \(.* extract\.toml asks for one"):
-        steps.produce(migration.paths, None, ON_THE_DAY)
+        produced(migration.paths, None, ON_THE_DAY)
     assert not migration.paths.database("production").exists()
     with migration.paths.certificate.open(newline="") as file:
         assert {(each["line"], each["object"]) for each in csv.DictReader(file)} == {("2", "customer")}
     assert migration.paths.certificate.stat().st_mode & 0o777 == 0o600
     ledger.write_text(whole)
-    steps.produce(migration.paths, None, ON_THE_DAY)
+    produced(migration.paths, None, ON_THE_DAY)
     assert migration.paths.database("production").is_file()
 
 

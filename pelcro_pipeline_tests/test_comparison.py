@@ -648,8 +648,9 @@ def test_it_is_compared_with_the_signed_one_or_else_the_one_before(extracts):
         each.delivered.mkdir(parents=True)
     # Of those that have been run dry.
     assert [comparison.basis_of(each) for each in (first, second, third, fourth)] == [None, first, second, second]
-    with steps.opened(first) as extract:
-        steps.stage(extract)
+    for step in (steps.forecast, steps.stage):
+        with steps.opened(first) as extract:
+            step(extract)
     with steps.opened(first) as extract:
         statistics.write(steps.count(extract), first)
         statistics.write_digest(first)

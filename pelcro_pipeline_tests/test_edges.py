@@ -14,7 +14,7 @@ from pelcro_pipeline.defs import edges
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.review import statistics
 from pelcro_pipeline.workspace.places import ExtractPaths
-from pelcro_pipeline_tests.extract import ON_THE_DAY, PRINT, PRODUCTS, Delivery, as_csv, migrate, reader
+from pelcro_pipeline_tests.extract import ON_THE_DAY, PRINT, PRODUCTS, Delivery, as_csv, migrate, produced, reader
 
 ROWS = [reader(1), reader(2, {"customer.title": "Head\nof library"}), reader(3, {"subscription.quantity": "0"})]
 WITHOUT_NAME = [*PRODUCTS, PRINT | {"product.id": "NAMELESS", "product.name": ""}]
@@ -39,6 +39,8 @@ MADE: dict[str, Callable[[ExtractPaths], list[Path]]] = {
     "analysis/report": lambda paths: [paths.analysis_report, paths.scope],
     "prepared": lambda paths: [paths.prepared],
     "prepared/archive": lambda paths: [paths.archive],
+    "migration_day/forecast": lambda paths: [paths.migration_day("staging"), paths.forecast],
+    "production/cards": lambda paths: [paths.migration_day("production")],
     "staging/database": lambda paths: [paths.database("staging")],
     "staging/migration_statistics": lambda paths: [paths.statistics, paths.statistics_digest],
     "review/sample": lambda paths: [*paths.reports.glob("sample.*"), paths.sample],
@@ -74,6 +76,8 @@ STEPS: dict[tuple[str, ...], Callable[[ExtractPaths], object]] = {
     ("analysis/annotated_files",): steps.annotate,
     ("prepared/customers", "prepared/products", "prepared/plans"): _opened(steps.prepare),
     ("prepared/archive",): _opened(steps.archive),
+    ("migration_day/forecast", "migration_day/seam"): _opened(steps.forecast),
+    ("production/cards",): lambda paths: steps.map_cards(paths, ON_THE_DAY),
     ("staging/database",): _opened(steps.stage),
     ("analysis/report",): _opened(steps.report),
     ("staging/migration_statistics",): _counted,
@@ -98,7 +102,7 @@ def migrated(tmp_path_factory) -> ExtractPaths:
     STEPS["review/sample",](migration.paths)
     steps.sign(migration.paths, "Jane Doe", "Publisher")
     _opened(steps.share)(migration.paths)
-    steps.produce(migration.paths, None, ON_THE_DAY)
+    produced(migration.paths, None, ON_THE_DAY)
     _produced(migration.paths)
     assert len(MADE["raw"](migration.paths)) == 1
     return migration.paths

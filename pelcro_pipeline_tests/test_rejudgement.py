@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from pelcro_pipeline import steps
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.review import progress, sign_off
 from pelcro_pipeline.settings import Settings
@@ -24,6 +23,7 @@ from pelcro_pipeline_tests.extract import (
     Delivery,
     changed,
     migrate,
+    produced,
     reader,
 )
 
@@ -132,11 +132,11 @@ def listed(paths: ExtractPaths) -> list[dict[str, str]]:
 def test_what_the_day_decides_is_judged_again(readers, day, otherwise, tmp_path):
     paths = signed(readers, tmp_path)
     if not otherwise:
-        steps.produce(paths, None, noon(day))
+        produced(paths, None, noon(day))
         assert paths.database("production").exists()
         return
     with pytest.raises(RefusedError) as refused:
-        steps.produce(paths, None, noon(day))
+        produced(paths, None, noon(day))
     assert f"was judged by 2026-11-01 when it was signed, and by {day} {len(otherwise)} subscription" in str(
         refused.value
     )
@@ -145,7 +145,7 @@ def test_what_the_day_decides_is_judged_again(readers, day, otherwise, tmp_path)
     assert paths.judged_otherwise.stat().st_mode & 0o077 == 0
     assert not paths.database("production").exists()
     # On the day that was signed nothing differs.
-    steps.produce(paths, None, noon("2026-11-01"))
+    produced(paths, None, noon("2026-11-01"))
     assert paths.database("production").exists()
     assert not paths.judged_otherwise.exists()
 
@@ -159,7 +159,7 @@ def ending(tmp_path_factory) -> ExtractPaths:
 
 def test_the_list_names_the_subscription(ending):
     with pytest.raises(RefusedError):
-        steps.produce(ending, None, noon("2026-11-20"))
+        produced(ending, None, noon("2026-11-20"))
     (row,) = listed(ending)
     assert row["customer.old_provider_id"] == "'=1+1"
     assert row["subscription.common_metadata.old_id"] == "S1"
@@ -176,9 +176,9 @@ def test_status_says_it_before_production_does(ending):
 def test_what_is_loaded_already_is_let_be(ending, tmp_path):
     shutil.copytree(ending.home, tmp_path, dirs_exist_ok=True)
     paths = ExtractPaths(tmp_path, EXTRACT)
-    _, counts = steps.produce(paths, None, noon("2026-11-01"))
+    _, counts = produced(paths, None, noon("2026-11-01"))
     before = {each.name: each.read_bytes() for each in paths.database("production").parent.iterdir()}
-    assert steps.produce(paths, None, noon("2026-11-20"))[1] == counts
+    assert produced(paths, None, noon("2026-11-20"))[1] == counts
     assert {each.name: each.read_bytes() for each in paths.database("production").parent.iterdir()} == before
     assert progress.progress_of(paths, noon("2026-11-20")).held_by == "nothing"
 
@@ -186,7 +186,7 @@ def test_what_is_loaded_already_is_let_be(ending, tmp_path):
 def test_what_is_told_to_do_helps(tmp_path):
     paths = signed([reader(1, CANCELS, ends("2026-11-10")), reader(2)], tmp_path)
     with pytest.raises(RefusedError) as refused:
-        steps.produce(paths, None, noon("2026-11-20"))
+        produced(paths, None, noon("2026-11-20"))
     assert (
         f"set migration_date = 2026-11-20 in extract.toml there, run `pelcro-pipeline dry-run {paths.delivered}`"
         in str(refused.value)
@@ -194,7 +194,7 @@ def test_what_is_told_to_do_helps(tmp_path):
     changed(paths.delivered / "extract.toml", "migration_date = 2026-11-01", "migration_date = 2026-11-20")
     migrate(paths.delivered, tmp_path, EXTRACT).staged()
     sign_off.sign(paths, "Jane Doe", "Publisher")
-    steps.produce(paths, None, noon("2026-11-20"))
+    produced(paths, None, noon("2026-11-20"))
     assert paths.database("production").exists()
 
 
@@ -203,7 +203,7 @@ def test_where_no_day_is_planned_none_is_to_be_set(tmp_path):
     soon, later = (day + datetime.timedelta(days) for days in (2, 5))
     paths = signed([reader(1, CANCELS, ends(str(soon)))], tmp_path, settings="")
     with pytest.raises(RefusedError, match="nothing was loaded: run `pelcro-pipeline dry-run"):
-        steps.produce(paths, None, noon(str(later)))
+        produced(paths, None, noon(str(later)))
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,9 @@ BUNDLED = Path(__file__).parents[1] / "data" / "extracts" / "harbour-review-2026
 
 def drawn(migration: Migration) -> Sample:
     """The sample of an extract, once staging is loaded."""
-    with steps.opened(migration.paths) as extract:
-        steps.stage(extract)
+    for step in (steps.forecast, steps.stage):
+        with steps.opened(migration.paths) as extract:
+            step(extract)
     with steps.opened(migration.paths) as extract:
         return steps.sample(extract)
 

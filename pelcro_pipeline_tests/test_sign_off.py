@@ -14,14 +14,13 @@ import duckdb
 import pytest
 import tomlkit
 
-from pelcro_pipeline import steps
 from pelcro_pipeline.delivery.manifest import is_current
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.review import progress, sign_off
 from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline.workspace.purge import is_purged, purge, purged
-from pelcro_pipeline_tests.extract import ON_THE_DAY, SETTINGS, Delivery, changed, migrate, reader
+from pelcro_pipeline_tests.extract import ON_THE_DAY, SETTINGS, Delivery, changed, migrate, produced, reader
 
 EXTRACT = "harbour-review"
 
@@ -476,5 +475,5 @@ def test_progress_tells_of_a_production_database_that_was_altered(paths):
     assert progress.progress_of(paths, ON_THE_DAY).held_by == "nothing"
     altered(paths.database("production"), "DELETE FROM subscriptions WHERE record = 1")
     assert "the production database is not as it was loaded" in progress.progress_of(paths, ON_THE_DAY).sentence
-    steps.produce(paths, None, ON_THE_DAY)
+    produced(paths, None, ON_THE_DAY)
     assert progress.progress_of(paths, ON_THE_DAY).held_by == "nothing"

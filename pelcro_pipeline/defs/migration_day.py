@@ -14,7 +14,7 @@ from pelcro_pipeline.review import charts
 
 _FORECAST = dg.AssetKey(["migration_day", "forecast"])
 _SEAM = dg.AssetKey(["migration_day", "seam"])
-_DEPS = edges.MANIFEST + edges.CONVERSION + edges.LEDGER + edges.PREPARED
+_DEPS = edges.MANIFEST + edges.CONVERSION + edges.LEDGER
 
 
 @dg.multi_asset(

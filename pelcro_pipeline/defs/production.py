@@ -29,7 +29,7 @@ def now() -> datetime.datetime:
 
 @dg.asset(
     key=["production", "cards"],
-    deps=[*edges.MANIFEST, *edges.CONVERSION, *edges.LEDGER, *edges.FORECAST, *edges.PREPARED],
+    deps=[*edges.MANIFEST, *edges.CONVERSION, *edges.LEDGER, *edges.FORECAST],
     kinds={"duckdb", "csv"},
     check_specs=[
         check(
