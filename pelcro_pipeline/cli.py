@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pelcro_pipeline import settings, templates
-from pelcro_pipeline.delivery import cards, reading
+from pelcro_pipeline.delivery import cards
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.engine import machine
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
@@ -533,11 +533,11 @@ def _taken_in(extract: str) -> ExtractPaths:
     paths = ExtractPaths(places.home(), folder.resolve().name)
     if folder.resolve() != paths.delivered.resolve():
         refuse_to_copy(folder)
-        reading.delivered(folder, settings.load(folder))
+        searched = cards.refuse_to_store(folder)
         with lock.held(paths), atomic.folder(paths.delivered) as unfinished:
             shutil.copytree(folder, unfinished, dirs_exist_ok=True, symlinks=True)
-            with _sandboxed():
-                cards.refuse_to_store(unfinished)
+            if places.fingerprint(folder) != searched.fingerprint:
+                raise UnusableInputError(f"{extract} changed while it was copied: run it again once it is whole.")
     return paths
 
 

@@ -18,9 +18,8 @@ from pelcro_pipeline.analysis import report as report_of
 from pelcro_pipeline.analysis.annotation import AnnotatedFile
 from pelcro_pipeline.conversion import passwords, tables
 from pelcro_pipeline.delivery import answers as given_answers
-from pelcro_pipeline.delivery import profile
+from pelcro_pipeline.delivery import cards, profile
 from pelcro_pipeline.delivery import reading as delivery
-from pelcro_pipeline.delivery.cards import refuse_card_numbers
 from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.engine import relations
@@ -76,15 +75,15 @@ _TERMS = "terms.json"
 
 def read(paths: ExtractPaths) -> Manifest:
     """Read the delivered folder and write manifest.json and profile.csv. Raises UnusableInputError for what cannot be read."""
+    # Reports of two runs must not be signed as one: until this one has counted, there is nothing to sign.
+    paths.statistics_digest.unlink(missing_ok=True)
+    searched = cards.refuse_to_store(paths.delivered)
     with atomic.folder(paths.manifest.parent) as folder, duck.connect() as connection:
-        # Reports of two runs must not be signed as one: until this one has counted, there is nothing to sign.
-        paths.statistics_digest.unlink(missing_ok=True)
         given = given_answers.read(paths.delivered)
         settings = answers.applied(extract_settings.load(paths.delivered), given)
-        card_map.refuse_card_numbers(paths.delivered, folder, settings)
         manifest = delivery.read(paths.delivered, folder, settings, connection)
         manifest = manifest.model_copy(update={"answers": given, "same_customers": answers.same_customers(given)})
-        manifest = refuse_card_numbers(manifest, connection)
+        manifest = searched.noted(manifest)
         # The folder takes its final name only when it is whole, so the manifest names that one.
         manifest = manifest.moved(folder, paths.manifest.parent)
         (folder / paths.manifest.name).write_text(manifest.model_dump_json(indent=1))
@@ -144,6 +143,7 @@ def answer(paths: ExtractPaths, file: Path) -> int:
         raise RefusedError(
             f"{paths.extract} has asked nothing yet: run `pelcro-pipeline dry-run {paths.extract}` first."
         )
+    cards.refuse_to_store(paths.delivered, file)
     into, beside = (paths.delivered / name for name in (given_answers.ANSWERS, given_answers.QUESTIONS))
     standing = given_answers.read_file(into) if into.exists() else []
     new = questions.filled_in(given_answers.read_file(file), paths.questions, paths.all_questions)

@@ -535,7 +535,7 @@ class Campaign:
         passwords.proven(folder)
         settings = extract_settings.load(folder)
         manifest = delivery.read(folder, into, settings, self._connection)
-        cards.refuse_card_numbers(manifest, self._connection)
+        cards.refuse_to_store(folder).noted(manifest)
         for file in manifest.files:
             if file.name == case.name:
                 _assert_read_whole(file, settings.encoding, self._connection)

@@ -342,7 +342,7 @@ def corrected(home: Path, given: str, settings: str = SETTINGS) -> ExtractPaths:
         "customers.csv,3,subscription.colour,1": r"line 2: customers\.csv has no column subscription\.colour: write the header",
         "customers.csv,3,subscription.quantity": r"line 2 has 3 cells: give file, line, attribute, value",
         "customers.csv,3,customer.title,A\ncustomers.csv,3,customer.title,B": r"says two things of line 3 of customers\.csv, customer\.title",
-        "customers.csv,3,customer.title,4111 1111 1111 1111": r"line 3, customer\.title holds a payment card number",
+        "customers.csv,3,customer.title,4111 1111 1111 1111": r"corrections\.csv, line 2 holds a payment card number",
     }.items(),
     ids=lambda each: each[:40],
 )  # fmt: skip

@@ -1,201 +1,202 @@
-"""FILE-CARD-NUMBER: a delivery that holds payment card numbers is not taken in."""
+"""FILE-CARD-NUMBER: a delivery that holds payment card numbers is not taken in.
+
+Everything that stands in a delivered folder is searched where it stands, and nothing of it is written anywhere: text by
+its bytes, and only the records whose bytes may hold a number are parted into cells; workbooks by their parts. What a
+card number is says ``card_numbers``. In columns of phones, ids, order numbers and metadata long numbers are at home, and
+one in ten of them looks like a card's: there, what counts is what stands out of the column (``_stand_out``).
+"""
 
 from __future__ import annotations
 
+import codecs
 import csv
+import html
+import io
 import itertools
 import json
-import mmap
+import math
 import re
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-import duckdb
 import numpy as np
-import pyarrow
 
 from pelcro_pipeline import settings as extract_settings
-from pelcro_pipeline.delivery import corrections
-from pelcro_pipeline.delivery.manifest import Column, DeliveredFile, Manifest
-from pelcro_pipeline.delivery.reading import delivered, read
-from pelcro_pipeline.delivery.records import cells, file_line
-from pelcro_pipeline.delivery.text import chunks, holds, line_of, record_starts
-from pelcro_pipeline.delivery.workbook import is_workbook
-from pelcro_pipeline.engine import connection as duck
+from pelcro_pipeline.delivery import package, text, workbook
+from pelcro_pipeline.delivery.card_numbers import LENGTHS, card_numbers, card_places, luhn, of_issuer, plain
+from pelcro_pipeline.delivery.header import is_metadata
+from pelcro_pipeline.delivery.manifest import Column, Manifest
+from pelcro_pipeline.delivery.reading import delivered
+from pelcro_pipeline.delivery.recognition import columns_of
 from pelcro_pipeline.errors import UnusableInputError
-from pelcro_pipeline.settings import DELIMITERS
+from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import ATTRIBUTES
 from pelcro_pipeline.spec.kinds import ADDRESS_PHONE, CUSTOMER_PHONE, IDENTIFIER
-from pelcro_pipeline.spec.sql import literal
-from pelcro_pipeline.workspace.intake import CARD_MAPS
+from pelcro_pipeline.workspace import places
 
-#: 14 to 19 digits, single spaces or hyphens between them, no letter or digit beside them: hashes and ids are full of those.
-_NUMBER = r"(?:^|[^0-9A-Za-z])([0-9](?:[ -]?[0-9]){13,18})(?:[^0-9A-Za-z]|$)"
-#: What may hold one: with whatever stands beside it, a date of expiry or a second number.
-_LONG = r"[0-9](?:[ -]?[0-9]){13}"
-#: How cards are written whose digits stand in groups: 4-6-5 or 4-6-4, or 4-4-4-4 with up to three more.
-_GROUPED = "[0-9]{4} [0-9]{6} [0-9]{4,5}|[0-9]{4}(?: [0-9]{4}){3}(?: [0-9]{1,3})?"
-#: A quick look for one: taking text apart costs ten times as much.
-_MAY_BE_GROUPED = "[0-9]{4}[ -](?:[0-9]{6}|[0-9]{4}[ -][0-9]{4})[ -][0-9]{4}"
-#: What no group of a card is: a word with a letter in it, and whatever parts words but the groups' own separator.
-_NO_GROUP = "[0-9]*[A-Za-z][0-9A-Za-z]*|[^0-9A-Za-z{}]"
-#: A card with its date of expiry; of more groups in a row than that, any four would do for one in ten.
-_MOST_GROUPS = 5
-#: How a workbook's numbers of 16 and 17 digits are written: with all of them (``delivery.workbook``).
-_SCIENTIFIC = r"[1-9]\.(?:[0-9]{15}E\+15|[0-9]{16}E\+16)"
-_SCIENTIFIC_BYTES = re.compile(_SCIENTIFIC.encode())
-_IBAN = "[A-Z]{2}[0-9]{2}(?: [0-9A-Z]{4}){2,7}(?: [0-9A-Z]{1,3})?"
-#: Bytes of a number that the next chunk may continue: 19 digits of UTF-16 with their separators.
-_LONGEST = 128
-_LENGTHS = range(14, 20)
-_SIXTEEN_OR_MORE = (16, 17, 18, 19)
-#: The first four digits of issuers' numbers, from and to, and how long these are.
-_ISSUERS = (
-    (4000, 4999, (16, 19)),  # Visa
-    (2221, 2720, (16,)),  # Mastercard
-    (5100, 5599, (16,)),
-    (3400, 3499, (15,)),  # American Express
-    (3700, 3799, (15,)),
-    (3000, 3059, (14, *_SIXTEEN_OR_MORE)),  # Diners
-    (3095, 3095, (14, *_SIXTEEN_OR_MORE)),
-    (3600, 3699, (14, *_SIXTEEN_OR_MORE)),
-    (3800, 3999, (14, *_SIXTEEN_OR_MORE)),
-    (3528, 3589, _SIXTEEN_OR_MORE),  # JCB
-    (6011, 6011, _SIXTEEN_OR_MORE),  # Discover
-    (6440, 6599, _SIXTEEN_OR_MORE),
-    (6200, 6299, _SIXTEEN_OR_MORE),  # UnionPay
-    (5010, 5039, tuple(_LENGTHS)),  # Maestro
-    (5600, 5899, tuple(_LENGTHS)),
-    (6300, 6399, tuple(_LENGTHS)),
-    (6700, 6799, tuple(_LENGTHS)),
-    (2200, 2204, _SIXTEEN_OR_MORE),  # Mir
-    (5080, 5089, (16,)),  # RuPay
-    (6000, 6099, (16,)),
-    (8100, 8299, (16,)),
-)
-#: What may begin a card number of each length, by its first four digits.
-_BY_ISSUER = np.zeros((len(_LENGTHS), 10_000), dtype=bool)
-for _first, _last, _lengths in _ISSUERS:
-    for _length in _lengths:
-        _BY_ISSUER[_LENGTHS.index(_length), _first : _last + 1] = True
-_OF_AN_ISSUER = " OR ".join(
-    f"(left(digits, 4) BETWEEN '{first}' AND '{last}' AND length(digits) IN ({', '.join(map(str, lengths))}))"
-    for first, last, lengths in _ISSUERS
-)
-#: Shifts by which a row of 14 is told from single places.
-_DOUBLING = (1, 2, 4, 6)
-#: A number of 19 digits with a separator between each two, and the byte behind it.
-_WIDEST = 38
 #: Numbers of customers and phones are long and digits too: there, only what stands out counts.
 _LONG_BY_NATURE = (CUSTOMER_PHONE, ADDRESS_PHONE, IDENTIFIER)
-#: A number as long as a card's, and how many of them tell whether what looks like a card's comes of chance.
-_LONG_ID = re.compile(rb"(?<![0-9A-Za-z])[0-9]{14,19}(?![0-9A-Za-z])")
-_ENOUGH_IDS = 50
 _ORDER_NUMBER = "subscription.common_metadata.order_number"
-#: The same in the headers of columns of no template, unless they speak of cards.
+#: The same in the headers of columns of no template, and in the names of JSON's fields, unless they speak of cards.
 _NUMBERS = frozenset(
-    [
-        "id",
-        "ids",
-        "uid",
-        "uuid",
-        "number",
-        "numbers",
-        "no",
-        "nr",
-        "num",
-        "order",
-        "invoice",
-        "account",
-        "phone",
-        "mobile",
-        "tel",
-        "telephone",
-        "fax",
-        "ref",
-        "reference",
-        "transaction",
-    ]
-)
+    ["id", "ids", "uid", "uuid", "number", "numbers", "no", "nr", "num", "order", "invoice", "account", "phone", "mobile", "tel",
+     "telephone", "fax", "ref", "reference", "transaction", "ean", "gtin", "isbn", "barcode", "iban", "tracking", "fingerprint",
+     "token", "timestamp"]
+)  # fmt: skip
+_ANY = frozenset(["number", "numbers", "no", "nr", "num"])
 _CARDS = frozenset(["card", "cards", "cc", "pan", "credit", "debit", "visa", "mastercard", "amex"])
-
-_MACROS = (
-    # Every three to five neighbouring words, and those of them that are written as cards are.
-    f"""CREATE OR REPLACE TEMP MACRO cards_among(words) AS
-        list_filter(
-            flatten(list_transform(range(1, len(words) + 1), lambda first: list_transform([2, 3, 4],
-                lambda more: array_to_string(words[first:first + more], ' ')))),
-            lambda each: len(words) <= {_MOST_GROUPS} AND regexp_full_match(each, {literal(_GROUPED)}))""",
-    """CREATE OR REPLACE TEMP MACRO grouped_cards(text, separator, no_group) AS
-        flatten(list_transform(string_split_regex(text, no_group),
-            lambda run: cards_among(string_split(trim(run, separator), separator))))""",
-    f"""CREATE OR REPLACE TEMP MACRO card_candidates(text) AS
-        list_transform(
-            list_concat(
-                list_transform(regexp_extract_all(text, {literal(_SCIENTIFIC)}), lambda each: replace(each[:-5], '.', '')),
-                regexp_extract_all(text, {literal(_NUMBER)}, 1),
-                list_filter(regexp_extract_all(text, '[0-9A-Za-z]+'), lambda word: regexp_full_match(word, '[0-9]{{14,19}}')),
-                CASE WHEN regexp_matches(text, {literal(_MAY_BE_GROUPED)}) THEN list_concat(
-                    grouped_cards(regexp_replace(text, {literal(_IBAN)}, '', 'g'), ' ', {literal(_NO_GROUP.format(" "))}),
-                    grouped_cards(text, '-', {literal(_NO_GROUP.format("-"))})) END),
-            lambda each: regexp_replace(each, '[ -]', '', 'g'))""",
-    """CREATE OR REPLACE TEMP MACRO luhn(digits) AS
-        list_sum(list_transform(range(1, length(digits) + 1), lambda place: CASE
-            WHEN (length(digits) - place) % 2 = 0 THEN digits[place]::INTEGER
-            WHEN digits[place]::INTEGER > 4 THEN 2 * digits[place]::INTEGER - 9
-            ELSE 2 * digits[place]::INTEGER END)) % 10 = 0""",
-    f"""CREATE OR REPLACE TEMP MACRO is_card_number(digits) AS
-        ({_OF_AN_ISSUER}) AND luhn(digits)""",
-)
-_HOLDS_CARD_NUMBER = "SELECT digits FROM (SELECT unnest(card_candidates(?)) AS digits) WHERE is_card_number(digits)"
+#: What a card is known by without its number.
+_OF_CARDS = frozenset(["id", "ids", "fingerprint", "token"])
+#: Records of a file that tell what the numbers of a column are like.
+_SAMPLE = 20_000
+#: How often chance may take a column's numbers for cards.
+_CHANCE = 0.001
+#: Bytes that a record, or what stands in one line, is looked for in; the longest that is read is shorter.
+_LONGEST = 1 << 22
+#: Characters on either side of a number in what has no columns.
+_AROUND = 256
+_FIELD = re.compile(r'"((?:[^"\\]|\\.){0,200})"\s*:\s*"?$')
+_TABLES = (".csv", ".tsv", ".tab")
+_ESCAPED = re.compile(rb"\\u([0-9a-fA-F]{4})")
+_RETURN_ALONE = re.compile(rb"\r(?!\n)")
+#: In a workbook's XML: what ends a text, whatever runs of letters it is written in; and where a cell's value stands.
+_TEXT_ENDS = re.compile(rb"</(?:\w+:)?(?:si|is|c|v|f|text|comment|p|row)>")
+_CHARACTER = re.compile(rb"&#(?:[0-9]{1,7}|x[0-9a-fA-F]{1,6});")
+_HEAD_AND_FOOT = re.compile(rb"&amp;[LCR]")
+_TAG = re.compile(rb"<[^>]*>")
+_VALUES = re.compile(rb"<(?:\w+:)?(v|is)\b[^>]*>.*?</(?:\w+:)?\1>", re.DOTALL)
+_CELLS = re.compile(r"xl/(?:worksheets/[^/]+|sharedStrings)\.xml", re.IGNORECASE)
+_TEXT_PARTS = (".xml", ".rels", ".vml")
 
 
-def refuse_to_store(folder: Path) -> None:
-    """Raise UnusableInputError where a folder that is about to be taken in holds payment card numbers.
+class _Hit(NamedTuple):
+    """A card number: the line that it stands on, and its column, where it stands in one."""
 
-    In the cells of what is read, and in the lines of all other files that are not packed: settings,
-    hidden files and those to ignore are stored with the rest.
+    digits: str
+    line: int
+    column: Column | None = None
+
+
+@dataclass
+class _Searched:
+    """A file or sheet: its columns, the card numbers found in it, and what else a column holds."""
+
+    name: str
+    columns: Sequence[Column] = ()
+    hits: list[_Hit] = field(default_factory=list)
+    #: Some of a column's cells, from the first to the last.
+    cells: Callable[[Column], Iterable[str]] = lambda _: ()
+
+
+@dataclass(frozen=True)
+class Vouched:
+    """A folder that was searched: what it was then, and by file the columns that only ``not_card_numbers`` lets be."""
+
+    fingerprint: str
+    positions: dict[str, tuple[int, ...]]
+
+    def noted(self, manifest: Manifest) -> Manifest:
+        """The manifest with these columns. Raises UnusableInputError where something else was read than was searched."""
+        if manifest.fingerprint != self.fingerprint:
+            raise UnusableInputError("The delivered folder changed while it was read: run it again once it is whole.")
+        files = (file.model_copy(update={"vouched": self.positions.get(file.name, ())}) for file in manifest.files)
+        return manifest.model_copy(update={"files": tuple(files)})
+
+
+def refuse_to_store(folder: Path, *beside: Path) -> Vouched:
+    """Raise UnusableInputError where a delivered folder, or a file that is to come into it, holds a payment card number.
+
+    In names, in cells, and in all other files: settings, answers, hidden files and those to ignore are stored with the
+    rest. The error names file, line and column, never the number. Of archives only workbooks are unpacked.
     """
+    found = places.fingerprint(folder)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    for path in (folder, *folder.rglob("*"), *beside):
+        if card_numbers(path.name):
+            _stop("the name of a file or folder of the delivery")
+    # Whatever is wrong with the settings is told in their own words.
+    apart = [path for path in files if path.name == extract_settings.FILE_NAME]
+    for path in apart:
+        _refuse(_in_text(path, path.relative_to(folder).as_posix(), Settings()))
     settings = extract_settings.load(folder)
     to_read = delivered(folder, settings)
-    with duck.connect() as connection:
-        _create_macros(connection)
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.is_symlink() and path not in to_read and has_long_numbers(path):
-                # In JSON the whole map may be one line.
-                if path.parent == folder and path.name in CARD_MAPS and not holds(path, b"\0"):
-                    refuse_in_card_map(path, path.name)
-                else:
-                    _refuse_lines(path, str(path.relative_to(folder)), connection)
-        if corrections.given(folder, settings) or any(_must_be_read(path) for path in to_read):
-            with tempfile.TemporaryDirectory(dir=folder.parent) as kept:
-                refuse_card_numbers(read(folder, Path(kept), settings, connection), connection)
+    judged = _Judged(settings)
+    for path in to_read:
+        for searched in _search(path, path.name, settings, is_table=True):
+            judged.add(searched)
+    for path in (*(each for each in files if each not in to_read and each not in apart), *beside):
+        name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+        for searched in _search(path, name, settings, is_table=path.suffix.lower() in _TABLES):
+            judged.add(searched, is_read=False)
+    judged.refuse_unknown()
+    return Vouched(found, judged.vouched)
 
 
-def _must_be_read(path: Path) -> bool:
-    """Whether a delivered file may hold a card number; one that is damaged is refused with the others when they are read."""
-    try:
-        return is_workbook(path) or _may_hold_card_numbers(path)
-    except UnusableInputError:
-        return True
+def refuse_in_file(path: Path, settings: Settings) -> None:
+    """Raise UnusableInputError where a file that comes after the delivery was searched holds a payment card number."""
+    judged = _Judged(settings)
+    for searched in _search(path, path.name, settings, is_table=path.suffix.lower() in _TABLES):
+        judged.add(searched, is_read=False)
 
 
-def refuse_card_numbers(manifest: Manifest, connection: duckdb.DuckDBPyConnection) -> Manifest:
-    """The manifest, the columns told that seem to hold card numbers and that the publisher vouches for.
+class _Judged:
+    """What was searched so far: what of it is let be, and why."""
 
-    Raises UnusableInputError where a cell of another column holds a payment card number; the error names file, line
-    and column, never the number.
-    """
-    _create_macros(connection)
-    vouched = {each.strip().lower() for each in manifest.settings.not_card_numbers}
-    for name in manifest.settings.not_card_numbers:
-        if not any(name.strip().lower() in _names(column) for file in manifest.files for column in file.columns):
+    def __init__(self, settings: Settings) -> None:
+        self._names = {each.strip().lower(): each for each in settings.not_card_numbers}
+        self._unknown = dict(self._names)
+        self._read: list[_Searched] = []
+        #: Numbers that stand in columns of the delivery and are none of cards: reviews and answers repeat them.
+        self._let_be: set[str] = set()
+        self.vouched: dict[str, tuple[int, ...]] = {}
+
+    def add(self, searched: _Searched, *, is_read: bool = True) -> None:
+        """Take in a file or sheet. Raises UnusableInputError where it holds a card number that nothing lets be."""
+        for column in searched.columns:
+            for name in _names(column):
+                self._unknown.pop(name, None)
+        if is_read:
+            self._read.append(searched)
+        if not searched.hits:
+            return
+        refused = [each for each in searched.hits if each.column is None and each.digits not in self._let_be]
+        vouched = set()
+        by_column: dict[Column, list[_Hit]] = {}
+        for each in searched.hits:
+            if each.column is not None:
+                by_column.setdefault(each.column, []).append(each)
+        for column, hits in by_column.items():
+            hits = [each for each in hits if each.digits not in self._let_be]
+            if hits and _is_long_by_nature(column, of_cards=not is_read):
+                cells = [*searched.cells(column), *(() if is_read else self._cells_like(column))]
+                alone_counts = not is_read or _may_be_anything(column)
+                out = _stand_out({each.digits for each in hits}, cells, alone_counts=alone_counts)
+                hits = [each for each in hits if len(each.digits) in out]
+            if hits and not _names(column) & set(self._names):
+                refused += hits
+            elif hits:
+                vouched.add(column.position)
+        if refused:
+            _refuse(searched, refused, advice=is_read)
+        if is_read:
+            self._let_be |= {each.digits for each in searched.hits}
+            self.vouched[searched.name] = tuple(sorted(vouched))
+
+    def _cells_like(self, column: Column) -> Iterator[str]:
+        """What the delivered columns of the same name hold."""
+        for searched in self._read:
+            for each in searched.columns:
+                if _names(each) & _names(column):
+                    yield from searched.cells(each)
+
+    def refuse_unknown(self) -> None:
+        """Raise UnusableInputError where a column is vouched for that no file has."""
+        for name in self._unknown.values():
             raise UnusableInputError(
                 f"extract.toml names {name} in not_card_numbers, and no file has such a column: write its header."
             )
-    files = tuple(file.model_copy(update={"vouched": _refuse(file, vouched, connection)}) for file in manifest.files)
-    return manifest.model_copy(update={"files": files})
 
 
 def _names(column: Column) -> set[str]:
@@ -203,261 +204,408 @@ def _names(column: Column) -> set[str]:
     return {column.shown.lower(), (column.attribute or column.shown).lower()}
 
 
-def has_long_numbers(path: Path) -> bool:
-    """Whether a file's bytes hold 14 digits in a row, whatever spaces, hyphens or zero bytes part them.
+def _is_long_by_nature(column: Column, *, of_cards: bool) -> bool:
+    """Whether a column is of phones, ids, order numbers or metadata: there a number must stand out of the others.
 
-    Over the bytes, because most deliveries have none, and then no cell needs to be looked at.
+    ``of_cards``: it stands in a file about cards, or another that holds no records: a number there is not just any.
     """
-    carried = b""
-    for chunk in chunks(path):
-        view = np.frombuffer(carried + chunk, dtype=np.uint8)
-        view = view[(view != 0) & (view != ord(" ")) & (view != ord("-"))]
-        digit = (view - ord("0")) < 10
-        for shift in _DOUBLING:
-            digit = digit[:-shift] & digit[shift:]
-        if digit.any():
-            return True
-        carried = chunk[-_LONGEST:]
-    return False
-
-
-def refuse_in_card_map(path: Path, name: str) -> None:
-    """Raise UnusableInputError where a payment processor's mapping file, as UTF-8 text, holds a payment card number.
-
-    All of its ids may be long and digits, and then chance gives one in ten a card's check digit: those are let be
-    where no more of them have it.
-    """
-    offsets = np.sort(np.concatenate([np.empty(0, dtype=np.int64), *card_places(path), *_scientific_places(path)]))
-    if not len(offsets):
-        return
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        numbers = sum(1 for _ in _LONG_ID.finditer(content))
-        by_chance = numbers >= _ENOUGH_IDS and len(offsets) * 5 <= numbers
-        is_id = _is_json_key if name.endswith(".json") else _in_id_column
-        for offset in offsets.tolist():
-            if not (by_chance and is_id(content, offset)):
-                _stop(f"{name}, line {line_of(path, offset)} (byte {offset + 1:,} of the file)")
-
-
-def _is_json_key(content: mmap.mmap, offset: int) -> bool:
-    return re.compile(rb'[0-9]+"\s*:').match(content, offset) is not None and content[offset - 1 : offset] == b'"'
-
-
-def _in_id_column(content: mmap.mmap, offset: int) -> bool:
-    """Whether a place in a CSV file stands in a column of ids or tokens, by its header."""
-    header = content[: content.find(b"\n")].decode()
-    delimiter = max(DELIMITERS, key=header.count)
-    before = content[content.rfind(b"\n", 0, offset) + 1 : offset].decode()
-    position = len(next(csv.reader([before + "-"], delimiter=delimiter))) - 1
-    cells = next(csv.reader([header], delimiter=delimiter))
-    return position < len(cells) and cells[position].strip().lower().endswith(("id", "token"))
-
-
-def card_places(path: Path) -> Iterator[np.ndarray]:
-    """Byte offsets in a UTF-8 file at which what may be a card number begins, for each megabyte.
-
-    14 to 19 digits with at most one space or hyphen between two, no ASCII letter or digit beside
-    them, of an issuer and with the right check digit. Numbers that run on from one cell's end, or that
-    the rule lets be, are among them; one that only the removal of an IBAN would join is not.
-    """
-    # The byte before the first says that nothing stands beside it.
-    carried, offset = b"\n", -1
-    for chunk in chunks(path):
-        buffer = carried + chunk
-        found = _numbers_in(buffer, len(buffer) - _WIDEST)
-        if len(found):
-            yield found + offset
-        # The last starts are looked at with the next chunk, and the byte before them.
-        kept = min(len(buffer), _WIDEST + 1)
-        offset += len(buffer) - kept
-        carried = buffer[-kept:]
-    found = _numbers_in(carried + b"\n" * _WIDEST, len(carried))
-    if len(found):
-        yield found + offset
-
-
-def _numbers_in(buffer: bytes, end: int) -> np.ndarray:
-    """Places in 1..``end`` of ``buffer`` at which a number begins as ``card_places`` describes it."""
-    view = np.frombuffer(buffer, dtype=np.uint8)
-    if end < 2:
-        return np.empty(0, dtype=np.int64)
-    digit = (view - ord("0")) < 10
-    row = digit | (view == ord(" ")) | (view == ord("-"))
-    for shift in _DOUBLING:
-        row = row[:-shift] & row[shift:]
-    row = row[1:end]
-    # No issuer's numbers begin with 0, 1, 7 or 9: phones as they are dialled end here.
-    row = row & (((view[1:end] - ord("2")) < 5) | (view[1:end] == ord("8")))
-    starts = np.flatnonzero(row) + 1
-    starts = starts[~_is_alphanumeric(view[starts - 1])]
-    if not len(starts):
-        return starts
-    window = view[starts[:, None] + np.arange(_WIDEST)]
-    digit = (window - ord("0")) < 10
-    # It ends where two separators or anything else follows.
-    going = digit.copy()
-    going[:, 1:] |= ((window[:, 1:] == ord(" ")) | (window[:, 1:] == ord("-"))) & digit[:, :-1]
-    digit &= np.logical_and.accumulate(going, axis=1)
-    count = digit.cumsum(axis=1, dtype=np.int8)
-    long = count[:, -1] >= _LENGTHS[0]
-    starts, window, digit, count = starts[long], window[long], digit[long], count[long]
-    rows, columns = np.nonzero(digit & (count <= _LENGTHS[-1]))
-    digits = np.zeros((len(starts), _LENGTHS[-1]), dtype=np.int16)
-    digits[rows, count[rows, columns] - 1] = window[rows, columns] - ord("0")
-    ending = np.zeros((len(starts), _LENGTHS[-1]), dtype=bool)
-    inside = columns + 1 < _WIDEST
-    rows, columns = rows[inside], columns[inside]
-    ending[rows, count[rows, columns] - 1] = ~_is_alphanumeric(window[rows, columns + 1])
-    doubled = np.where(digits > 4, 2 * digits - 9, 2 * digits)
-    odd = np.arange(_LENGTHS[-1]) % 2 == 1
-    sums = np.where(odd, doubled, digits).cumsum(axis=1), np.where(odd, digits, doubled).cumsum(axis=1)
-    first = digits[:, :4] @ np.array([1000, 100, 10, 1])
-    card = np.zeros(len(starts), dtype=bool)
-    for length, by_issuer in zip(_LENGTHS, _BY_ISSUER, strict=True):
-        card |= ending[:, length - 1] & (sums[(length - 1) % 2][:, length - 1] % 10 == 0) & by_issuer[first]
-    return starts[card]
-
-
-def _is_alphanumeric(bytes_: np.ndarray) -> np.ndarray:
-    return ((bytes_ - ord("0")) < 10) | (((bytes_ | 0x20) - ord("a")) < 26)
-
-
-def _scientific_places(path: Path) -> Iterator[np.ndarray]:
-    """Byte offsets in a UTF-8 file at which a workbook's long numbers begin."""
-    carried, offset = b"", 0
-    for chunk in chunks(path):
-        buffer = carried + chunk
-        if b"E+1" in buffer:
-            yield np.array([each.start() + offset for each in _SCIENTIFIC_BYTES.finditer(buffer)], dtype=np.int64)
-        kept = min(len(buffer), _WIDEST)
-        offset += len(buffer) - kept
-        carried = buffer[-kept:]
-
-
-def _may_hold_card_numbers(path: Path) -> bool:
-    """Whether the bytes of a delivered text, in whatever encoding, may hold a card number."""
-    # In UTF-16 what stands beside a number cannot be told by its bytes.
-    if any(b"\0" in chunk for chunk in chunks(path)):
-        return has_long_numbers(path)
-    return any(len(each) for each in itertools.chain(card_places(path), _scientific_places(path)))
-
-
-def _create_macros(connection: duckdb.DuckDBPyConnection) -> None:
-    for macro in _MACROS:
-        connection.execute(macro)
-
-
-def _refuse_lines(path: Path, name: str, connection: duckdb.DuckDBPyConnection) -> None:
-    """Refuse a file of no known form, by its lines: what its digits stand between is ASCII in every encoding.
-
-    Needs the macros.
-    """
-    with path.open("rb") as file:
-        for line, raw in enumerate(file, start=1):
-            text = raw.replace(b"\0", b"").decode("latin-1")
-            if re.search(_LONG, text) and connection.execute(_HOLDS_CARD_NUMBER, [text]).fetchall():
-                _stop(f"{name}, line {line}")
-
-
-def _refuse(file: DeliveredFile, vouched: set[str], connection: duckdb.DuckDBPyConnection) -> tuple[int, ...]:
-    """Refuse a file for the first of its columns that holds a card number, and there for the first record.
-
-    Returns the positions of those that are vouched for. Needs the macros.
-    """
-    found = _cards(file, connection)
-    by_nature = {column for column, *_ in found if _is_long_by_nature(file.columns[column])}
-    outstanding = _outstanding(file, [each for each in found if each[0] in by_nature], connection)
-    refused = [
-        (column, place) for column, place, length in found if column not in by_nature or (column, length) in outstanding
-    ]
-    if unvouched := [each for each in refused if not _names(file.columns[each[0]]) & vouched]:
-        column, place = min(unvouched)
-        shown = file.columns[column].shown
-        _stop(
-            f"{file.name}, line {file_line(connection, file, place)}, {shown}",
-            f" Where the column holds other numbers, write not_card_numbers = [{json.dumps(shown, ensure_ascii=False)}] "
-            "in extract.toml.",
-        )
-    if file.quarantined:
-        ((line,),) = connection.execute(
-            f"""SELECT min(line) FROM (
-                SELECT line, unnest(card_candidates(text)) AS digits FROM read_parquet({literal(file.quarantined)})
-            ) WHERE is_card_number(digits)"""
-        ).fetchall()
-        if line is not None:
-            _stop(f"{file.name}, line {line}, a record with more or fewer cells than the header")
-    return tuple(sorted({column for column, _ in refused}))
-
-
-def _cards(file: DeliveredFile, connection: duckdb.DuckDBPyConnection) -> list[tuple[int, int, int]]:
-    """Position of the column, first record and count of digits of the card numbers in a file's cells.
-
-    Only the records whose bytes may hold one are parted into cells.
-    """
-    offsets = [*card_places(Path(file.path)), *_scientific_places(Path(file.path))]
-    if not offsets:
-        return []
-    starts, blank = record_starts(Path(file.path), one_line_each=file.lines is None)
-    if file.lines is not None:
-        starts = starts[~blank]
-    places = np.unique(np.searchsorted(starts, np.concatenate(offsets), side="right")) - 2
-    # The header is the record before the first.
-    places = places[places >= 0]
-    long = re.compile(_LONG)
-    table = pyarrow.Table.from_pylist(
-        [
-            {"place": int(place), "position": position, "text": cell}
-            for place, record in zip(places, cells(file, places), strict=True)
-            for position, cell in enumerate(record)
-            if len(cell) > 13 and long.search(cell)
-        ],
-        pyarrow.schema({"place": pyarrow.int64(), "position": pyarrow.int32(), "text": pyarrow.string()}),
-    )
-    connection.register("cells_to_search", table)
-    try:
-        return connection.execute(
-            """SELECT position, min(place), length(digits)
-            FROM (SELECT place, position, unnest(card_candidates(text)) AS digits FROM cells_to_search)
-            WHERE is_card_number(digits) GROUP BY position, length(digits)"""
-        ).fetchall()
-    finally:
-        connection.unregister("cells_to_search")
-
-
-def _outstanding(
-    file: DeliveredFile, found: list[tuple[int, int, int]], connection: duckdb.DuckDBPyConnection
-) -> set[tuple[int, int]]:
-    """Of columns that hold long numbers by nature, by position, and lengths of card numbers in them: those where most
-    other cells have another length, and one in ten of them or fewer has a card's check digit.
-    """
-    if not found:
-        return set()
-    counts = ", ".join(
-        f"""count(trim_to_null({name})) - 1, count(*) FILTER (length({digits}) = {length}) - 1,
-        count(*) FILTER (CASE WHEN length({digits}) BETWEEN {_LENGTHS[0]} AND {_LENGTHS[-1]} THEN luhn({digits}) END) - 1"""
-        for column, _, length in found
-        for name in [file.columns[column].name]
-        for digits in [f"regexp_replace({name}, '[^0-9]', '', 'g')"]
-    )
-    ((*answers,),) = connection.execute(f"SELECT {counts} FROM {file.relation()}").fetchall()
-    each_three = zip(answers[::3], answers[1::3], answers[2::3], strict=True)
-    return {
-        (column, length)
-        for (column, _, length), (others, as_long, checked) in zip(found, each_three, strict=True)
-        if as_long * 2 < others and checked * 10 <= others
-    }
-
-
-def _is_long_by_nature(column: Column) -> bool:
-    """Whether a column is of phones, ids, order numbers or metadata: there a number must stand out of the others."""
     name = column.attribute
     if name is None:
-        words = set(re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", column.header))
-        words = {word.lower() for word in words}
-        return bool(words & _NUMBERS) and not words & _CARDS
-    if name not in ATTRIBUTES:
-        return True
-    return name == _ORDER_NUMBER or ATTRIBUTES[name].kind in _LONG_BY_NATURE
+        return _is_named_a_number(column.header, of_cards)
+    if name == _ORDER_NUMBER or not is_metadata(name):
+        return name == _ORDER_NUMBER or (name in ATTRIBUTES and ATTRIBUTES[name].kind in _LONG_BY_NATURE)
+    return _is_named_a_number(name) or not _words(name) & _CARDS
+
+
+def _may_be_anything(column: Column) -> bool:
+    """Whether a column is metadata whose name does not say that it holds numbers."""
+    return column.attribute is not None and is_metadata(column.attribute) and not _is_named_a_number(column.attribute)
+
+
+def _is_named_a_number(header: str, of_cards: bool = False) -> bool:
+    words = _words(header) - (_ANY if of_cards else frozenset())
+    last = re.findall(r"[a-z]+", header.lower().replace("_", " "))[-1:]
+    return bool(words & _NUMBERS) and (not words & _CARDS or bool(set(last) & _OF_CARDS))
+
+
+def _words(header: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", header)}
+
+
+def _stand_out(found: set[str], cells: Sequence[str], *, alone_counts: bool) -> set[int]:
+    """The lengths of those card numbers that stand out among the cells of their column.
+
+    Where most other cells have another length, and one in ten of them or fewer has a card's check digit, or half of
+    those that begin as cards do; where more of these have it than chance lets, which is one in ten; and where
+    ``alone_counts`` and no other cell is filled.
+    """
+    digits = [re.sub("[^0-9]", "", plain(cell)) for cell in cells if cell.strip()]
+    like_cards = {each for each in digits if of_issuer(each)}
+    passed = sum(map(luhn, like_cards))
+    if passed * 4 >= len(like_cards) and _by_chance(passed, len(like_cards)) <= _CHANCE:
+        return {len(each) for each in found}
+    others = max(len(digits) - 1, 0)
+    checked = sum(len(each) in LENGTHS and luhn(each) for each in digits) - 1
+    few = checked * 10 <= others or passed * 2 >= len(like_cards)
+    out = set()
+    for length in {len(each) for each in found}:
+        as_long = max(sum(len(each) == length for each in digits) - 1, 0)
+        if (as_long * 2 < others and few) or (alone_counts and not others):
+            out.add(length)
+    return out
+
+
+def _by_chance(passed: int, numbers: int) -> float:
+    """How likely it is that so many of so many numbers, or more, have the right check digit by chance."""
+    if not passed or passed * 10 <= numbers:
+        return 1.0
+    logarithms = (
+        math.lgamma(numbers + 1)
+        - math.lgamma(each + 1)
+        - math.lgamma(numbers - each + 1)
+        + each * math.log(0.1)
+        + (numbers - each) * math.log(0.9)
+        for each in range(passed, numbers + 1)
+    )
+    # Of the sum, whose last digits are rounded, so that three of three are one in a thousand.
+    return round(sum(map(math.exp, logarithms)), 9)
+
+
+def _search(path: Path, name: str, settings: Settings, *, is_table: bool) -> Iterator[_Searched]:
+    """What a file holds: text, or a workbook's sheets and what stands beside their cells."""
+    try:
+        if any(part.filename == "xl/workbook.xml" for part in package.parts_of(path)):
+            yield from _in_workbook(path, name, with_columns=bool(settings.not_card_numbers))
+            return
+    # A package that cannot be unpacked is refused when it is read, and may be anything where it is ignored.
+    except UnusableInputError:
+        is_table = False
+    yield _in_table(path, name, settings) if is_table else _in_text(path, name, settings)
+
+
+def _in_table(path: Path, name: str, settings: Settings) -> _Searched:
+    """The card numbers in a text of records; where these cannot be told apart, in its lines."""
+    table = _Table.of(path, settings)
+    searched = _Searched(name, columns_of(table.header), cells=table.cells)
+    for line, content, cells in table.suspects():
+        if cells is None:
+            searched.hits += [_Hit(digits, line) for digits in card_numbers(_decoded(content))]
+            continue
+        for position, cell in enumerate(cells):
+            for digits in card_numbers(cell) if len(cell) >= LENGTHS[0] else ():
+                searched.hits.append(_Hit(digits, line, _column(searched.columns, cells, position)))
+    return searched
+
+
+def _column(columns: Sequence[Column], cells: Sequence[str], position: int) -> Column:
+    """The column of a cell; of a value beside which an attribute is named, as in corrections and answers, that attribute's."""
+    headers = [each.header.strip().lower() for each in columns]
+    if headers[position] == "value" and "attribute" in headers:
+        return columns_of([cells[headers.index("attribute")]])[0]
+    return columns[position]
+
+
+def _cells_of(column: Column, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> list[str]:
+    if column in columns:
+        return [row[column.position] for row in rows]
+    return [
+        row[each.position]
+        for each in columns
+        if each.header.strip().lower() == "value"
+        for row in rows
+        if _column(columns, row, each.position) == column
+    ]
+
+
+@dataclass
+class _Table:
+    """A text file of records: where they stand, and how they are parted."""
+
+    path: Path
+    encoding: str | None
+    delimiter: str
+    header: list[str]
+    #: Lines above the header: the one that names the delimiter.
+    above: int
+    _rows: list[list[str]] | None = None
+
+    @classmethod
+    def of(cls, path: Path, settings: Settings) -> _Table:
+        start = _decoded(next(_utf_8(path, settings.encoding), b"")).removeprefix("\ufeff")
+        delimiter = text.delimiter_named_in(start)
+        if delimiter is not None:
+            start = start.partition("\n")[2]
+        best, cells, _ = text.header_in(start, delimiter or settings.delimiter)
+        return cls(path, settings.encoding, best, cells, int(delimiter is not None))
+
+    def suspects(self) -> Iterator[tuple[int, bytes, list[str] | None]]:
+        """Each record that may hold a card number: its line, its text, and its cells, unless it is the header, or a line
+        with more or fewer cells than the header."""
+        for line, piece in _pieces(_utf_8(self.path, self.encoding)):
+            found = card_places(piece)
+            if not len(found):
+                continue
+            starts = np.append(_starts(piece), len(piece))
+            feeds = np.flatnonzero(np.frombuffer(piece, np.uint8) == ord("\n"))
+            for index in np.unique(np.searchsorted(starts, found, side="right") - 1):
+                begin, end = int(starts[index]), int(starts[index + 1])
+                cells = self.parted(piece[begin:end])
+                if len(cells) == len(self.header):
+                    is_header = line == 1 and index <= self.above
+                    at = line + int(np.searchsorted(feeds, begin))
+                    yield at, piece[begin:end], None if is_header else cells
+                    continue
+                # A quotation mark astray takes several records for one.
+                inside = found[np.searchsorted(found, begin) : np.searchsorted(found, end)]
+                for begin in dict.fromkeys(piece.rfind(b"\n", 0, int(place)) + 1 for place in inside):
+                    on_line = piece[begin:].split(b"\n", 1)[0]
+                    cells = self.parted(on_line)
+                    at = line + int(np.searchsorted(feeds, begin))
+                    is_record = len(cells) == len(self.header) and at > 1 + self.above
+                    yield at, on_line, cells if is_record else None
+
+    def parted(self, record: bytes) -> list[str]:
+        """A record's cells: empty ones beyond the header's are nothing."""
+        content, width = _decoded(record), len(self.header)
+        try:
+            cells = self._only_record(content)
+            if len(cells) != width and '\\"' in content:
+                cells = self._only_record(content, escapechar="\\")
+        except csv.Error:
+            return []
+        return cells[:width] if not any(cell.strip() for cell in cells[width:]) else cells
+
+    def _only_record(self, content: str, **dialect: str) -> list[str]:
+        """The cells of a text that is one record; none where it is more."""
+        records = list(csv.reader(io.StringIO(content, newline=""), delimiter=self.delimiter, **dialect))
+        return records[0] if len(records) == 1 else []
+
+    def cells(self, column: Column) -> list[str]:
+        """A column's cells, of at most some ``_SAMPLE`` records, evenly taken."""
+        if self._rows is None:
+            count = sum(len(_starts(piece)) for _, piece in _pieces(_utf_8(self.path, self.encoding)))
+            every = max(count // _SAMPLE, 1)
+            self._rows = []
+            number = 0
+            for _, piece in _pieces(_utf_8(self.path, self.encoding)):
+                starts = np.append(_starts(piece), len(piece))
+                for index in range(-number % every, len(starts) - 1, every):
+                    cells = self.parted(piece[starts[index] : starts[index + 1]])
+                    if number + index > self.above and len(cells) == len(self.header):
+                        self._rows.append(cells)
+                number += len(starts) - 1
+        return _cells_of(column, columns_of(self.header), self._rows)
+
+
+#: What the keys of a JSON object are called: a card map has the old customer ids and card ids there.
+_KEYS = "key id"
+_KEY, _IS_KEY = re.compile(r'"([^"\n]*[0-9][^"\n]*)"\s*:\s*\{'), re.compile(r'[^"\n]*"\s*:\s*\{')
+
+
+def _in_text(path: Path, name: str, settings: Settings) -> _Searched:
+    """The card numbers in what has no columns; the fields of JSON are such."""
+    is_json = path.suffix.lower() in (".json", ".jsonl", ".ndjson")
+    searched = _Searched(name)
+    columns: dict[str, Column] = {}
+
+    def pieces() -> Iterator[tuple[int, bytes]]:
+        for line, piece in _pieces(_utf_8(path, settings.encoding)):
+            if is_json and b"\\u" in piece:
+                piece = _ESCAPED.sub(lambda each: chr(int(each[1], 16)).encode("utf-8", "replace"), piece)
+            yield line, piece
+
+    def cells(column: Column) -> Iterator[str]:
+        written = re.compile(rf'"{re.escape(column.header)}"\s*:\s*"?([^"\n,}}\]]*)')
+        if column.header == _KEYS:
+            written = _KEY
+        found = (each for _, piece in pieces() for each in written.findall(_decoded(piece)))
+        return itertools.islice(found, _SAMPLE)
+
+    searched.cells = cells
+    for line, piece in pieces():
+        for place in card_places(piece):
+            begin = max(piece.rfind(b"\n", 0, int(place)) + 1, int(place) - _AROUND)
+            cut = piece[begin : int(place) + _AROUND].split(b"\n", 1)[0]
+            before = _decoded(piece[begin : int(place)])
+            content = _decoded(cut)
+            # What is cut through is no number.
+            if begin and piece[begin - 1 : begin] != b"\n":
+                content = re.sub(r"^[0-9A-Za-z]+", "", content)
+            column = None
+            if is_json and (named := _FIELD.search(before)):
+                column = columns.setdefault(named[1], columns_of([named[1]])[0])
+                content = _decoded(piece[int(place) : int(place) + _AROUND]).split('"', 1)[0].split("\n", 1)[0]
+            elif is_json and _IS_KEY.match(_decoded(piece[int(place) : int(place) + _AROUND])):
+                column = columns.setdefault(_KEYS, columns_of([_KEYS])[0])
+            at = line + piece.count(b"\n", 0, int(place))
+            searched.hits += [_Hit(digits, at, column) for digits in card_numbers(content)]
+    searched.columns = tuple(columns.values())
+    return searched
+
+
+def _in_workbook(path: Path, name: str, *, with_columns: bool) -> Iterator[_Searched]:
+    """The card numbers in a workbook's cells, sheet by sheet, and what stands beside them: comments, names, properties."""
+    unpacked: dict[str, bytes] = {}
+    for part in package.parts_of(path):
+        if part.filename.lower().endswith(_TEXT_PARTS):
+            content = bytearray()
+            for chunk in package.unpacked(path, part):
+                content += chunk
+                if len(content) > package.LARGEST:
+                    raise package.damaged(path)
+            if b"&#" in content:
+                content = _CHARACTER.sub(
+                    lambda each: html.unescape(each[0].decode()).encode("utf-8", "replace"), content
+                )
+            # What parts the text of a printed page's head and foot: &L, &C and &R.
+            content = _HEAD_AND_FOOT.sub(b"\n", content)
+            if len(card_places(bytes(content), scientific=_CELLS.fullmatch(part.filename) is not None)) or len(
+                card_places(_without_tags(bytes(content)))
+            ):
+                unpacked[part.filename] = bytes(content)
+    in_cells: set[str] = set()
+    if with_columns or any(_CELLS.fullmatch(part) for part in unpacked):
+        sheets = _sheets(path)
+        yield _Searched(
+            f"{name}, the name of a sheet",
+            hits=[_Hit(digits, 0) for rows in sheets for digits in card_numbers(rows.name)],
+        )
+        for rows in sheets:
+            searched = _in_sheet(rows, f"{name}#{rows.name}")
+            in_cells |= {each.digits for each in searched.hits}
+            yield searched
+    beside = _Searched(f"{name}, beside the cells of its sheets")
+    for part, content in unpacked.items():
+        if in_cells and part.lower().startswith("xl/worksheets/"):
+            content = _VALUES.sub(b"\n", content)
+        lines = (*_decoded(content).splitlines(), *_decoded(_without_tags(content)).splitlines())
+        found = {digits for line in lines if len(line) >= LENGTHS[0] for digits in card_numbers(line)}
+        beside.hits += [_Hit(digits, 0) for digits in sorted(found - in_cells)]
+    yield beside
+
+
+def _sheets(path: Path) -> list[workbook.Rows]:
+    """A workbook's sheets; none where it is one that is not read, and all of it stands beside them."""
+    try:
+        return list(workbook.sheets(path))
+    except UnusableInputError:
+        return []
+
+
+def _without_tags(content: bytes) -> bytes:
+    return _TAG.sub(b"", _TEXT_ENDS.sub(b"\n", content))
+
+
+def _in_sheet(rows: workbook.Rows, name: str) -> _Searched:
+    columns = columns_of(rows.rows[0])
+    searched = _Searched(name, columns, cells=lambda column: _cells_of(column, columns, rows.rows[1:]))
+    for number, row in zip(rows.numbers, rows.rows, strict=True):
+        for position, cell in enumerate(row):
+            # 4E+15 is as long a number as any.
+            for digits in card_numbers(cell, whole=True) if len(cell) >= 5 else ():
+                column = None if row is rows.rows[0] else _column(columns, row, position)
+                searched.hits.append(_Hit(digits, number, column))
+    return searched
+
+
+def _utf_8(path: Path, named: str | None) -> Iterator[bytes]:
+    """A file's bytes as UTF-8, or what ASCII is a part of; every line ends with a line feed."""
+    with path.open("rb") as file:
+        encoding = _wide(file.read(1 << 12), named)
+    waiting = b""
+    decoder = codecs.getincrementaldecoder(encoding)("replace") if encoding else None
+    for chunk in text.chunks(path):
+        content = decoder.decode(chunk).encode() if decoder else chunk.replace(b"\0", b"") if b"\0" in chunk else chunk
+        content = waiting + content
+        waiting = b"\r" if content.endswith(b"\r") else b""
+        content = content.removesuffix(b"\r")
+        if b"\r" in content and content.count(b"\r") > content.count(b"\r\n"):
+            content = _RETURN_ALONE.sub(b"\n", content)
+        yield content
+    if waiting:
+        yield b"\n"
+
+
+def _wide(start: bytes, named: str | None) -> str | None:
+    """The encoding of text whose characters take two bytes or four; None where ASCII's take one."""
+    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    even, odd = start[0::2].count(0), start[1::2].count(0)
+    if max(even, odd) * 4 > len(start) // 2:
+        return "utf-16-be" if even > odd else "utf-16-le"
+    return "utf-16" if (named or "").lower() == "utf-16" else None
+
+
+def _pieces(content: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """The text in pieces that end with a record, each with the number of its first line."""
+    line, waiting = 1, b""
+    for chunk in content:
+        waiting += chunk
+        end = _last_end(waiting)
+        if not end:
+            if len(waiting) < _LONGEST:
+                continue
+            end = max(waiting.rfind(each) for each in (b"\n", b",", b";", b">", b"\t")) + 1 or len(waiting)
+        piece, waiting = waiting[:end], waiting[end:]
+        yield line, piece
+        line += _count(piece, b"\n")
+    if waiting:
+        yield line, waiting
+
+
+def _count(content: bytes, byte: bytes) -> int:
+    """How often a byte stands in others: where it does so often, numpy takes a third of what ``bytes.count`` does."""
+    return int(np.count_nonzero(np.frombuffer(content, dtype=np.uint8) == byte[0]))
+
+
+def _last_end(content: bytes) -> int:
+    """Behind the last line feed that ends a record by the quotation marks before it; behind the last of all where some
+    hundred lines before it are no end either, as a mark astray makes them."""
+    last = end = content.rfind(b"\n") + 1
+    is_open = _count(content[:end], b'"') % 2 == 1
+    for _ in range(100):
+        if not is_open or not end:
+            return end
+        before = content.rfind(b"\n", 0, end - 1) + 1
+        is_open ^= content.count(b'"', before, end) % 2 == 1
+        end = before
+    return last
+
+
+def _starts(piece: bytes) -> np.ndarray:
+    """Where the records of a piece begin, by the line feeds outside of quotation marks."""
+    view = np.frombuffer(piece, dtype=np.uint8)
+    feeds = np.flatnonzero(view == ord("\n"))
+    if b'"' in piece:
+        feeds = feeds[np.searchsorted(np.flatnonzero(view == ord('"')), feeds) % 2 == 0]
+    starts = np.concatenate([[0], feeds + 1])
+    return starts[starts < len(piece)]
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
+
+
+def _refuse(searched: _Searched, hits: Sequence[_Hit] | None = None, *, advice: bool = False) -> None:
+    """Refuse what was searched for the first of its columns that holds a card number, and there for the first line."""
+    hits = searched.hits if hits is None else hits
+    if not hits:
+        return
+    first = min(hits, key=lambda each: (-1 if each.column is None else each.column.position, each.line))
+    where = f"{searched.name}, line {first.line}" if first.line else searched.name
+    if first.column is None or not advice:
+        _stop(where)
+    shown = first.column.shown
+    _stop(
+        f"{where}, {shown}",
+        f" Where the column holds other numbers, write not_card_numbers = [{json.dumps(shown, ensure_ascii=False)}] "
+        "in extract.toml.",
+    )
 
 
 def _stop(where: str, otherwise: str = "") -> None:

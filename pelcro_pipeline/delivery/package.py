@@ -79,7 +79,7 @@ def refuse_hostile(path: Path, parts: list[zipfile.ZipInfo]) -> None:
     size = 0
     for part in parts:
         sheet = _Extent()
-        for chunk in _unpacked(path, part):
+        for chunk in unpacked(path, part):
             size += len(chunk)
             sheet.add(chunk)
             if size > LARGEST or sheet.cells > MOST_CELLS:
@@ -95,11 +95,11 @@ def cells_without_value(path: Path, parts: list[zipfile.ZipInfo]) -> dict[str, d
         return {}
     targets = {
         named.get("Id"): named.get("Target", "").removeprefix("/xl/")
-        for tag in _RELATION.findall(b"".join(_unpacked(path, relations)))
+        for tag in _RELATION.findall(b"".join(unpacked(path, relations)))
         for named in [_attributes(tag)]
     }
     found = {}
-    for tag in _SHEET.findall(b"".join(_unpacked(path, sheets))):
+    for tag in _SHEET.findall(b"".join(unpacked(path, sheets))):
         named = _attributes(tag)
         target = targets.get(next((value for name, value in named.items() if name.endswith(":id")), None))
         part = by_name.get(f"xl/{target}")
@@ -119,7 +119,7 @@ def _cells_without_value(path: Path, part: zipfile.ZipInfo) -> dict[tuple[int, i
     found: dict[tuple[int, int], str] = {}
     row = column = 0
     carried = b""
-    for chunk in _unpacked(path, part):
+    for chunk in unpacked(path, part):
         text = carried + chunk
         # A row that ends in a later chunk is looked at with that one.
         end = max(text.rfind(b"</row>"), text.rfind(b":row>"))
@@ -195,7 +195,7 @@ def _number(letters: bytes) -> int:
     return number
 
 
-def _unpacked(path: Path, part: zipfile.ZipInfo) -> Iterator[bytes]:
+def unpacked(path: Path, part: zipfile.ZipInfo) -> Iterator[bytes]:
     """A part's bytes, a megabyte at a time at most: zipfile itself stops where the directory says."""
     # A damaged directory places parts before the first byte or far behind the last.
     if not 0 <= part.header_offset < path.stat().st_size:

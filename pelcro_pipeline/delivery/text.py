@@ -198,17 +198,21 @@ def header_of(path: Path, name: str, delimiter: str | None) -> Header:
     The delimiter is the one under which most header cells are template attributes. Raises
     UnusableInputError for a header that is longer than any, or in which a quotation mark is left open.
     """
-    start = _text(path)
+    best, cells, raw = header_in(_text(path), delimiter)
+    if wrong := _wrong_in_header(cells, raw, best):
+        raise UnusableInputError(f"{name}: {wrong}: mend it and deliver again.")
+    return Header(best, cells, _is_one_line(raw, best))
+
+
+def header_in(start: str, delimiter: str | None) -> tuple[str, list[str], str]:
+    """The delimiter under which most cells of a text's first record are template attributes; these cells, and their text."""
     readings, ends = {}, {}
     for candidate in (delimiter,) if delimiter else DELIMITERS:
         stream = io.StringIO(start, newline="")
         readings[candidate] = next(csv.reader(stream, delimiter=candidate), [])
         ends[candidate] = stream.tell()
     best = max(readings, key=lambda each: (recognised(readings[each]), len(readings[each])))
-    raw = start[: ends[best]]
-    if wrong := _wrong_in_header(readings[best], raw, best):
-        raise UnusableInputError(f"{name}: {wrong}: mend it and deliver again.")
-    return Header(best, readings[best], _is_one_line(raw, best))
+    return best, readings[best], start[: ends[best]]
 
 
 def line_of_header(path: Path, delimiter: str | None) -> tuple[int, int, list[str]] | None:
@@ -246,7 +250,12 @@ def holds_header(rows: list[list[str]]) -> bool:
 
 def named_delimiter(path: Path) -> str | None:
     """The delimiter that the first line of a UTF-8 file names (``sep=;``), where it names one."""
-    named = _NAMED_DELIMITER.match(_text(path)[:12])
+    return delimiter_named_in(_text(path)[:12])
+
+
+def delimiter_named_in(start: str) -> str | None:
+    """The same of a text's first characters."""
+    named = _NAMED_DELIMITER.match(start)
     return named[1] if named else None
 
 

@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow
 
 from pelcro_pipeline.delivery import text
-from pelcro_pipeline.delivery.cards import refuse_in_card_map
+from pelcro_pipeline.delivery.cards import refuse_in_file
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.engine import relations
 from pelcro_pipeline.errors import UnusableInputError
@@ -226,9 +226,9 @@ def read(folder: Path, into: Path, settings: Settings) -> CardMap | None:
     path = given(folder, settings)
     if path is None:
         return None
+    refuse_in_file(path, settings)
     of_file = digest(path)
     with _as_utf_8(path, into) as written, duck.connect() as connection:
-        refuse_in_card_map(written, path.name)
         of = _of_json if path.suffix == ".json" else _of_csv
         form = of(connection, written, path.name)
         if not connection.execute("SELECT count(*) FROM judged_entry").fetchall()[0][0]:
@@ -237,14 +237,6 @@ def read(folder: Path, into: Path, settings: Settings) -> CardMap | None:
             )
         sources, refused = _written(connection, into)
     return CardMap(path.name, form, of_file, into / SOURCES, into / PROBLEMS, sources, refused)
-
-
-def refuse_card_numbers(folder: Path, into: Path, settings: Settings) -> None:
-    """Raise UnusableInputError where the mapping file of an extract's folder holds a payment card number; ``into`` is left as it was."""
-    path = given(folder, settings)
-    if path is not None:
-        with _as_utf_8(path, into) as written:
-            refuse_in_card_map(written, path.name)
 
 
 @contextmanager

@@ -315,7 +315,8 @@ FILES = (
         guide="Coordinate between your new payment processor and the previous one to request the data migration.",
         interpretation="Cards move between payment processors alone, so a card number in these files is an accident: the run stops "
         "before anything is stored, unless not_card_numbers names the column. Phones, ids, order numbers and metadata are long "
-        "numbers by nature: there only what stands out of the column is taken for one.",
+        "numbers by nature: there only what stands out of the column is taken for one, and a column in which more numbers have a "
+        "card's check digit than one in ten, as chance lets.",
         asks=Asks(
             "Is it certain that {attribute} holds no payment card numbers?",
             About.COLUMN,
