@@ -100,10 +100,10 @@ class Settings(BaseModel):
     )
     unpaid_reading: UnpaidReading = Field(
         UnpaidReading.DUE_IN_ONE_DAY,
-        description="When an unpaid invoice is due: due_in_one_day or open_until_uncollectible; is kept, and decides nothing yet.",
+        description="When an unpaid invoice that is sent is due: due_in_one_day, or open_until_uncollectible.",
     )
     write_off_days: int | None = Field(
-        None, ge=1, description="Days until an open invoice is uncollectible; is kept, and decides nothing yet."
+        None, ge=1, description="Days until an open invoice is uncollectible, by the reading open_until_uncollectible."
     )
     sample_size: int = Field(
         30,

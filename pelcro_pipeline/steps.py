@@ -69,9 +69,6 @@ from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import atomic
 from pelcro_pipeline.workspace.places import ExtractPaths
 
-#: Beside the events of a forecast: the terms that it was made by.
-_TERMS = "terms.json"
-
 
 def read(paths: ExtractPaths) -> Manifest:
     """Read the delivered folder and write manifest.json and profile.csv. Raises UnusableInputError for what cannot be read."""
@@ -214,17 +211,15 @@ def forecast(extract: OpenedExtract, environment: str = "staging", day: datetime
     prepared_tables.create_typed_views(connection, extract.manifest)
     settings = extract.manifest.settings
     with atomic.folder(paths.migration_day(environment)) as folder:
-        told = forecasting.create_forecast(
-            connection, Terms.of(settings, day, card_map.read(paths.delivered, folder, settings))
-        )
-        forecasting.keep(connection, folder)
+        cards_ = card_map.read(paths.delivered, folder, settings)
+        told = forecasting.create_forecast(connection, Terms.of(settings, day, cards_))
+        with atomic.file(paths.cards) as unfinished:
+            card_map.write_report(connection, unfinished, cards_ and cards_.problems)
+        # The folder takes its final name only when it is whole.
+        forecasting.keep(connection, told.terms.moved(folder, paths.migration_day(environment)), folder)
         conservation.create_conserved(connection, settings.currency)
         seam.create_seam(connection, settings, extract.manifest.metadata[SUBSCRIPTIONS.object])
         seam.keep(connection, folder)
-        # The folder takes its final name only when it is whole.
-        (folder / _TERMS).write_text(
-            told.terms.moved(folder, paths.migration_day(environment)).model_dump_json(indent=1), encoding="utf-8"
-        )
     for path, write in (
         (paths.forecast_subscriptions, forecasting.write_subscriptions),
         (paths.surprises, forecasting.write_surprises),
@@ -313,13 +308,13 @@ def stage(extract: OpenedExtract) -> dict[str, int]:
 
 def _terms(paths: ExtractPaths, environment: str) -> Terms:
     """The terms of the forecast that was made before the environment is loaded. Raises RefusedError where none was."""
-    path = paths.migration_day(environment) / _TERMS
-    if not path.is_file():
+    terms = forecasting.kept_terms(paths.migration_day(environment))
+    if terms is None:
         job = "dry-run" if environment == "staging" else environment
         raise RefusedError(
             f"{paths.extract} has no forecast of what {environment} will bill: run `pelcro-pipeline {job} {paths.extract}`."
         )
-    return Terms.model_validate_json(path.read_text(encoding="utf-8"))
+    return terms
 
 
 def money_disagreements(paths: ExtractPaths, environment: str) -> list[str]:
@@ -371,7 +366,8 @@ def report(extract: OpenedExtract) -> report_of.Analysis:
         for table in TARGET_TABLES:
             connection.execute(f"CREATE TEMP VIEW {table} AS FROM staging.{table}")
         certified = going_live_list.differences(paths)
-        analysis = report_of.analysed(connection, extract.manifest, paths.extract, asked, certified)
+        told = forecasting.kept(paths.migration_day("staging"))
+        analysis = report_of.analysed(connection, extract.manifest, paths.extract, asked, certified, told)
     delimited.write(analysis.scope, paths.scope, scope.DELIVERED)
     with atomic.folder(paths.rows_by_rule) as folder:
         for problem in analysis.problems:

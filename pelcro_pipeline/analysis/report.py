@@ -15,6 +15,7 @@ import pandas as pd
 from pelcro_pipeline.analysis import scope
 from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine.relations import from_folder, make
+from pelcro_pipeline.migration_day.forecast import Forecast
 from pelcro_pipeline.reporting import page
 from pelcro_pipeline.rules.catalogue import RULES
 from pelcro_pipeline.rules.ledger import DISPOSITIONS
@@ -75,6 +76,8 @@ class Analysis:
     scope: pd.DataFrame
     #: What a second program found against what is prepared; None where it was not asked.
     certificate: int | None
+    #: What the migration day brings.
+    migration_day: Forecast | None
 
 
 def analysed(
@@ -83,6 +86,7 @@ def analysed(
     extract: str,
     questions: pd.DataFrame,
     certificate: int | None,
+    migration_day: Forecast | None,
 ) -> Analysis:
     """Put the analysis together.
 
@@ -113,6 +117,7 @@ def analysed(
         questions=questions,
         scope=scope.table(connection, manifest.settings),
         certificate=certificate,
+        migration_day=migration_day,
     )
 
 
@@ -189,12 +194,21 @@ def _problems(connection: duckdb.DuckDBPyConnection) -> list[Problem]:
     return sorted(problems, key=lambda each: (-each.dear, -each.subscriptions, -each.findings, each.rule))
 
 
+def _money(told: Forecast | None) -> dict[str, list[dict]] | None:
+    """The tables of the migration day, a dict for each row."""
+    if told is None:
+        return None
+    frames = {name: getattr(told, name) for name in ("first_day", "totals", "states", "surprises", "cards")}
+    return {name: frame.to_dict("records") for name, frame in frames.items()}
+
+
 def render(analysis: Analysis) -> str:
     """The page."""
     return page.render(
         "analysis.html",
         analysis=analysis,
         dispositions=DISPOSITIONS,
+        money=_money(analysis.migration_day),
         questions=analysis.questions.head(_QUESTIONS).to_dict("records"),
         columns=list(analysis.scope.columns),
         scope=[["" if pd.isna(cell) else cell for cell in row] for row in analysis.scope.itertuples(index=False)],

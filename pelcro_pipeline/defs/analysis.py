@@ -195,6 +195,7 @@ def _conforms(connection, key: dg.AssetKey, schema, relation: str) -> dg.AssetCh
     deps=[
         *(_DEPS + edges.LEDGER),
         *edges.keys("analysis/findings", "analysis/questions", "staging/database"),
+        *edges.FORECAST,
     ],
     kinds={"html"},
 )

@@ -28,14 +28,17 @@ from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.engine import relations
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import DELIMITERS, Settings
-from pelcro_pipeline.spec.sql import literal
+from pelcro_pipeline.spec.sql import escaped, literal
 from pelcro_pipeline.workspace import atomic
 from pelcro_pipeline.workspace.intake import CARD_MAPS, own_file
 
 #: Places of what ``read`` writes, in the folder that it is given.
 SOURCES, PROBLEMS = "cards.parquet", "card_problems.parquet"
 #: The relations of ``migration_day/sql`` that say what a map means for the subscriptions, in the order in which they are made.
-CLASSES = ("card_class", "card_class_count", "card_of_no_customer")
+CLASSES = ("card_class", "card_class_count", "card_of_no_customer", "card_report")
+#: The columns of cards.csv among the reports, and those that hold delivered text.
+_REPORTED = ("class", "customer", "old_id", "plan", "first_renewal", "source_id", "last4", "expires", "alike")
+_DELIVERED = ("customer", "old_id", "plan", "source_id", "alike")
 _RELATIONS = relations.from_folder(Path(__file__).parent / "sql" / "card_map")
 #: What an entry of a map is made of, besides its place, each a text.
 _COLUMNS = (
@@ -332,6 +335,20 @@ def _header(path: Path, skipped: int, named: str | None) -> tuple[str, list[str]
     }
     delimiter = max(readings, key=lambda each: len(readings[each]))
     return delimiter, [cell.strip().lower() for cell in readings[delimiter]]
+
+
+def write_report(connection: duckdb.DuckDBPyConnection, path: Path, problems: Path | None) -> None:
+    """Write what a person looks into of a card map, as CSV; ``problems`` is that of a ``CardMap``. Needs ``CLASSES``."""
+    entries = (
+        f"""UNION ALL SELECT 'not_mapped: ' || problem, customer, NULL, NULL, NULL, source_id, NULL, NULL, NULL
+        FROM read_parquet({literal(str(problems))})"""
+        if problems
+        else ""
+    )
+    connection.execute(
+        f"""COPY (SELECT {escaped(_REPORTED, _DELIVERED)} FROM (FROM card_report {entries}) ORDER BY class, customer, source_id)
+        TO {literal(str(path))} (FORMAT csv, HEADER)"""
+    )
 
 
 def _form(header: list[str], name: str) -> _Form:

@@ -23,11 +23,25 @@ _TOLD = (*EVENTS, *CLASSES, "forecast_day", "reading_total", "surprise")
 #: What an event is compared by: the record is another in a delivery than in what is prepared.
 _EVENT = """SELECT date, what, event.amount, event.currency, customer, old_id, plan
     FROM event JOIN migrating_subscription USING (record)"""
+#: What each frame of a forecast is told by.
+_FRAMES = {
+    "days": "SELECT * EXCLUDE day FROM forecast_day ORDER BY currency, date",
+    "readings": "SELECT * EXCLUDE day FROM reading_total ORDER BY is_chosen DESC, currency",
+    "surprises": """SELECT surprise, currency, count(*) AS subscriptions, sum(amount) AS amount FROM surprise
+        GROUP BY ALL ORDER BY surprise, currency""",
+    "states": """SELECT coalesce(state.unpaid_case, '') AS "case", state.state, state.collection_method, subscription.currency,
+            count(*) AS subscriptions, coalesce(sum(invoice.amount), 0) AS amount
+        FROM subscription_state AS state
+        JOIN migrating_subscription AS subscription USING (record)
+        LEFT JOIN (FROM invoice WHERE is_chosen) AS invoice USING (record)
+        GROUP BY ALL ORDER BY ALL""",
+    "cards": "SELECT class, sentence, subscriptions, customers FROM card_class_count ORDER BY ordinal",
+}
 #: The columns of forecast_subscriptions.csv and surprises.csv, and those that hold delivered text.
 _BY_SUBSCRIPTION = ("date", "what", "amount", "currency", "customer", "old_id", "plan")
 _SURPRISES = ("surprise", "date", "amount", "currency", "customer", "old_id", "plan")
 _DELIVERED = ("customer", "old_id", "plan")
-_DAY_TOTALS = "days.parquet"
+_EVENTS_KEPT, _TERMS = "events", "terms.json"
 #: How many subscriptions are named of those that are billed otherwise.
 _NAMED = 5
 
@@ -64,45 +78,45 @@ def create_forecast(connection: duckdb.DuckDBPyConnection, terms: Terms) -> Fore
     ``customers`` by a target's names and types."""
     define(connection, terms)
     create(connection, _TOLD)
-    return Forecast(
-        terms,
-        frame(connection, "SELECT * EXCLUDE day FROM forecast_day ORDER BY currency, date"),
-        frame(connection, "SELECT * EXCLUDE day FROM reading_total ORDER BY is_chosen DESC, currency"),
-        frame(
-            connection,
-            """SELECT surprise, currency, count(*) AS subscriptions, sum(amount) AS amount FROM surprise
-            GROUP BY ALL ORDER BY surprise, currency""",
-        ),
-        frame(
-            connection,
-            """SELECT coalesce(state.unpaid_case, '') AS "case", state.state, state.collection_method, subscription.currency,
-                count(*) AS subscriptions, coalesce(sum(invoice.amount), 0) AS amount
-            FROM subscription_state AS state
-            JOIN migrating_subscription AS subscription USING (record)
-            LEFT JOIN (FROM invoice WHERE is_chosen) AS invoice USING (record)
-            GROUP BY ALL ORDER BY ALL""",
-        ),
-        frame(connection, "SELECT class, sentence, subscriptions, customers FROM card_class_count ORDER BY ordinal"),
-    )
+    return Forecast(terms, **{name: frame(connection, query) for name, query in _FRAMES.items()})
 
 
-def keep(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Keep every event in ``folder``, for what is loaded later to be held against. Needs ``create_forecast``."""
-    connection.execute(f"COPY ({_EVENT}) TO {literal(str(_kept(folder)))} (FORMAT parquet)")
-    connection.execute(f"COPY forecast_day TO {literal(str(folder / _DAY_TOTALS))} (FORMAT parquet)")
+def keep(connection: duckdb.DuckDBPyConnection, terms: Terms, folder: Path) -> None:
+    """Keep a forecast in ``folder``, its terms, and every event for what is loaded later to be held against. Needs
+    ``create_forecast``."""
+    (folder / _TERMS).write_text(terms.model_dump_json(indent=1), encoding="utf-8")
+    for name, query in {_EVENTS_KEPT: _EVENT, **_FRAMES}.items():
+        connection.execute(f"COPY ({query}) TO {literal(str(_kept(folder, name)))} (FORMAT parquet)")
+
+
+def kept_terms(folder: Path) -> Terms | None:
+    """The terms of the forecast that was kept in ``folder``; None where none was."""
+    path = folder / _TERMS
+    return Terms.model_validate_json(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def kept(folder: Path) -> Forecast | None:
+    """The forecast that was kept in ``folder``; None where none was."""
+    terms = kept_terms(folder)
+    if terms is None:
+        return None
+    with duckdb.connect() as connection:
+        frames = {name: f"FROM read_parquet({literal(str(_kept(folder, name)))})" for name in _FRAMES}
+        return Forecast(terms, **{name: frame(connection, query) for name, query in frames.items()})
 
 
 def difference(before: Path, after: Path) -> pd.DataFrame:
     """What a later forecast tells otherwise in money, of two that were kept: currency, measure, before, after, difference; amounts in
     the currency's smallest unit. The day itself is told apart from the 90 days with it."""
     totals = """SELECT currency, unnest([
-            {{measure: 'invoiced on the day', amount: coalesce(sum(invoiced) FILTER (date = day), 0)}},
-            {{measure: 'charged on the day', amount: coalesce(sum(charged) FILTER (date = day), 0)}},
+            {{measure: 'invoiced on the day', amount: coalesce(sum(invoiced) FILTER (is_first), 0)}},
+            {{measure: 'charged on the day', amount: coalesce(sum(charged) FILTER (is_first), 0)}},
             {{measure: 'invoiced with the 90 days after', amount: sum(invoiced)}},
             {{measure: 'charged with the 90 days after', amount: sum(charged)}}
-        ], recursive := true) FROM read_parquet({path}) GROUP BY currency"""
+        ], recursive := true)
+        FROM (SELECT *, date = min(date) OVER () AS is_first FROM read_parquet({path})) GROUP BY currency"""
     sides = {
-        side: totals.format(path=literal(str(folder / _DAY_TOTALS)))
+        side: totals.format(path=literal(str(_kept(folder, "days"))))
         for side, folder in (("before", before), ("after", after))
     }
     with duckdb.connect() as connection:
@@ -136,18 +150,18 @@ def disagreements(connection: duckdb.DuckDBPyConnection, terms: Terms, folder: P
     sentence for each of the first few; nothing where they agree."""
     define(connection, terms)
     create(connection, EVENTS)
-    kept = f"FROM read_parquet({literal(str(_kept(folder)))})"
+    stored = f"FROM read_parquet({literal(str(_kept(folder, _EVENTS_KEPT)))})"
     digest = "SELECT what, currency, count(*), sum(amount), sum(hash(row)::HUGEINT), bit_xor(hash(row)) FROM ({}) AS row GROUP BY ALL ORDER BY ALL"
-    if connection.execute(digest.format(kept)).fetchall() == connection.execute(digest.format(_EVENT)).fetchall():
+    if connection.execute(digest.format(stored)).fetchall() == connection.execute(digest.format(_EVENT)).fetchall():
         return []
     return [
         f"{side}: {what} of {amount} {currency} on {date} for customer {customer} ({plan})"
-        for side, first, second in (("forecast alone", kept, _EVENT), ("loaded alone", _EVENT, kept))
+        for side, first, second in (("forecast alone", stored, _EVENT), ("loaded alone", _EVENT, stored))
         for date, what, amount, currency, customer, _, plan in connection.execute(
             f"({first}) EXCEPT ALL ({second}) ORDER BY ALL LIMIT {_NAMED}"
         ).fetchall()
     ]
 
 
-def _kept(folder: Path) -> Path:
-    return folder / "event.parquet"
+def _kept(folder: Path, name: str) -> Path:
+    return folder / f"forecast_{name}.parquet"

@@ -82,7 +82,8 @@ def open_questions(folder: Path) -> dict[str, int]:
     path = folder / _OPEN
     if not path.is_file():
         return {}
-    counts = duckdb.execute(f"FROM read_parquet({literal(str(path))}) ORDER BY class").fetchall()
+    with duckdb.connect() as connection:
+        counts = connection.execute(f"FROM read_parquet({literal(str(path))}) ORDER BY class").fetchall()
     return {QUESTIONS[class_]: count for class_, count in counts if class_ in QUESTIONS}
 
 

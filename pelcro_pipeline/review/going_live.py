@@ -13,15 +13,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
+from pelcro_pipeline.migration_day import forecast as migration_day
 from pelcro_pipeline.migration_day import passwords
 from pelcro_pipeline.reporting import page
 from pelcro_pipeline.review import sample, sign_off, statistics
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.settings import load as settings_of
-from pelcro_pipeline.workspace.intake import GOING_LIVE, own_file
+from pelcro_pipeline.target import database
+from pelcro_pipeline.workspace.intake import CARD_MAPS, GOING_LIVE, own_file
 from pelcro_pipeline.workspace.places import ExtractPaths
 
 COLUMNS = ("Section", "Item", "What", "State", "Evidence", "Owner", "Date")
@@ -101,11 +105,30 @@ def _unpaid(extract: _Extract) -> Evidence:
     delivered = extract.counted("Subscriptions by segment", "Unpaid", statistics.DUMP)
     stands = extract.counted("Subscriptions by segment", "Unpaid")
     left = delivered - stands
-    told = f"{stands:,} of {delivered:,} unpaid subscriptions stand; each gets its invoice on the day."
+    told = f"{stands:,} of {delivered:,} unpaid subscriptions stand"
+    invoices = _invoices(extract.paths)
+    if invoices is not None:
+        money = page.moneys({"currency": currency, "amount": int(amount)} for currency, _, amount in invoices)
+        told += f", {sum(count for _, count, _ in invoices):,} of them with an open invoice" + (
+            f": {money}" if money else ""
+        )
     return Evidence(
         State.DONE if not left else State.FAILED,
-        told + (f" {left:,} were left behind: see ledger.csv." if left else ""),
+        told + "." + (f" {left:,} were left behind: see ledger.csv." if left else ""),
     )
+
+
+def _invoices(paths: ExtractPaths) -> list[tuple] | None:
+    """Currency, count and amount of the open invoices where they were loaded last; None where they cannot be read."""
+    loaded = [each for each in map(paths.database, ("production", "staging")) if each.is_file()]
+    try:
+        with duck.connect() as connection, database.opened(loaded[0], "loaded", connection):
+            return connection.execute(
+                """SELECT "invoice.currency" AS currency, count(*), sum("invoice.amount") FROM loaded.invoices
+                GROUP BY currency ORDER BY currency"""
+            ).fetchall()
+    except (IndexError, RefusedError, duckdb.Error):
+        return None
 
 
 def _reviewed(extract: _Extract) -> Evidence:
@@ -137,13 +160,29 @@ def _resets(extract: _Extract) -> Evidence:
 
 def _cards(extract: _Extract) -> Evidence:
     charged = extract.counted("Subscriptions by segment", "Charged automatically")
-    mapped = sorted(each.name for each in extract.paths.delivered.glob("cards.*"))
     if not charged:
         return Evidence(State.DONE, "No subscription is charged automatically.")
-    told = f"{charged:,} subscriptions are charged automatically; "
-    return Evidence(
-        State.OPEN, told + (f"the card map is {mapped[0]}." if mapped else "the card map has not come yet.")
+    if not any((extract.paths.delivered / name).exists() for name in CARD_MAPS):
+        return Evidence(
+            State.OPEN, f"{charged:,} subscriptions are charged automatically; the card map has not come yet."
+        )
+    of_class = _card_classes(extract.paths)
+    renewing, fine = sum(of_class.values()), of_class.get("fine", 0)
+    others = ", ".join(
+        f"{name.replace('_', ' ')} {count:,}" for name, count in of_class.items() if count and name != "fine"
     )
+    told = f"{fine:,} of {renewing:,} subscriptions that renew by card have one that pays on their first renewal"
+    return Evidence(
+        State.DONE if fine == renewing else State.FAILED, told + (f" ({others}: see cards.csv)." if others else ".")
+    )
+
+
+def _card_classes(paths: ExtractPaths) -> dict[str, int]:
+    """How many subscriptions are of each class of cards, as it was told last."""
+    for environment in ("production", "staging"):
+        if (told := migration_day.kept(paths.migration_day(environment))) is not None:
+            return dict(zip(told.cards["class"], told.cards["subscriptions"], strict=True))
+    return {}
 
 
 def _taxes(extract: _Extract) -> Evidence:
@@ -218,7 +257,7 @@ ITEMS = (
     Item("flows-qa", _FLOWS, "Conduct a full end-to-end quality assurance of all user flows and functionalities."),
     Item("flows-signup", _FLOWS, "Test customer creation: a customer created in the interface is reflected in your Pelcro account."),
     Item("flows-payments", _FLOWS, "Test credit card payments."),
-    Item("flows-freeze", _FLOWS, "Freeze online payments until the card map is in place; new subscriptions go to customer service."),
+    Item("flows-freeze", _FLOWS, "Freeze online payments from the dump of the cards until their map is in place: a card changed between is lost; new subscriptions go to customer service."),
     Item("load-production", _UPGRADE, "Production holds what was prepared.", _loaded),
     Item("load-accounts", _UPGRADE, "Balance and charges of ten or more diverse accounts match what was billed before.", _accounts),
     Item("load-events", _UPGRADE, "Check the event log for any errors."),

@@ -111,6 +111,11 @@ class ExtractPaths:
         return self.reports / "surprises.csv"
 
     @property
+    def cards(self) -> Path:
+        """What is to be looked into of the processor's card map."""
+        return self.reports / "cards.csv"
+
+    @property
     def money_difference(self) -> Path:
         """What production will bill otherwise than the dry run told."""
         return self.reports / "money_difference.csv"
