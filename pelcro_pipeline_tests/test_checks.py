@@ -16,6 +16,7 @@ import pytest
 from pelcro_pipeline import steps
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.migration_day import relations as migration_day
 from pelcro_pipeline.prepared.files import TABLES_OF
 from pelcro_pipeline.review import statistics
 from pelcro_pipeline.rules import results
@@ -80,6 +81,36 @@ def edited_after_the_load(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(steps, "stage", edited)
 
 
+def planted_cent(patch: pytest.MonkeyPatch) -> None:
+    """What is prepared costs a cent more than what was delivered."""
+    conserved, old = migration_day.FILES["conserved"], '("plan.amount"::HUGEINT'
+    assert old in conserved.sql
+    dearer = conserved.sql.replace(old, '(("plan.amount" + 1)::HUGEINT')
+    patch.setitem(migration_day.FILES, "conserved", dataclasses.replace(conserved, sql=dearer))
+
+
+def forecast_of_one_more(step: str, environment: str) -> Callable[[pytest.MonkeyPatch], None]:
+    """What was forecast before a load holds an invoice of a cent that nothing bills."""
+
+    def alter(patch: pytest.MonkeyPatch) -> None:
+        told = getattr(steps, step)
+
+        def one_more(given, *more):
+            forecast = told(given, *more)
+            paths = given if isinstance(given, ExtractPaths) else given.paths
+            events = paths.migration_day(environment) / "forecast_events.parquet"
+            beside = events.with_name("beside.parquet")
+            duckdb.sql(
+                f"""FROM '{events}' UNION ALL SELECT DATE '2026-11-02', 'invoice', 1, 'cad', 'HR1', 'S1', 'P-PRINT-YEAR'"""
+            ).write_parquet(str(beside))
+            beside.replace(events)
+            return forecast
+
+        patch.setattr(steps, step, one_more)
+
+    return alter
+
+
 def nameless_measure(patch: pytest.MonkeyPatch) -> None:
     """A measure has no name."""
     nameless = dataclasses.replace(statistics.SEGMENTS[0], name=None)
@@ -142,6 +173,12 @@ OF_THE_DRY_RUN = [
         "prepared/customers",
     ),
     Red("prepared/products: conforms", imputed_nonsense, "staging/database"),
+    Red("migration_day/forecast: conservation", planted_cent, "staging/database"),
+    Red(
+        "staging/database: agrees_with_forecast",
+        forecast_of_one_more("forecast", "staging"),
+        "staging/migration_statistics",
+    ),
     Red("staging/database: equals_prepared_files", edited_after_the_load, "staging/migration_statistics"),
     Red("staging/migration_statistics: conforms", nameless_measure, "review/sign_off"),
     Red("staging/migration_statistics: adds_up", doubled_files, "review/sign_off"),
@@ -201,7 +238,10 @@ def test_every_blocking_check_has_a_run_in_which_it_turns_red():
     shared = {f"conversion/{name}" for name in ("customers", "products", "plans", "subscriptions")} | {
         f"prepared/{name}" for name in TABLES_OF if name != "products"
     }
-    told = {each.check for each in OF_THE_DRY_RUN} | {"production/migration_statistics: production_equals_staging"}
+    told = {each.check for each in OF_THE_DRY_RUN} | {
+        "production/migration_statistics: production_equals_staging",
+        "production/database: agrees_with_forecast",
+    }
     assert {each for each in blocking if each.split(": ")[0] not in shared} == told
 
 
@@ -298,6 +338,17 @@ def test_production_that_is_counted_otherwise_is_told(signed, monkeypatch):
     monkeypatch.setitem(statistics._BY_NAME, "Subscriptions by plan", ("plan", "1 + count(*)"))
     with pytest.raises(RefusedError, match="production/migration_statistics: production_equals_staging"):
         run.job("production", signed, {}, Watcher())
+
+
+def test_production_that_bills_otherwise_than_was_forecast_is_told(signed, monkeypatch):
+    from pelcro_pipeline.defs import run
+
+    forecast_of_one_more("map_cards", "production")(monkeypatch)
+    with pytest.raises(
+        RefusedError, match="production/database: agrees_with_forecast: forecast alone: invoice of 1 cad"
+    ):
+        run.job("production", signed, {}, Watcher())
+    assert "production/migration_statistics" not in made(signed.home, runs(signed.home))
 
 
 def test_a_ragged_record_is_warned_of_and_stops_nothing(signed):

@@ -8,6 +8,12 @@ WITH usual AS (
 ), told AS (
     SELECT record, day, 'charged on the first day' AS surprise, date, amount FROM event WHERE what = 'charge' AND date = day
     UNION ALL
+    -- What is owed, and the renewal that falls on the same day.
+    SELECT record, day, 'charged twice on one day', date, sum(amount) FROM event
+    WHERE what = 'charge'
+    GROUP BY record, day, date
+    HAVING count(*) > 1
+    UNION ALL
     SELECT record, day, 'renews within three days', min(date), any_value(amount) FROM event
     WHERE what = 'renewal' AND date <= day + 3
     GROUP BY record, day
