@@ -100,7 +100,7 @@ def _judged(cases: Sequence[Case], home: Path) -> dict[str, Outcome]:
         lines.append(range(len(rows) + 2, len(rows) + 2 + len(case.breaking) + len(case.clean)))
         rows += [_apart(row, place) for row in (*case.breaking, *case.clean)]
     first = cases[0]
-    migration = migrate(Delivery(**{first.file: rows, **first.beside}), home, written=False)
+    migration = migrate(Delivery(**{first.file: rows, **first.beside}), home)
     broken, nonconforming = migration.broken, migration.nonconforming
 
     def own(sentences: Sequence[str], place: int) -> list[str]:
@@ -162,14 +162,14 @@ class Pair:
 
 def assert_parted(case: Pair, home: Path) -> None:
     """Nothing is found in the clean delivery, and exactly what the case says in the other."""
-    clean = migrate(case.clean, home / "clean", written=False)
+    clean = migrate(case.clean, home / "clean")
     assert clean.told == clean.fallen == []
     if case.refusal:
         with pytest.raises(UnusableInputError) as refused:
-            migrate(case.breaking, home / "breaking", written=False)
+            migrate(case.breaking, home / "breaking")
         assert case.refusal in str(refused.value)
         return
-    breaking = migrate(case.breaking, home / "breaking", written=False)
+    breaking = migrate(case.breaking, home / "breaking")
     assert breaking.told == sorted(case.findings)
     assert breaking.fallen == sorted(case.fallen)
     assert breaking.broken == breaking.nonconforming == []

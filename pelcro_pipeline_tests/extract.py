@@ -34,6 +34,7 @@ from pelcro_pipeline.rules import conservation, results
 from pelcro_pipeline.spec import CUSTOMERS, TABLES, TEMPLATES, schema, sql
 from pelcro_pipeline.spec.headers import template
 from pelcro_pipeline.spec.sql import literal
+from pelcro_pipeline.workspace import atomic
 from pelcro_pipeline.workspace.places import ExtractPaths
 
 Row = dict[str, str]
@@ -282,11 +283,21 @@ class Delivery:
 class Migration:
     """What became of an extract."""
 
-    paths: ExtractPaths
+    #: Its places, as the judgement left them.
+    judged: ExtractPaths
     findings: list[dict]
     ledger: list[dict]
     dispositions: pd.DataFrame
     broken: list[str]
+
+    @property
+    def paths(self) -> ExtractPaths:
+        """Its places, with the prepared files and the archive: written when first asked for, which most tests never do."""
+        if not self.judged.prepared.exists():
+            for step in (steps.prepare, steps.archive):
+                with steps.opened(self.judged) as extract:
+                    step(extract)
+        return self.judged
 
     @property
     def told(self) -> list[str]:
@@ -326,11 +337,11 @@ class Migration:
     @property
     def nonconforming(self) -> list[str]:
         """What stands, converted or prepared, and is not in the form that pandera states."""
-        settings = extract_settings.load(self.paths.delivered)
+        settings = extract_settings.load(self.judged.delivered)
         constants = sql.constants(settings.today, settings.currency)
         with duck.connect() as connection:
-            manifest = Manifest.load(self.paths.manifest)
-            results.attach(connection, manifest, self.paths.conversion, self.paths.analysis)
+            manifest = Manifest.load(self.judged.manifest)
+            results.attach(connection, manifest, self.judged.conversion, self.judged.analysis)
             prepared_tables.create_views(connection, manifest, settings)
             judged = [(schema.converted(each), sample.effective_rows(connection, each, constants)) for each in TABLES]
             for each in TABLES:
@@ -379,9 +390,11 @@ def _dicts(relation: duckdb.DuckDBPyRelation) -> list[dict]:
     return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
 
 
-def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review", *, written: bool = True) -> Migration:
-    """Deliver an extract into the workspace ``home``, judge it, and where ``written`` write its prepared files and archive."""
+def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review") -> Migration:
+    """Deliver an extract into the workspace ``home`` and judge it; what an earlier one has prepared there is gone."""
     paths = ExtractPaths(home, name)
+    for folder in (paths.prepared, paths.archive):
+        atomic.discard(folder)
     if isinstance(given, Delivery):
         given.into(paths.delivered)
     elif given != paths.delivered:
@@ -396,9 +409,6 @@ def migrate(given: Delivery | Path, home: Path, name: str = "harbour-review", *,
         found = _dicts(connection.read_parquet(str(paths.analysis / "findings.parquet")))
         dispositions = _dicts(connection.sql("FROM ledger"))
         counted, broken = conservation.dispositions(connection), conservation.broken(connection)
-    for step in (steps.prepare, steps.archive) if written else ():
-        with steps.opened(paths) as extract:
-            step(extract)
     return Migration(paths, found, dispositions, counted, broken)
 
 

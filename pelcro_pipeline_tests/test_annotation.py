@@ -168,7 +168,7 @@ def test_a_cell_that_was_mended_is_found_no_more(bundled, placed, tmp_path):
     folder = delivered_again(bundled, tmp_path / "again")
     ((book, at),) = [key for key, found in placed.items() if found[0]["rule"] == "PLN-AMOUNT"]
     typed(folder / book, at, "2499")
-    again = migrate(folder, tmp_path, written=False)
+    again = migrate(folder, tmp_path)
     assert told(bundled) - told(again) >= Counter({("PLN-AMOUNT", "reject", "plan.amount"): 1})
     assert len(again.findings) < len(bundled.findings)
 

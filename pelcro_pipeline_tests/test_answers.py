@@ -97,7 +97,7 @@ def questions(migration: Migration) -> list[dict[str, str]]:
 
 
 def asked(given: Delivery, home, name: str = "harbour-review") -> Migration:
-    return migrate(given, home, name, written=False)
+    return migrate(given, home, name)
 
 
 @pytest.fixture(scope="module")
@@ -262,7 +262,7 @@ def test_an_answer_about_other_content_is_asked_again_with_what_changed(unanswer
     ]
     write_csv(tmp_path / "extracts" / "harbour-review" / "answers.csv", COLUMNS, rows)
     newer = [row | {LAST_NAME: "Cassano-Lee"} if row[LAST_NAME] == "Cassano-Hart" else row for row in ASKED.customers]
-    migration = migrate(replace(ASKED, customers=newer), tmp_path, "harbour-review", written=False)
+    migration = migrate(replace(ASKED, customers=newer), tmp_path, "harbour-review")
     states = {row["rule"]: row["state"] for row in questions(migration)}
     assert states["CUS-CONFLICT"] == (
         "stale: it was about Cassano | Cassano-Hart, and is now about Cassano | Cassano-Lee"

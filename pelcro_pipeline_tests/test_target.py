@@ -40,7 +40,7 @@ def made(tmp_path_factory) -> Migration:
 def migration(made, tmp_path) -> Migration:
     """The same in a workspace of the test's own."""
     shutil.copytree(made.paths.home, tmp_path, dirs_exist_ok=True)
-    return dataclasses.replace(made, paths=ExtractPaths(tmp_path, made.paths.extract))
+    return dataclasses.replace(made, judged=ExtractPaths(tmp_path, made.paths.extract))
 
 
 def rows(path, query: str) -> list[tuple]:
