@@ -223,7 +223,7 @@ SURPRISES: dict[str, tuple[list[Row], list[Row]]] = {
 @pytest.mark.parametrize("surprise", SURPRISES)
 def test_what_would_surprise_is_told_with_its_subscription(surprise, tmp_path):
     surprising, near = SURPRISES[surprise]
-    made = migrate(delivery([*surprising, *near], texts={"cards.json": json.dumps(CARDS)}), tmp_path, written=False)
+    made = migrate(delivery([*surprising, *near], texts={"cards.json": json.dumps(CARDS)}), tmp_path)
     with steps.opened(made.paths) as extract:
         steps.forecast(extract)
     told = pd.read_csv(made.paths.surprises)
