@@ -231,17 +231,36 @@ def forecast(extract: OpenedExtract, environment: str = "staging", day: datetime
     return told
 
 
-def map_cards(paths: ExtractPaths, now: datetime.datetime) -> tuple[Forecast, pd.DataFrame]:
+def map_cards(
+    paths: ExtractPaths, recorded_signature: str | None, now: datetime.datetime
+) -> tuple[Forecast, pd.DataFrame]:
     """Apply the processor's card map as it stands: tell again what the migration day brings, and what of it differs in money from what
-    the dry run told. Production that is loaded with this very map keeps its day."""
+    the dry run told. Production that is loaded with this very map keeps its day.
+
+    Raises RefusedError where no sign-off holds for the state as it stands.
+    """
+    sign_off.verified(paths, recorded_signature)
     with opened(paths) as extract:
-        cards = card_map.given(paths.delivered, extract.manifest.settings)
-        loaded = database.loaded_with(paths.database("production"))
-        is_loaded = loaded is not None and loaded[1] == (cards and card_map.digest(cards))
-        told = forecast(extract, "production", loaded[0] if is_loaded else extract.manifest.settings.day_of_load(now))
+        day, _ = _day_and_map(paths, now)
+        told = forecast(extract, "production", day)
     differing = forecasting.difference(*map(paths.migration_day, ("staging", "production")))
     delimited.write(differing, paths.money_difference, ())
     return told, differing
+
+
+def is_mapped(paths: ExtractPaths, now: datetime.datetime) -> bool:
+    """Whether what production will bill has been told for the day that it is loaded for, and by the card map as it stands."""
+    told = forecasting.kept(paths.migration_day("production"))
+    return told is not None and (told.terms.day, told.terms.card_map) == _day_and_map(paths, now)
+
+
+def _day_and_map(paths: ExtractPaths, now: datetime.datetime) -> tuple[datetime.date, str | None]:
+    """The day that production is loaded for, or was by this very card map; and the map's SHA-256."""
+    settings = Manifest.load(paths.manifest).settings
+    path = card_map.given(paths.delivered, settings)
+    digest = path and card_map.digest(path)
+    loaded = database.loaded_with(paths.database("production"))
+    return loaded[0] if loaded and loaded[1] == digest else settings.day_of_load(now), digest
 
 
 def other_day(paths: ExtractPaths, day: datetime.date) -> OtherDay:
@@ -308,13 +327,18 @@ def stage(extract: OpenedExtract) -> dict[str, int]:
 
 def _terms(paths: ExtractPaths, environment: str) -> Terms:
     """The terms of the forecast that was made before the environment is loaded. Raises RefusedError where none was."""
-    terms = forecasting.kept_terms(paths.migration_day(environment))
-    if terms is None:
+    return _forecast_kept(paths, environment).terms
+
+
+def _forecast_kept(paths: ExtractPaths, environment: str) -> Forecast:
+    """The forecast that was made before the environment is loaded. Raises RefusedError where none was."""
+    told = forecasting.kept(paths.migration_day(environment))
+    if told is None:
         job = "dry-run" if environment == "staging" else environment
         raise RefusedError(
             f"{paths.extract} has no forecast of what {environment} will bill: run `pelcro-pipeline {job} {paths.extract}`."
         )
-    return terms
+    return told
 
 
 def money_disagreements(paths: ExtractPaths, environment: str) -> list[str]:
@@ -366,7 +390,7 @@ def report(extract: OpenedExtract) -> report_of.Analysis:
         for table in TARGET_TABLES:
             connection.execute(f"CREATE TEMP VIEW {table} AS FROM staging.{table}")
         certified = going_live_list.differences(paths)
-        told = forecasting.kept(paths.migration_day("staging"))
+        told = _forecast_kept(paths, "staging")
         analysis = report_of.analysed(connection, extract.manifest, paths.extract, asked, certified, told)
     delimited.write(analysis.scope, paths.scope, scope.DELIVERED)
     with atomic.folder(paths.rows_by_rule) as folder:

@@ -432,7 +432,7 @@ def produced(
     paths: ExtractPaths, recorded_signature: str | None, now: datetime.datetime
 ) -> tuple[SignOff, dict[str, int]]:
     """Production by the card map as it stands: both steps of it."""
-    steps.map_cards(paths, now)
+    steps.map_cards(paths, recorded_signature, now)
     return steps.produce(paths, recorded_signature, now)
 
 

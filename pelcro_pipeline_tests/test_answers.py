@@ -29,6 +29,7 @@ from pelcro_pipeline_tests.extract import (
     PRINT_YEARLY,
     PRODUCTS,
     RECIPIENT,
+    STATUS,
     Delivery,
     Migration,
     address,
@@ -65,6 +66,8 @@ READERS = (
     gift(17, 18)[0] | {PERIOD_END: "31/10/2026", "subscription.cancel_at_period_end": "1"},
     gift(17, 18)[1],
     reader(19, {LAST_NAME: "CÃ©line", "customer.title": "NULL"}),
+    reader(20, {STATUS: "unpaid", "subscription.quantity": "2"}),
+    reader(21, {STATUS: "unpaid", "subscription.common_metadata.is_expired": "1"}),
 )
 ASKED = Delivery(
     [row | {"Notes": "a note"} for row in READERS],
@@ -209,7 +212,16 @@ def decided(unanswered, tmp_path_factory) -> Migration:
     return answered(unanswered, tmp_path_factory.mktemp("home"), answers)
 
 
-REJECTED = ("SUB-FAR", "SUB-START-AFTER-END", "SUB-DUPLICATE", "REL-MEMBERSHIP-PLAN", "REL-STRAY", "REL-GIFT-SELF")
+REJECTED = (
+    "BIL-EXPIRED-FLAG",
+    "BIL-QUANTITY",
+    "SUB-FAR",
+    "SUB-START-AFTER-END",
+    "SUB-DUPLICATE",
+    "REL-MEMBERSHIP-PLAN",
+    "REL-STRAY",
+    "REL-GIFT-SELF",
+)
 
 
 @pytest.mark.parametrize("rule", REJECTED)

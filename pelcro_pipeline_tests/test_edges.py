@@ -77,7 +77,7 @@ STEPS: dict[tuple[str, ...], Callable[[ExtractPaths], object]] = {
     ("prepared/customers", "prepared/products", "prepared/plans"): _opened(steps.prepare),
     ("prepared/archive",): _opened(steps.archive),
     ("migration_day/forecast", "migration_day/seam"): _opened(steps.forecast),
-    ("production/cards",): lambda paths: steps.map_cards(paths, ON_THE_DAY),
+    ("production/cards",): lambda paths: steps.map_cards(paths, None, ON_THE_DAY),
     ("staging/database",): _opened(steps.stage),
     ("analysis/report",): _opened(steps.report),
     ("staging/migration_statistics",): _counted,

@@ -300,7 +300,7 @@ def test_the_card_map_comes_after_the_sign_off_and_decides_who_is_charged(tmp_pa
     assert set(loaded(paths, 'SELECT "invoice.is_charge_attempted" FROM invoices')) == {(False,)}
     steps.sign(paths, "Jane Doe", "Publisher", accept=list(sign_off.open_questions(paths)))
     (paths.delivered / "cards.json").write_text(json.dumps(CARDS), encoding="utf-8")
-    _, differing = steps.map_cards(paths, ON_THE_DAY)
+    _, differing = steps.map_cards(paths, None, ON_THE_DAY)
     changed = differing[differing["measure"] == "charged on the day"]
     assert list(changed[["before", "after", "difference"]].itertuples(index=False, name=None)) == [(0, 9900, 9900)]
     steps.produce(paths, None, ON_THE_DAY)

@@ -17,7 +17,7 @@ from pelcro_pipeline_tests.extract import ON_THE_DAY, Delivery, Watcher, migrate
 
 PACKAGE = Path(pelcro_pipeline.__file__).parent
 EXTRACT = "harbour-review"
-GROUPS = {"request", "raw", "conversion", "analysis", "prepared", "staging", "review", "production"}
+GROUPS = {"request", "raw", "conversion", "analysis", "prepared", "migration_day", "staging", "review", "production"}
 
 
 def imported(path: Path) -> set[str]:
@@ -51,7 +51,8 @@ def test_only_the_command_line_imports_defs():
 
 #: Data flows from each room to those behind it.
 ROOMS = (
-    "spec", "workspace", "engine", "reporting", "delivery", "conversion", "rules", "prepared", "target", "analysis", "review", "defs",
+    "spec", "workspace", "engine", "reporting", "delivery", "conversion", "rules", "prepared", "migration_day", "target",
+    "analysis", "review", "defs",
 )  # fmt: skip
 
 
@@ -114,6 +115,7 @@ def test_every_asset_has_the_code_version_of_its_group(specs):
         "rules/catalogue.py": {"analysis"},
         "prepared/write.py": {"prepared"},
         "target/rows.py": {"staging", "production"},
+        "migration_day/sql/event.sql": {"migration_day", "staging", "review", "production"},
     }.items(),
     ids=lambda each: each if isinstance(each, str) else "",
 )
@@ -151,10 +153,13 @@ def test_a_dry_run_draws_the_sample_and_signs_nothing(definitions):
 def test_the_jobs_are_what_people_say(definitions):
     jobs = {
         job.name: {key.path[0] for key in job.asset_layer.executable_asset_keys}
-        for job in (definitions.resolve_job_def(name) for name in ("dry_run", "sign_off", "share", "production"))
+        for job in (
+            definitions.resolve_job_def(name) for name in ("dry_run", "forecast", "sign_off", "share", "production")
+        )
     }
     assert jobs == {
-        "dry_run": {"request", "raw", "conversion", "analysis", "prepared", "staging", "review"},
+        "dry_run": {"request", "raw", "conversion", "analysis", "prepared", "migration_day", "staging", "review"},
+        "forecast": {"migration_day"},
         "sign_off": {"review"},
         "share": {"review"},
         "production": {"production"},
@@ -279,7 +284,10 @@ def test_a_migration_from_delivery_to_production_is_recorded(paths, dagster):
         ("conversion", "conforms"),
         ("analysis", "conservation"),
         ("prepared", "conforms"),
+        ("migration_day", "conservation"),
         ("staging", "equals_prepared_files"),
+        ("staging", "agrees_with_forecast"),
+        ("production", "agrees_with_forecast"),
         ("production", "production_equals_staging"),
     } <= checked
 

@@ -77,7 +77,7 @@ class Analysis:
     #: What a second program found against what is prepared; None where it was not asked.
     certificate: int | None
     #: What the migration day brings.
-    migration_day: Forecast | None
+    migration_day: Forecast
 
 
 def analysed(
@@ -86,7 +86,7 @@ def analysed(
     extract: str,
     questions: pd.DataFrame,
     certificate: int | None,
-    migration_day: Forecast | None,
+    migration_day: Forecast,
 ) -> Analysis:
     """Put the analysis together.
 
@@ -194,10 +194,8 @@ def _problems(connection: duckdb.DuckDBPyConnection) -> list[Problem]:
     return sorted(problems, key=lambda each: (-each.dear, -each.subscriptions, -each.findings, each.rule))
 
 
-def _money(told: Forecast | None) -> dict[str, list[dict]] | None:
+def _money(told: Forecast) -> dict[str, list[dict]]:
     """The tables of the migration day, a dict for each row."""
-    if told is None:
-        return None
     frames = {name: getattr(told, name) for name in ("first_day", "totals", "states", "surprises", "cards")}
     return {name: frame.to_dict("records") for name, frame in frames.items()}
 

@@ -19,9 +19,9 @@ _ROOMS = {
     "conversion": ("conversion",),
     "analysis": ("conversion", "rules", "analysis", "reporting"),
     "prepared": ("prepared",),
-    "migration_day": ("migration_day", "prepared", "reporting", "review"),
+    "migration_day": ("migration_day", "prepared/tables.py", "reporting"),
     "staging": ("target", "migration_day", "review"),
-    "review": ("review", "reporting"),
+    "review": ("review", "migration_day", "reporting"),
     "production": ("target", "migration_day", "review"),
 }
 _SHARED = ("spec", "engine", "settings.py", "steps.py")

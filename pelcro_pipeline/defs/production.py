@@ -29,7 +29,10 @@ def now() -> datetime.datetime:
 
 @dg.asset(
     key=["production", "cards"],
-    deps=[*edges.MANIFEST, *edges.CONVERSION, *edges.LEDGER, *edges.FORECAST],
+    deps=[
+        *(edges.MANIFEST + edges.PREPARED + edges.CONVERSION + edges.LEDGER + edges.FORECAST + _STATISTICS),
+        *edges.keys("review/sign_off"),
+    ],
     kinds={"duckdb", "csv"},
     check_specs=[
         check(
@@ -39,7 +42,7 @@ def now() -> datetime.datetime:
         )
     ],
 )
-def production_cards(extract: Extracts):
+def production_cards(context: dg.AssetExecutionContext, extract: Extracts):
     """The payment processor's card map, applied: by what each customer pays, of which class each subscription is that renews by card,
     and what production will bill otherwise than the dry run told. It comes after the sign-off and is no part of it.
 
@@ -47,7 +50,7 @@ def production_cards(extract: Extracts):
     """
     paths = extract.paths
     with as_failure():
-        told, differing = steps.map_cards(paths, now())
+        told, differing = steps.map_cards(paths, recorded_signature(context.instance, paths), now())
     of_class = dict(zip(told.cards["class"], told.cards["subscriptions"], strict=True))
     yield dg.MaterializeResult(
         metadata={
@@ -80,8 +83,12 @@ def production_database(context: dg.AssetExecutionContext, extract: Extracts):
     what the day decides, and refused where anything differs.
     """
     paths = extract.paths
+    signature = recorded_signature(context.instance, paths)
     with as_failure():
-        signed, loaded = steps.produce(paths, recorded_signature(context.instance, paths), now())
+        # Launched alone, or again on another day.
+        if not steps.is_mapped(paths, now()):
+            steps.map_cards(paths, signature, now())
+        signed, loaded = steps.produce(paths, signature, now())
     yield dg.MaterializeResult(
         metadata={
             "dagster/row_count": sum(loaded.values()),
