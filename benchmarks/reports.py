@@ -37,7 +37,7 @@ def main() -> None:
         duckdb.sql("DROP TABLE loaded")
         print(f"{'floor':24}{floor:7.2f} s")
         steps.read(paths)
-        for step in (steps.convert, steps.judge, steps.prepare, steps.stage):
+        for step in (steps.convert, steps.judge, steps.prepare, steps.forecast, steps.stage):
             opened(paths, step)
         counted = opened(paths, steps.count)
         measured: dict[str, Callable[[], object]] = {

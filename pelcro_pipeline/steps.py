@@ -213,21 +213,25 @@ def forecast(extract: OpenedExtract, environment: str = "staging", day: datetime
     with atomic.folder(paths.migration_day(environment)) as folder:
         cards_ = card_map.read(paths.delivered, folder, settings)
         told = forecasting.create_forecast(connection, Terms.of(settings, day, cards_))
-        with atomic.file(paths.cards) as unfinished:
-            card_map.write_report(connection, unfinished, cards_ and cards_.problems)
+        paths.cards.unlink(missing_ok=True)
+        if cards_:
+            with atomic.file(paths.cards) as unfinished:
+                card_map.write_report(connection, unfinished, cards_.problems)
         # The folder takes its final name only when it is whole.
         forecasting.keep(connection, told.terms.moved(folder, paths.migration_day(environment)), folder)
         conservation.create_conserved(connection, settings.currency)
         seam.create_seam(connection, settings, extract.manifest.metadata[SUBSCRIPTIONS.object])
         seam.keep(connection, folder)
+    with atomic.file(paths.forecast_subscriptions) as unfinished:
+        forecasting.write_subscriptions(connection, paths.migration_day(environment), unfinished)
     for path, write in (
-        (paths.forecast_subscriptions, forecasting.write_subscriptions),
         (paths.surprises, forecasting.write_surprises),
         (paths.seam, seam.write),
+        (paths.conservation, conservation.write),
     ):
         with atomic.file(path) as unfinished:
             write(connection, unfinished)
-    forecast_report.write(told, paths, seam.summary(connection))
+    forecast_report.write(told, paths, seam.summary(connection), conservation.totals(connection))
     return told
 
 

@@ -101,7 +101,7 @@ def forecast_of_one_more(step: str, environment: str) -> Callable[[pytest.Monkey
             events = paths.migration_day(environment) / "forecast_events.parquet"
             beside = events.with_name("beside.parquet")
             duckdb.sql(
-                f"""FROM '{events}' UNION ALL SELECT DATE '2026-11-02', 'invoice', 1, 'cad', 'HR1', 'S1', 'P-PRINT-YEAR'"""
+                f"""FROM '{events}' UNION ALL SELECT 0, DATE '2026-11-02', 'invoice', 1, 'cad', 'HR1', 'S1', 'P-PRINT-YEAR'"""
             ).write_parquet(str(beside))
             beside.replace(events)
             return forecast

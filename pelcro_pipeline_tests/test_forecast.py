@@ -15,6 +15,7 @@ from python_calamine import CalamineWorkbook
 from pelcro_pipeline import steps
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.review import sign_off
+from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline_tests import pages
 from pelcro_pipeline_tests.extract import (
@@ -388,8 +389,73 @@ def test_the_workbook_opens_and_holds_the_days(staged, tmp_path):
         pytest.skip("there is no LibreOffice")
     (saved,) = saved_by_libreoffice([staged.forecast_workbook], tmp_path)
     book = CalamineWorkbook.from_path(saved)
-    assert book.sheet_names == ["days", "totals", "cases", "readings", "surprises", "cards", "seam"]
+    assert book.sheet_names == [
+        "days",
+        "totals",
+        "cases",
+        "readings",
+        "surprises",
+        "cards",
+        "seam",
+        "gifts and groups",
+        "conservation",
+    ]
     assert len(book.get_sheet_by_name("days").to_python()) == 92
+
+
+def test_gifts_and_groups_are_told_by_what_their_paying_side_does(tmp_path):
+    donor, recipient = gift(2, 4)
+    rows = [donor | CANCELS, recipient | ends("2026-12-15"), *crew("admin", "member", "member", first=20)]
+    made = migrate(delivery(rows), tmp_path)
+    with steps.opened(made.paths) as extract:
+        told = steps.forecast(extract).groups
+    assert dict(zip(told["what"], told["subscriptions"], strict=True)) == {
+        "Gifts whose donor ends with its period": 1,
+        "Gift recipients, who end with their period": 1,
+        "Gift recipients who end within the 90 days": 1,
+        "Membership groups, billed to their admin": 1,
+        "Seats of members, billed with their group": 2,
+        "Seats of members of the largest group": 2,
+    }
+
+
+def test_what_was_received_is_conserved_of_each_plan(tmp_path):
+    rows = [
+        reader(1, {"subscription.quantity": "2"}),
+        reader(2, {"subscription.collection_method": "barter"}),
+        reader(3, {STATUS: "cancelled"}),
+        unaddressed(4),
+        unaddressed(5, {PLAN_ID: "NONE"}),
+    ]
+    made = migrate(delivery(rows), tmp_path)
+    with steps.opened(made.paths) as extract:
+        steps.forecast(extract)
+    told = pd.read_csv(made.paths.conservation, dtype={"plan": str}, keep_default_na=False)
+    parts = ["received", "prepared", "merged", "rejected", "excluded"]
+    stands = {(row["plan"], row["measure"]): [row[each] for each in parts] for row in told.to_dict("records")}
+    assert stands["P-Y", "money"] == [4 * 9900, 2 * 9900, 0, 9900, 9900]
+    assert stands["P-Y", "copies"] == [4, 2, 0, 1, 1]
+    # Nine for each copy.
+    assert stands["P-Y", "shipments"] == [36, 18, 0, 9, 9]
+    assert stands["O-M", "money"] == [700, 700, 0, 0, 0]
+    assert stands["NONE", "subscriptions"] == [1, 0, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("now", "day"),
+    {
+        # Halifax turns its clocks back at two in the morning of this day, from three hours behind to four.
+        "2026-11-01T02:59+00:00": "2026-10-31",
+        "2026-11-01T03:00+00:00": "2026-11-01",
+        "2026-11-02T03:59+00:00": "2026-11-01",
+        "2026-11-02T04:00+00:00": "2026-11-02",
+        "2027-01-01T03:59+00:00": "2026-12-31",
+        "2028-02-29T04:00+00:00": "2028-02-29",
+    }.items(),
+)
+def test_the_extract_s_time_zone_says_what_day_it_is(now, day):
+    settings = Settings(timezone="America/Halifax")
+    assert str(settings.day_of_load(datetime.datetime.fromisoformat(now))) == day
 
 
 def test_money_of_no_and_of_three_decimals_stays_whole(tmp_path):

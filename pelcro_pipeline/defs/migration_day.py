@@ -65,6 +65,7 @@ def migration_day(extract: Extracts):
         told = steps.forecast(opened)
         connection = opened.connection
         broken = conservation.broken(connection)
+        conserved = conservation.totals(connection)
         classes = seam.summary(connection)
     yield dg.MaterializeResult(
         asset_key=_FORECAST,
@@ -83,7 +84,7 @@ def migration_day(extract: Extracts):
         passed=not broken,
         severity=dg.AssetCheckSeverity.ERROR,
         description="; ".join(broken) or None,
-        metadata={"broken": "\n".join(broken) or "nothing"},
+        metadata={"broken": "\n".join(broken) or "nothing", "totals": markdown(conserved)},
     )
     surprising = int(told.surprises["subscriptions"].sum()) if len(told.surprises) else 0
     yield dg.AssetCheckResult(

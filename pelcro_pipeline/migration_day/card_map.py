@@ -337,14 +337,10 @@ def _header(path: Path, skipped: int, named: str | None) -> tuple[str, list[str]
     return delimiter, [cell.strip().lower() for cell in readings[delimiter]]
 
 
-def write_report(connection: duckdb.DuckDBPyConnection, path: Path, problems: Path | None) -> None:
+def write_report(connection: duckdb.DuckDBPyConnection, path: Path, problems: Path) -> None:
     """Write what a person looks into of a card map, as CSV; ``problems`` is that of a ``CardMap``. Needs ``CLASSES``."""
-    entries = (
-        f"""UNION ALL SELECT 'not_mapped: ' || problem, customer, NULL, NULL, NULL, source_id, NULL, NULL, NULL
+    entries = f"""UNION ALL SELECT 'not_mapped: ' || problem, customer, NULL, NULL, NULL, source_id, NULL, NULL, NULL
         FROM read_parquet({literal(str(problems))})"""
-        if problems
-        else ""
-    )
     connection.execute(
         f"""COPY (SELECT {escaped(_REPORTED, _DELIVERED)} FROM (FROM card_report {entries}) ORDER BY class, customer, source_id)
         TO {literal(str(path))} (FORMAT csv, HEADER)"""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import duckdb
+from pathlib import Path
 
-from pelcro_pipeline.migration_day.relations import create
+import duckdb
+import pandas as pd
+
+from pelcro_pipeline.migration_day.relations import create, frame
+from pelcro_pipeline.rules.ledger import DISPOSITIONS
+from pelcro_pipeline.spec.sql import escaped, literal
 
 _ORDER = ("valued_subscription", "conserved")
+_COLUMNS = ("plan", "currency", "measure", "received", *DISPOSITIONS)
 #: How many sums are named of those that do not add up.
 _NAMED = 5
 
@@ -19,6 +25,24 @@ def create_conserved(connection: duckdb.DuckDBPyConnection, currency: str | None
     """
     connection.execute("SET VARIABLE currency = ?", [currency])
     create(connection, _ORDER)
+
+
+def totals(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """What was received and what became of it, for each currency and measure: currency, measure, received, prepared, merged, rejected,
+    excluded. Needs ``create_conserved``."""
+    parts = ", ".join(f"sum({each}) AS {each}" for each in ("received", *DISPOSITIONS))
+    return frame(
+        connection,
+        f"SELECT currency, measure, {parts} FROM conserved GROUP BY currency, measure ORDER BY measure, currency",
+    )
+
+
+def write(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Write the sums of each plan as conservation.csv. Needs ``create_conserved``."""
+    connection.execute(
+        f"""COPY (SELECT {escaped(_COLUMNS, ("plan",))} FROM conserved ORDER BY plan, currency, measure)
+        TO {literal(str(path))} (FORMAT csv, HEADER)"""
+    )
 
 
 def broken(connection: duckdb.DuckDBPyConnection) -> list[str]:

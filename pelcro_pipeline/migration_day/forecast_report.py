@@ -7,6 +7,7 @@ import pandas as pd
 from pelcro_pipeline.migration_day.forecast import COUNTS, MONEY, Forecast
 from pelcro_pipeline.reporting import delimited, page, workbook
 from pelcro_pipeline.reporting.workbook import Column, Sheet
+from pelcro_pipeline.rules.ledger import DISPOSITIONS
 from pelcro_pipeline.workspace import atomic
 from pelcro_pipeline.workspace.places import ExtractPaths
 
@@ -14,13 +15,14 @@ from pelcro_pipeline.workspace.places import ExtractPaths
 _MONEY = (*MONEY, "amount", "charged", "sent", "difference", "before", "after")
 
 
-def write(told: Forecast, paths: ExtractPaths, classes: pd.DataFrame) -> None:
-    """Write forecast.csv, forecast.html and forecast.xlsx. ``classes`` is the summary of the seam."""
+def write(told: Forecast, paths: ExtractPaths, classes: pd.DataFrame, conserved: pd.DataFrame) -> None:
+    """Write forecast.csv, forecast.html and forecast.xlsx. ``classes`` is the summary of the seam, ``conserved`` the totals of
+    ``conservation``."""
     delimited.write(told.days, paths.forecast, ())
     with atomic.file(paths.forecast_page) as unfinished:
-        unfinished.write_text(render(told, paths.extract, classes), encoding="utf-8")
+        unfinished.write_text(render(told, paths.extract, classes, conserved), encoding="utf-8")
     with atomic.file(paths.forecast_workbook) as unfinished:
-        workbook.write(unfinished, _sheets(told, classes))
+        workbook.write(unfinished, _sheets(told, classes, conserved))
 
 
 def priced(frame: pd.DataFrame) -> pd.DataFrame:
@@ -37,7 +39,7 @@ def priced(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def render(told: Forecast, extract: str, classes: pd.DataFrame) -> str:
+def render(told: Forecast, extract: str, classes: pd.DataFrame, conserved: pd.DataFrame) -> str:
     """The page."""
     return page.render(
         "forecast.html",
@@ -50,6 +52,8 @@ def render(told: Forecast, extract: str, classes: pd.DataFrame) -> str:
         surprises=_rows(told.surprises),
         cards=_rows(told.cards),
         classes=_rows(classes),
+        groups=_rows(told.groups),
+        conserved=_conserved(conserved),
         calendars=calendars(told),
     )
 
@@ -81,7 +85,24 @@ def _rows(frame: pd.DataFrame) -> list[dict[str, object]]:
     return frame.to_dict("records")
 
 
-def _sheets(told: Forecast, classes: pd.DataFrame) -> list[Sheet]:
+def _conserved(totals: pd.DataFrame) -> list[tuple]:
+    """The totals as a page shows them: money as people write it."""
+    return [
+        (
+            each["measure"],
+            each["currency"].upper() or "no known currency",
+            *(
+                page.money(each[name], each["currency"])
+                if each["measure"] == "money" and each["currency"]
+                else each[name]
+                for name in ("received", *DISPOSITIONS)
+            ),
+        )
+        for each in _rows(totals)
+    ]
+
+
+def _sheets(told: Forecast, classes: pd.DataFrame, conserved: pd.DataFrame) -> list[Sheet]:
     days = told.days.assign(date=told.days["date"].map(str))
     return [
         _sheet("days", days),
@@ -91,6 +112,8 @@ def _sheets(told: Forecast, classes: pd.DataFrame) -> list[Sheet]:
         _sheet("surprises", told.surprises),
         _sheet("cards", told.cards),
         _sheet("seam", classes),
+        _sheet("gifts and groups", told.groups),
+        _sheet("conservation", conserved),
     ]
 
 

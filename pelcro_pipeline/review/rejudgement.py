@@ -89,8 +89,7 @@ def _judged(paths: ExtractPaths, signed: SignOff, day: datetime.date) -> Iterato
                 f"""CREATE TEMP VIEW subscriptions AS FROM staging.subscriptions
                 WHERE "subscription.common_metadata.start_now" OR "subscription.current_period_end" < {literal(str(max(days)))}::DATE"""
             )
-            for table in ("plans", "customers"):
-                connection.execute(f"CREATE TEMP VIEW {table} AS FROM staging.{table}")
+            connection.execute("CREATE TEMP VIEW plans AS FROM staging.plans")
             # Which cards are mapped decides how they are paid, and nothing of what is told here.
             relations.define(connection, Terms(day=day), sorted(set(days)))
             relations.create(connection, relations.STATES)

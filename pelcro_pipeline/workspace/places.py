@@ -116,6 +116,11 @@ class ExtractPaths:
         return self.reports / "cards.csv"
 
     @property
+    def conservation(self) -> Path:
+        """Money, copies and shipments of each plan: received, and what became of them."""
+        return self.reports / "conservation.csv"
+
+    @property
     def money_difference(self) -> Path:
         """What production will bill otherwise than the dry run told."""
         return self.reports / "money_difference.csv"

@@ -1,5 +1,5 @@
 -- Mapped sources of nobody who is migrated, each with the customer whose id differs in case, leading zeros or a final .0 alone.
--- table of: card, customers
+-- view of: card, customers
 WITH known AS (
     SELECT fold_key("customer.old_provider_id") AS folded, min("customer.old_provider_id") AS alike FROM customers GROUP BY folded
 )

@@ -1,7 +1,7 @@
 -- The subscriptions that are loaded, with the terms of their plans, by short names; an interval is so many days, or so many months.
--- table of: subscriptions, plans, customers
+-- table of: subscriptions, plans
 SELECT
-    subscription.record, subscription."customer.old_provider_id" AS customer,
+    record, "customer.old_provider_id" AS customer,
     "subscription.common_metadata.old_id" AS old_id, "subscription.common_metadata.temporary_plan_id" AS plan,
     "subscription.type" AS type, "subscription.common_metadata.service_status" = 'unpaid' AS is_unpaid,
     "subscription.cancel_at_period_end" AS cancels,
@@ -16,8 +16,6 @@ SELECT
     -- Ten thousand years lead beyond every calendar, and overflow nothing.
     least("plan.interval_count", CASE "plan.interval" WHEN 1 THEN 3653000 WHEN 2 THEN 521900 WHEN 3 THEN 120000 ELSE 10000 END)::INTEGER
         * CASE "plan.interval" WHEN 2 THEN 7 WHEN 4 THEN 12 ELSE 1 END AS interval_length,
-    "subscription.shipments_remaining" AS shipments_remaining, "plan.shipments_per_interval" AS shipments_per_interval,
-    customer."customer.email" IS NOT NULL AS has_email
-FROM subscriptions AS subscription
-JOIN plans AS plan ON "plan.old_id" = "subscription.common_metadata.temporary_plan_id"
-JOIN customers AS customer ON customer."customer.old_provider_id" = subscription."customer.old_provider_id"
+    "subscription.shipments_remaining" AS shipments_remaining, "plan.shipments_per_interval" AS shipments_per_interval
+FROM subscriptions
+JOIN plans ON "plan.old_id" = "subscription.common_metadata.temporary_plan_id"

@@ -1,5 +1,5 @@
 -- What a publisher would not expect of the day and of the 90 days after it: each with the subscription, the date and the money.
--- table of: migrating_subscription, subscription_state, event, payable_until, day
+-- table of: migrating_subscription, subscription_state, event, payable_until, customers
 WITH usual AS (
     SELECT plan, median(amount::HUGEINT * quantity) AS usual FROM migrating_subscription GROUP BY plan
 ), billed AS (
@@ -28,7 +28,8 @@ WITH usual AS (
     FROM billed
     JOIN migrating_subscription AS subscription USING (record)
     JOIN subscription_state USING (record, day)
-    WHERE collection_method = 'send_invoice' AND NOT has_email
+    ANTI JOIN (FROM customers WHERE "customer.email" IS NOT NULL) AS reached ON "customer.old_provider_id" = customer
+    WHERE collection_method = 'send_invoice'
     UNION ALL
     SELECT record, day, 'invoiced, for want of a card that pays', date, billed.amount
     FROM billed
