@@ -3,8 +3,11 @@
 WITH both_sides AS (
     SELECT
         record, customer, old_id, plan, currency, unpaid_case, state, renews, starts_now, cancels, is_recipient, type, is_unreadable,
-        -- Where the export gives no date of its own, the old system charges when the period ends; when what is owed, is not told.
-        coalesce(next_bill_date, CASE WHEN NOT is_unpaid AND NOT cancels AND NOT starts_now THEN given_period_end END) AS legacy_date,
+        -- Where the export gives no date of its own, the old system charges whoever pays when the period ends: a gift's donor, a
+        -- group's admin. When what is owed, is not told.
+        coalesce(next_bill_date, CASE
+            WHEN NOT is_unpaid AND NOT cancels AND NOT starts_now AND NOT is_recipient AND type <> 'member' THEN given_period_end
+        END) AS legacy_date,
         coalesce(next_bill_amount, CASE WHEN legacy_date IS NOT NULL THEN (amount::HUGEINT * quantity)::DECIMAL(38, 0) END) AS legacy_amount,
         next_bill_card AS legacy_card, next_bill_date IS NOT NULL AS is_told,
         pelcro_date, pelcro_amount, then_date, day
