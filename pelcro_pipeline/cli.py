@@ -141,6 +141,8 @@ def forecast(
     from pelcro_pipeline import steps
 
     paths = _existing(extract)
+    if not paths.ledger.exists():
+        raise RefusedError(f"{paths.extract} has no forecast yet: run `{_COMMAND} dry-run {paths.extract}` first.")
     if on is None:
         _run("forecast", paths)
         _show_forecast(paths)

@@ -18,6 +18,7 @@ from pelcro_pipeline.review import sign_off
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline_tests import pages
+from pelcro_pipeline_tests.command_line import command, refused
 from pelcro_pipeline_tests.extract import (
     DONOR,
     GROUP,
@@ -474,3 +475,15 @@ def test_money_of_no_and_of_three_decimals_stays_whole(tmp_path):
     page = made.paths.forecast_page.read_text(encoding="utf-8")
     assert "9,900 JPY" in page
     assert "12.345 KWD" in page
+
+
+def test_the_command_tells_the_day_another_day_and_what_it_cannot(staged):
+    pytest.importorskip("dagster")
+    home, extract = staged.home, staged.extract
+    told = command(home, "forecast", extract).stdout
+    assert "On 2026-11-01" in told and "Of the next 30 days those with the fewest surprises" in told
+    other = command(home, "forecast", extract, "--on", "2026-12-01").stdout
+    assert "What fares otherwise on 2026-12-01" in other and "not_migrated" in other
+    assert "lies before 2026-11-01" in refused(command(home, "forecast", extract, "--on", "2026-10-01"), 2)
+    delivery([reader(1)]).into(ExtractPaths(home, "unread").delivered)
+    assert "unread has no forecast yet: run `" in refused(command(home, "forecast", "unread"), 1)
