@@ -465,6 +465,16 @@ def ui(port: Annotated[int, typer.Option(help="The port on this machine.", min=1
     os.execve(command[0], command, os.environ | {"DAGSTER_HOME": str(instance.prepare(places.home()))} | _QUIET)
 
 
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def sandbox(context: typer.Context) -> None:
+    """A stand-in for Pelcro's Core API on this machine, for a load without an account; `sandbox --help` has its options."""
+    named = any(each.startswith(("--state", "--help", "-h")) for each in context.args)
+    state = [] if named else ["--state", str(places.home() / "sandbox")]
+    # A program of its own, in place of this process: it imports nothing of the pipeline, and whoever ends it ends it.
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "pelcro_sandbox", *state, *context.args])
+
+
 def _named(extract: str) -> ExtractPaths:
     """The paths of an extract, by name or by folder."""
     return ExtractPaths(places.home(), Path(extract).resolve().name if os.sep in extract else extract)
