@@ -317,13 +317,13 @@ class Core:
             _kill(os.getpid() if fault.kind == "kill_server" else fault.pid)
             connection.close()
         elif fault.kind == "truncated":
-            connection.send(head(call.status, len(body), self._headers(_JSON)) + body[: len(body) // 2])
+            connection.send(head(call.status, len(body), self._headers(_JSON), keeps=False) + body[: len(body) // 2])
             connection.close()
         elif fault.kind == "slow":
             whole = head(call.status, len(body), self._headers(_JSON)) + body
             self._trickle(connection, whole, fault.seconds)
         elif fault.kind == "huge":
-            connection.send(head(call.status or 200, fault.bytes, self._headers(_JSON)))
+            connection.send(head(call.status or 200, fault.bytes, self._headers(_JSON), keeps=False))
             self._pour(connection, fault.bytes)
         else:
             self._send(connection, *_replaced(fault, call.status))
@@ -333,7 +333,7 @@ class Core:
         for number in range(pieces):
             piece = data[number * size : (number + 1) * size]
             asyncio.get_running_loop().call_later(seconds * number / pieces, connection.send, piece)
-        asyncio.get_running_loop().call_later(seconds, connection.close)
+        asyncio.get_running_loop().call_later(seconds, connection.answered)
 
     def _pour(self, connection: Connection, left: int) -> None:
         piece = min(left, 1 << 20)

@@ -92,7 +92,13 @@ class Connection(asyncio.Protocol):
         if self._transport is None:
             return
         self._transport.write(head(status, len(body), {} if headers is None else headers, keeps=self._keeps) + body)
+        self.answered()
+
+    def answered(self) -> None:
+        """Read the next request, after an answer that was sent in pieces."""
         self._busy = False
+        if self._transport is None:
+            return
         if not self._keeps:
             self._transport.close()
         elif self._unread:
