@@ -31,21 +31,21 @@ class InvalidError(Exception):
 
 
 def body_errors(schema: dict, body: dict) -> Errors:
-    """What a body breaks of its schema, by field; integers that came as 5.0 are put right in it."""
+    """What a body breaks of its schema, by field. Integers that came as 5.0 are put right in it, what is not known goes."""
     errors: Errors = {}
     for name in schema.get("required", ()):
         if body.get(name) is None:
             errors[name] = [f"The {_words(name)} field is required."]
     fields = schema["properties"]
     closed = schema.get("additionalProperties", True) is False
-    for name, value in body.items():
+    for name, value in list(body.items()):
         if name in errors:
             continue
         if name not in fields:
             if closed:
                 errors[name] = [f"The {_words(name)} field is not known."]
-            elif not _encodes(value) or not _encodes(name):
-                errors["body"] = ["The body is no valid Unicode."]
+            else:
+                del body[name]
             continue
         reason = _reason(fields[name], value)
         if reason:
