@@ -408,11 +408,14 @@ def test_pages_hold_at_most_a_hundred_rows_and_walk_over_all_of_them(sandbox):
         ({"filter[email]": "like:c-ola", "filter[first_name]": "Inês"}, ["C-OLA"]),
         ({"filter[email]": "like:c-ola", "filter[last_name]": "oreq:Nobody"}, ["C-OLA"]),
         ({"filter[metadata.shade]": "blue"}, []),
-        ({"filter[email]": "like:c-", "sort": "-email", "limit": 1}, ["C-SWITCH"]),
+        (
+            {"filter[email]": "c-ola@harbour-review.example,c-ines@harbour-review.example", "sort": "-email"},
+            ["C-OLA", "C-INES"],
+        ),
     ],
 )
 def test_customers_are_filtered_and_sorted_as_listed(api, world, query, found):
-    assert [each["old_provider_id"] for each in api.got("/customers", **query)][: len(found) or None] == found
+    assert [each["old_provider_id"] for each in api.got("/customers", **query)] == found
 
 
 @pytest.mark.parametrize("query", [{"filter[old_provider_id]": "C-OLA"}, {"filter[x'y]": "z"}, {"sort": "phone"}])
