@@ -139,6 +139,17 @@ def anchored(sandbox, api) -> str:
     return datetime.datetime.fromtimestamp(end, datetime.UTC).strftime("%d %B")
 
 
+def anchored_at_start(sandbox, api) -> str:
+    """The same of one that began on a 31st, and whose period ends on the last day of February."""
+    now = datetime.datetime.fromtimestamp(sandbox.asked("GET", "/clock")["now"], datetime.UTC)
+    began = datetime.datetime(now.year - 1, 1, 31, 8, tzinfo=datetime.UTC)
+    ends = datetime.datetime(now.year + 1, 3, 1, 12, tzinfo=datetime.UTC) - datetime.timedelta(days=1)
+    subscription = bought(api, start_date=int(began.timestamp()), current_period_end=int(ends.timestamp()))
+    sandbox.asked("POST", "/clock", {"date": f"{now.year + 1}-03-02"})
+    end = api.got(f"/subscriptions/{subscription['id']}")["current_period_end"]
+    return datetime.datetime.fromtimestamp(end, datetime.UTC).strftime("%d %B")
+
+
 def charged_open_invoice(sandbox, api) -> int:
     card = known_card(sandbox, api)
     subscription = bought(api, **card)
@@ -287,6 +298,7 @@ PROBES = {
         ("late-commit", "never", late, 400),
         ("status-of-invalid", "404", product_with("name", 7), 404),
         ("subscription-old-id", "refused", lambda s, a: bought(a, old_provider_id="Z")["old_provider_id"], None),
+        ("renewal-anchor", "start", anchored_at_start, "31 March"),
         ("fields-of-the-object", "refused", lambda s, a: a.product(description="x")["description"], None),
     ],
     "a lag": [("list-lag", "5", lagging, False)],

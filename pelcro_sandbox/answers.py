@@ -29,7 +29,7 @@ class Query(NamedTuple):
 def parsed(text: str, choices: dict[str, str]) -> Query:
     """A query, read."""
     words, expand, filters = {}, [], []
-    for name, value in parse_qsl(text, keep_blank_values=True, max_num_fields=1000):
+    for name, value in parse_qsl(text, keep_blank_values=True):
         if name == "expand[]" and choices["expand"] == "brackets":
             expand.append(value)
         elif name == "expand" and choices["expand"] == "commas":
@@ -118,7 +118,7 @@ def _order(site: Site, one: str, sort: str | None) -> str:
             return unsorted
         raise InvalidError("sort", "The sort is not allowed.")
     direction = "DESC" if sort.startswith("-") else "ASC"
-    return f"id {direction}" if field == "id" else f"document ->> '$.{field}' {direction}, id"
+    return f"id {direction}" if field == "id" else f"json_extract(document, '$.{field}') {direction}, id"
 
 
 def _condition(site: Site, one: str, filters: tuple[tuple[str, str], ...]) -> tuple[str, list]:
@@ -152,7 +152,7 @@ def _compared(site: Site, kind: str, attribute: str, operator: str, value: str) 
     wanted = [f"%{value}%"] if operator == "like" else value.split(",")
     test = "LIKE ?" if operator == "like" else f"IN ({', '.join('?' * len(wanted))})"
     if attribute in _UNKEYED:
-        return f"document ->> '$.{attribute}' {test}", wanted
+        return f"json_extract(document, '$.{attribute}') {test}", wanted
     if attribute == "email" and site.store.folds_case:
         wanted = [each.lower() for each in wanted]
     return (

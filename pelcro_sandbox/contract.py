@@ -60,8 +60,11 @@ def many(schema: dict) -> dict:
 
 
 FLAG = {"type": "boolean"}
-MINOR = whole(0, 2**53)
+MINOR = whole(0, 10**12)
 WHEN = whole(0)
+#: The same in an answer, where sums and periods may reach further.
+AMOUNT = {"type": "integer", "minimum": 0}
+TIME = AMOUNT
 ID = whole(1)
 #: One row a value; a metadata value is a scalar.
 METADATA = {
@@ -115,12 +118,12 @@ OBJECTS: dict[str, dict[str, dict]] = {
         tin=text(),
         tele_marketing=FLAG,
         has_password=FLAG,
-        password_last_updated_at=WHEN,
+        password_last_updated_at=TIME,
         is_imported=FLAG,
-        created_at=WHEN,
-        last_login_at=WHEN,
-        updated_at=WHEN,
-        deleted_at=WHEN,
+        created_at=TIME,
+        last_login_at=TIME,
+        updated_at=TIME,
+        deleted_at=TIME,
     ),
     "address": documented(
         "api-core-address-object-attributes",
@@ -140,7 +143,7 @@ OBJECTS: dict[str, dict[str, dict]] = {
         is_default=FLAG,
         old_provider_id=text(),
     )
-    | assumed(_ANSWERS, salutation=text(), company=text(), department=text(), created_at=WHEN, updated_at=WHEN),
+    | assumed(_ANSWERS, salutation=text(), company=text(), department=text(), created_at=TIME, updated_at=TIME),
     "product": documented(
         "api-core-product-object-attributes",
         id=ID,
@@ -164,13 +167,13 @@ OBJECTS: dict[str, dict[str, dict]] = {
         revenue_recognition_strategy=text(),
         plans=many(_either("integer", "object")),
     )
-    | assumed(_ANSWERS, created_at=WHEN, updated_at=WHEN),
+    | assumed(_ANSWERS, created_at=TIME, updated_at=TIME),
     "plan": documented(
         "api-core-plan-object-attributes",
         id=ID,
         nickname=text(),
         auto_renew=FLAG,
-        amount=MINOR,
+        amount=AMOUNT,
         currency=text(3),
         interval=one_of("day", "week", "month", "year"),
         interval_count=whole(1),
@@ -200,8 +203,8 @@ OBJECTS: dict[str, dict[str, dict]] = {
         revenue_recognition_type=text(),
         trial_period_days=whole(0),
         allow_refunds=FLAG,
-        created_at=WHEN,
-        updated_at=WHEN,
+        created_at=TIME,
+        updated_at=TIME,
     ),
     "subscription": documented(
         "api-core-subscription-object-attributes",
@@ -220,33 +223,33 @@ OBJECTS: dict[str, dict[str, dict]] = {
         quantity=whole(1),
         auto_renew=one_of(0, 1),
         cancel_at_period_end=one_of(0, 1),
-        cancel_at=WHEN,
-        canceled_at=WHEN,
+        cancel_at=TIME,
+        canceled_at=TIME,
         canceled_by=text(),
         canceled_by_type=one_of("System", "Customer", "Publisher", "Agency"),
         cancel_reason=text(),
-        current_period_start=WHEN,
-        current_period_end=WHEN,
-        created=WHEN,
+        current_period_start=TIME,
+        current_period_end=TIME,
+        created=TIME,
         days_until_due=whole(0),
-        ended_at=WHEN,
-        trial_start=WHEN,
-        trial_end=WHEN,
+        ended_at=TIME,
+        trial_start=TIME,
+        trial_end=TIME,
         address_required=FLAG,
         is_gift_donor=FLAG,
         is_gift_recipient=FLAG,
-        due_date=WHEN,
+        due_date=TIME,
         gift_code=text(),
     )
-    | documented("react-pelcro-js", end_date=WHEN, start=WHEN, shipments_remaining=whole(0))
-    | documented("react-pelcro-js", shipments_suspended_until=WHEN)
+    | documented("react-pelcro-js", end_date=TIME, start=TIME, shipments_remaining=whole(0))
+    | documented("react-pelcro-js", shipments_suspended_until=TIME)
     | assumed(
         _ANSWERS,
         shipments_undeliverable=FLAG,
         metadata=METADATA,
         domains=many(text()),
         ip_addresses=many(text()),
-        updated_at=WHEN,
+        updated_at=TIME,
     )
     | assumed("subscription-old-id", old_provider_id=text()),
     "membership": assumed(
@@ -258,8 +261,8 @@ OBJECTS: dict[str, dict[str, dict]] = {
         email=text(),
         status=one_of("active", "invited"),
         old_provider_id=text(),
-        created_at=WHEN,
-        updated_at=WHEN,
+        created_at=TIME,
+        updated_at=TIME,
     ),
     "source": documented(
         "api-core-source-object-attributes",
@@ -275,20 +278,20 @@ OBJECTS: dict[str, dict[str, dict]] = {
         funding=text(),
         last4=text(),
         properties={"type": "object"},
-        created_at=WHEN,
-        updated_at=WHEN,
-        deleted_at=WHEN,
+        created_at=TIME,
+        updated_at=TIME,
+        deleted_at=TIME,
     )
     | assumed(_ANSWERS, user_id=ID, old_provider_id=text()),
     "invoice": documented(
         "api-core-create-vendor",
         currency=text(3),
-        total=MINOR,
+        total=AMOUNT,
         line_items=many({"type": "object"}),
         subscription_id=ID,
-        period_start=WHEN,
-        period_end=WHEN,
-        due_date=WHEN,
+        period_start=TIME,
+        period_end=TIME,
+        due_date=TIME,
         status=one_of("draft", "open", "paid", "uncollectible", "void"),
         billing_reason=text(),
     )
@@ -297,10 +300,10 @@ OBJECTS: dict[str, dict[str, dict]] = {
         id=ID,
         user_id=ID,
         billing=one_of("charge_automatically", "send_invoice"),
-        amount_paid=MINOR,
+        amount_paid=AMOUNT,
         metadata=METADATA,
-        created_at=WHEN,
-        updated_at=WHEN,
+        created_at=TIME,
+        updated_at=TIME,
     ),
     "charge": assumed(
         _ANSWERS,
@@ -309,16 +312,16 @@ OBJECTS: dict[str, dict[str, dict]] = {
         subscription_id=ID,
         user_id=ID,
         source_id=ID,
-        amount=MINOR,
+        amount=AMOUNT,
         currency=text(3),
         status=one_of("succeeded", "failed"),
         reference=text(),
         type=whole(2, 6),
-        created_at=WHEN,
+        created_at=TIME,
     ),
     "coupon": documented(
         "api-core-create-coupon",
-        amount_off=MINOR,
+        amount_off=AMOUNT,
         currency=text(3),
         percent_off={"type": "number"},
         name=text(),
@@ -329,7 +332,7 @@ OBJECTS: dict[str, dict[str, dict]] = {
         plans=many(ID),
         metadata=METADATA,
     )
-    | assumed(_ANSWERS, id=ID, created_at=WHEN, updated_at=WHEN),
+    | assumed(_ANSWERS, id=ID, created_at=TIME, updated_at=TIME),
     "webhook": documented(
         "api-core-create-webhook",
         url=text(),
@@ -338,8 +341,8 @@ OBJECTS: dict[str, dict[str, dict]] = {
         events_enabled=many(text()),
         secret=text(),
     )
-    | assumed(_ANSWERS, id=ID, created_at=WHEN, updated_at=WHEN),
-    "organization": documented("api-core-filtering-and-sorting", id=ID, name=text(), created_at=WHEN),
+    | assumed(_ANSWERS, id=ID, created_at=TIME, updated_at=TIME),
+    "organization": documented("api-core-filtering-and-sorting", id=ID, name=text(), created_at=TIME),
 }
 
 #: What `expand` takes of each object, and what each of these is.
@@ -898,7 +901,7 @@ def _money(choices: dict[str, str]):
             "invoice-currency": "The currency is enabled on the account.",
             "invoice-customer": "customer_id or customer_old_provider_id is given; both name the same one.",
             "invoice-subscription": "The subscription is that customer's.",
-            "invoice-amount": "Either line_items or total is given.",
+            "invoice-amount": "Either line_items or total is given, of at most 10^12.",
             "invoice-tax": "tax_name and tax_rate go together.",
             "invoice-period": "A period ends after it starts.",
         },

@@ -16,6 +16,7 @@ from pelcro_sandbox.site import SETTINGS
 from pelcro_sandbox.wire import Connection, Request
 
 _MAY = ("all", "read", "none")
+_OF_DECLINE = frozenset({"object_id", "from", "until", "share", "seed"})
 
 
 class RefusedError(Exception):
@@ -99,6 +100,9 @@ class Control:
     def _add(self, rule: faults.Rule) -> dict:
         longest = self._core.choices["late-commit"]
         for fault in rule.faults:
+            if fault.kind == "edit":
+                self._named(fault.edit["site"])
+        for fault in rule.faults:
             if fault.kind == "late" and (longest == "never" or fault.seconds > int(longest)):
                 raise RefusedError(f"late-commit={longest} is assumed: start with another to have it.")
         self._core.rules.append(rule)
@@ -162,15 +166,16 @@ class Control:
         for name in ("cards", "customers"):
             known = self._store.setting(f"gateway.{name}", {})
             self._store.set(f"gateway.{name}", known | body.get(name, {}))
+        if not all(set(decline) <= _OF_DECLINE for decline in body.get("declines", ())):
+            raise RefusedError(f"A decline has some of {', '.join(sorted(_OF_DECLINE))}.")
         if "declines" in body:
             self._store.set("gateway.declines", body["declines"])
         return {name: len(self._store.setting(f"gateway.{name}", [])) for name in ("cards", "customers", "declines")}
 
     def _edit(self, body: dict, *_: object) -> dict:
         self._named(body.get("site", ""))
-        if {"site", "method", "path"} - set(body) or set(body) - {"site", "method", "path", "body"}:
-            raise RefusedError("Give site, method, path (behind /api/v1/core) and, where it has one, body.")
-        status, answer = self._core.edit(**body)
+        call = faults.Fault("edit", edit=body).edit
+        status, answer = self._core.edit(**call)
         return {"status": status, "answer": answer}
 
     def _named(self, name: str):

@@ -51,6 +51,9 @@ STORM = (
 _WHEN = ("before", "after", "answered")
 
 
+_OF_EDIT = ("site", "method", "path", "body")
+
+
 class ScriptError(Exception):
     """A fault that cannot be; the sentence says why."""
 
@@ -77,8 +80,8 @@ class Fault:
             raise ScriptError(f"A fault is {', '.join(_WHEN)}, not {self.when!r}.")
         if self.kind == "kill_client" and self.pid is None:
             raise ScriptError("kill_client needs the pid of the process.")
-        if self.kind == "edit" and self.edit is None:
-            raise ScriptError("edit needs the call that somebody else makes: site, method, path, body.")
+        if self.kind == "edit" and not {"site", "method", "path"} <= set(self.edit or ()) <= {*_OF_EDIT}:
+            raise ScriptError(f"edit needs the call that somebody else makes: {', '.join(_OF_EDIT)}.")
         if self.kind in ("limit", "redirect"):
             self.when = "before"
 

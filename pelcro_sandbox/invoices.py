@@ -8,6 +8,7 @@ from pelcro_sandbox import billing
 from pelcro_sandbox.site import Site, merged
 from pelcro_sandbox.validation import InvalidError
 
+_MOST = 10**12
 _FINAL = ("paid", "void", "uncollectible")
 
 
@@ -26,6 +27,8 @@ def create_invoice(site: Site, body: dict, query: dict) -> dict:
         raise InvalidError("total", "Either line items or total is required.")
     if lines:
         total = sum(map(_line_total, lines))
+        if total > _MOST:
+            raise InvalidError("line_items", "The total of the line items is too great.")
     start, end = body.get("period_start"), body.get("period_end")
     if start is not None and end is not None and end < start:
         raise InvalidError("period_end", "The period end must be after period start.")

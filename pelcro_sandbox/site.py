@@ -9,7 +9,7 @@ import zoneinfo
 from collections.abc import Iterable
 
 from pelcro_sandbox.codes import DECIMALS
-from pelcro_sandbox.store import Store
+from pelcro_sandbox.store import AS_BEFORE, Store
 from pelcro_sandbox.validation import InvalidError
 
 #: What the owner of an account sets in Pelcro's platform, and no endpoint shows.
@@ -99,10 +99,10 @@ class Site:
         now = self.now()
         return self.store.insert(self.number, kind, row | {"created_at": now, "updated_at": now}, self.day(), due=due)
 
-    def update(self, kind: str, row: dict, changes: dict, *, effect: str = "update", **due: int | None) -> dict:
+    def update(self, kind: str, row: dict, changes: dict, *, effect: str = "update", due: object = AS_BEFORE) -> dict:
         """Change a row; what is equal to before is written all the same."""
         changed = row | changes | {"updated_at": self.now()}
-        self.store.update(self.number, kind, changed, self.day(), effect=effect, **due)
+        self.store.update(self.number, kind, changed, self.day(), effect=effect, due=due)
         return changed
 
     def delete(self, kind: str, row: dict) -> None:

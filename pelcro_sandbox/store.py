@@ -33,14 +33,15 @@ KEYS = {
 _WITH_METADATA = frozenset({"customers", "subscriptions", "invoices"})
 #: The metadata that names a row in the effect log, where it has no old id.
 _MARK = "migration_mark"
-_AS_BEFORE = object()
+#: Of what is billed next: no other than before.
+AS_BEFORE = object()
 
 
 class Store:
     """The file. One writer, one transaction at a time: nothing of a batch stands until `commit`."""
 
     def __init__(self, path: Path) -> None:
-        self._sql = sqlite3.connect(path, isolation_level=None)
+        self._sql = sqlite3.connect(path, isolation_level=None, timeout=1)
         # One process has the file: two would give the same id twice.
         self._sql.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._sql.execute("PRAGMA journal_mode = WAL")
@@ -174,7 +175,7 @@ class Store:
         return document
 
     def update(
-        self, site: int, kind: str, document: dict, day: str, *, effect: str = "update", due: object = _AS_BEFORE
+        self, site: int, kind: str, document: dict, day: str, *, effect: str = "update", due: object = AS_BEFORE
     ) -> None:
         """Put a row's new values in; `due`, where given, is when billing looks at it next."""
         self.begin()
@@ -194,7 +195,7 @@ class Store:
             "UPDATE object SET document = ?, changed = ? WHERE site = ? AND kind = ? AND id = ?",
             (json.dumps(document, separators=(",", ":")), number, site, kind, identity),
         )
-        if due is not _AS_BEFORE:
+        if due is not AS_BEFORE:
             self.put_off(site, kind, identity, due)
 
     def put_off(self, site: int, kind: str, identity: int, due: int | None) -> None:

@@ -12,6 +12,8 @@ from pelcro_sandbox.site import LIVE, Site, merged
 from pelcro_sandbox.validation import InvalidError
 
 _DAY = 24 * 60 * 60
+#: A century of days.
+_MOST_PERIODS = 36525
 _REDEEMED_FROM = ("active", "past_due", "trialing")
 
 
@@ -149,8 +151,11 @@ def _row(site: Site, body: dict, plan: dict, customer: dict, now: int) -> dict:
     metadata: dict = {}
     for pairs in given if isinstance(given, list) else [given]:
         metadata |= pairs
-    kind = {"membership": "membership", "donation": "donation"}.get(plan["type"], "regular")
     counted = body.get("current_period_end") or trial
+    anchor, periods = (end, 0) if counted else (begin, 1)
+    if start is not None and not later_start and site.choices["renewal-anchor"] == "start":
+        anchor, periods = _from_start(site, start, end, plan) or (anchor, periods)
+    kind = {"membership": "membership", "donation": "donation"}.get(plan["type"], "regular")
     return {
         "user_id": customer["id"],
         "plan": plan["id"],
@@ -189,12 +194,23 @@ def _row(site: Site, body: dict, plan: dict, customer: dict, now: int) -> dict:
         "ip_addresses": body.get("ip_addresses"),
         "_old_id": body.get("old_provider_id"),
         # Renewals are counted from the first period end, or from the start where that was not given.
-        "_anchor": end if counted else begin,
-        "_periods": 0 if counted else 1,
+        "_anchor": anchor,
+        "_periods": periods,
         "_bills_on_start": later_start and body["billing_behavior"] == "bill_on_start_date",
         "_redeemed": False,
         "_campaign": body.get("campaign_key"),
     }
+
+
+def _from_start(site: Site, start: int, end: int, plan: dict) -> tuple[int, int] | None:
+    """The start as an anchor, and how many periods later the given end is; nothing where it is none of these ends."""
+    time_of_day = datetime.datetime.fromtimestamp(end, site.zone()).time()
+    anchor = int(datetime.datetime.combine(site.date(start), time_of_day, site.zone()).timestamp())
+    periods, reached = 0, anchor
+    while reached < end and periods < _MOST_PERIODS:
+        periods += 1
+        reached = later(anchor, periods, plan["interval"], plan["interval_count"], site.zone())
+    return (anchor, periods) if reached == end else None
 
 
 def _bills_now(site: Site, body: dict, row: dict) -> bool:

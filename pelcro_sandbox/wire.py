@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import NamedTuple
 
-_MOST_HEAD = 64 * 1024
+_MOST_HEAD = 32 * 1024
 _MOST_BODY = 16 * 1024 * 1024
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
@@ -46,10 +46,11 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._unread += data
-        if not self._busy:
-            self._read()
+        self._read()
 
     def _read(self) -> None:
+        if self._busy or self._transport is None:
+            return
         end = self._unread.find(b"\r\n\r\n")
         if end < 0:
             if len(self._unread) > _MOST_HEAD:
@@ -102,7 +103,7 @@ class Connection(asyncio.Protocol):
         if not self._keeps:
             self._transport.close()
         elif self._unread:
-            self._read()
+            asyncio.get_running_loop().call_soon(self._read)
 
     def send(self, data: bytes) -> bool:
         """Send bytes as they are; False where the client has gone."""
