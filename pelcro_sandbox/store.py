@@ -7,6 +7,7 @@ together (see `server`), which pays for the sync. A log of our own would have to
 
 from __future__ import annotations
 
+import bisect
 import json
 import sqlite3
 import time
@@ -56,7 +57,7 @@ class Store:
         self._last = dict(self._sql.execute("SELECT kind, max(id) FROM object GROUP BY kind"))
         self._effect = self._sql.execute("SELECT coalesce(max(number), 0) FROM effect").fetchone()[0]
         self._counts: dict[tuple[int, str], int] = {}
-        self._page_ends: dict[tuple[int, str, int], int] = {}
+        self._page_ends: dict[tuple[int, str], list[tuple[int, int]]] = {}
 
     # A batch.
 
@@ -118,18 +119,23 @@ class Store:
             yield json.loads(document)
 
     def page(self, site: int, kind: str, limit: int, offset: int, *, newest: bool = False) -> list[dict]:
-        """Some rows of a kind by their id. A walk from page to page goes on at the row where the page before ended."""
-        after = None if newest else self._page_ends.get((site, kind, offset))
+        """Some rows of a kind by their id; of pages read in their order, none but the rows asked for are passed over."""
+        ends = self._page_ends.setdefault((site, kind), [])
+        nearest = 0 if newest else bisect.bisect_right(ends, (offset, self._last.get(kind, 0)))
+        passed, after = ends[nearest - 1] if nearest else (0, 0)
         direction = "DESC" if newest else "ASC"
         rows = self._sql.execute(
             "SELECT object.id, document FROM object JOIN"
             " (SELECT id FROM object INDEXED BY live WHERE site = ?1 AND kind = ?2 AND deleted IS NULL AND id > ?3"
             f"  ORDER BY id {direction} LIMIT ?4 OFFSET ?5) AS page"
             f" ON object.site = ?1 AND object.kind = ?2 AND object.id = page.id ORDER BY object.id {direction}",
-            (site, kind, after or 0, limit, 0 if after else offset),
+            (site, kind, after, limit, offset - passed),
         ).fetchall()
         if rows and not newest:
-            self._page_ends[site, kind, offset + len(rows)] = rows[-1][0]
+            end = (offset + len(rows), rows[-1][0])
+            place = bisect.bisect_left(ends, end)
+            if ends[place : place + 1] != [end]:
+                ends.insert(place, end)
         return [json.loads(document) for _, document in rows]
 
     def query(self, site: int, kind: str, where: str, values: list, order: str, limit: int, offset: int) -> list[dict]:
@@ -216,7 +222,7 @@ class Store:
         if (site, kind) in self._counts:
             self._counts[site, kind] -= 1
         # Where a page ends is known of lists that nothing was taken from.
-        self._page_ends = {key: end for key, end in self._page_ends.items() if key[:2] != (site, kind)}
+        self._page_ends.pop((site, kind), None)
 
     def due(self, site: int, through: int) -> list[tuple[int, str, int]]:
         """What billing looks at up to a time: when, kind and id, in their order."""
