@@ -139,7 +139,7 @@ def test_ninety_days_are_billed_as_the_dates_say(sandbox):
     assert moved["days"]["staging"] == (today + datetime.timedelta(days=DAYS)).isoformat()
     happened: dict[str, Counter] = {terms["key"]: Counter() for terms in all_terms}
     for effect in sandbox.effects():
-        if effect["effect"] in ("invoice", "charge", "due", "renewal", "expiry"):
+        if effect["site"] == api.site_id and effect["effect"] in ("invoice", "charge", "due", "renewal", "expiry"):
             event = (datetime.date.fromisoformat(effect["day"]), effect["effect"], effect["amount"])
             happened[effect["key"]][event] += 1
     expected = {terms["key"]: forecast(terms, today) for terms in all_terms}

@@ -9,7 +9,6 @@ from collections import Counter
 from pelcro_sandbox.periods import later
 from pelcro_sandbox.site import LIVE, Site
 
-_DAY = 24 * 60 * 60
 AUTOMATIC, SENT = "charge_automatically", "send_invoice"
 
 
@@ -151,7 +150,7 @@ def _await_write_off(site: Site, identity: int, at: int) -> None:
     if row["due_date"] is not None and row["due_date"] >= at:
         site.store.put_off(site.number, "invoices", identity, row["due_date"])
     elif days is not None and row["billing"] == SENT:
-        site.store.put_off(site.number, "invoices", identity, at + days * _DAY)
+        site.store.put_off(site.number, "invoices", identity, later(at, days, "day", 1, site.zone()))
     else:
         site.store.put_off(site.number, "invoices", identity, None)
 
@@ -211,7 +210,7 @@ def _invoice_due(site: Site, row: dict, at: int) -> str:
     if row["due_date"] == at:
         site.effect("due", "invoices", row | key(subscription), at, row["total"])
         days = site.settings["write_off_days"]
-        later_on = None if days is None else max(row["created_at"] + days * _DAY, at + 1)
+        later_on = None if days is None else max(later(row["created_at"], days, "day", 1, site.zone()), at + 1)
         site.store.put_off(site.number, "invoices", identity, later_on)
         return "due"
     site.update("invoices", row, {"status": "uncollectible"}, due=None)
