@@ -513,6 +513,12 @@ def _more(choices: dict[str, str], fields: dict[str, dict]) -> dict[str, dict]:
     return assumed(_OBJECTS, **fields) if choices[_OBJECTS] == "accepted" else {}
 
 
+def _assumed_of_updates(fields: dict[str, dict]) -> dict[str, dict]:
+    """Fields of an update whose page was not found: those of the creation and of the object."""
+    plain = {name: {key: value for key, value in field.items() if key[:2] != "x-"} for name, field in fields.items()}
+    return assumed(_OBJECTS, **plain)
+
+
 def _readers(choices: dict[str, str]):
     words = ("password_bcrypt", "password_md5", "password_drupal", "password_plain")
     types = words[:1] if choices["password-type"] == "bcrypt" else words
@@ -534,7 +540,7 @@ def _readers(choices: dict[str, str]):
             {"customer-named": "At least one of email, old_provider_id and display_name is given."} | customer_rules,
         ),
         changed_by=(
-            customer | changed | documented("api-core-customer-object-attributes", **_CUSTOMER_MORE),
+            customer | changed | documented("api-core-update-customer", **_CUSTOMER_MORE),
             {"customer-source": "default_source_id is one of the customer's own."} | customer_rules,
         ),
     )
@@ -599,13 +605,13 @@ def _readers(choices: dict[str, str]):
 def _catalogue(choices: dict[str, str]):
     name = assumed(_OBJECTS, name=text(255))
     unique = {"product-unique": f"{_UNIQUE} This is old_provider_id, where it is unique."}
-    changed = name | documented("api-core-product-object-attributes", active=FLAG, **_PRODUCT_MORE)
+    changed = _assumed_of_updates(name | _OLD_CATALOGUE_IDS | {"active": FLAG} | _PRODUCT_MORE)
     products = tuple(
         _crud(
             "product",
             "api-core-product",
             made_from=(name | _OLD_CATALOGUE_IDS | _more(choices, _PRODUCT_MORE), ("name",), unique),
-            changed_by=(changed | _OLD_CATALOGUE_IDS, unique),
+            changed_by=(changed, unique),
             create="assumed:fields-of-the-object",
             update="api-core-update-plan",
             delete="api-core-update-plan",
@@ -650,7 +656,7 @@ def _catalogue(choices: dict[str, str]):
             "api-core-plan",
             made_from=(shown | hidden | old_id | _more(choices, _PLAN_MORE), tuple(required), rules),
             changed_by=(
-                shown | hidden | old_id | documented("api-core-plan-object-attributes", active=FLAG, **_PLAN_MORE),
+                _assumed_of_updates(shown | hidden | old_id | {"active": FLAG} | _PLAN_MORE),
                 rules,
             ),
             delete="api-core-update-plan",

@@ -80,7 +80,11 @@ def _endpoint(operation: Operation, choices: dict[str, str]) -> dict:
         **_source(operation.source),
         "parameters": [
             *([_identity()] if "{id}" in operation.path else []),
-            *(_parameter(name, schema) for name, schema in operation.query.items()),
+            *(
+                _parameter(name, schema, choices["expand"])
+                for name, schema in operation.query.items()
+                if name != "expand" or choices["expand"] != "none"
+            ),
         ],
         "responses": _answers(operation, choices),
     }
@@ -119,13 +123,18 @@ def _identity() -> dict:
     return {"name": "id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}}
 
 
-def _parameter(name: str, schema: dict) -> dict:
+def _parameter(name: str, schema: dict, expand: str) -> dict:
     mark = {key: value for key, value in schema.items() if key.startswith("x-")}
     plain = {key: value for key, value in schema.items() if not key.startswith("x-")}
     parameter = {"name": name, "in": "query", "required": name == "site_id", "schema": plain} | mark
     if name == "expand":
-        # Its spelling is an assumption, the brackets a part of the name.
-        return parameter | {"name": "expand[]", "style": "form", "explode": True}
+        # That there is one is documented, its spelling is not.
+        spelled = {"brackets": {"name": "expand[]", "explode": True}, "commas": {"explode": False}}[expand]
+        return {key: value for key, value in parameter.items() if key != "x-documented"} | {
+            "style": "form",
+            "x-assumed": "expand",
+            **spelled,
+        }
     return parameter | ({"style": "deepObject", "explode": True} if name == "filter" else {})
 
 
