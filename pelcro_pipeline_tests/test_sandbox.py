@@ -517,6 +517,17 @@ def test_personal_data_of_deleted_customers_is_scrambled_where_the_account_says_
     assert (row["first_name"], row["metadata"]) == ("********", {"migration_mark": "********"})
 
 
+def test_the_effects_add_up_to_the_rows(sandbox, world):
+    counts = {
+        (each["site"], each["kind"], each["effect"]): each["count"] for each in sandbox.asked("GET", "/effects/counts")
+    }
+    rows = sandbox.asked("GET", "/content/staging?deleted=1")
+    for kind in {each["kind"] for each in rows}:
+        deleted = [each["deleted"] is not None for each in rows if each["kind"] == kind]
+        assert counts[1001, kind, "create"] == len(deleted)
+        assert counts.get((1001, kind, "delete"), 0) == sum(deleted)
+
+
 # The limit, the state, the command.
 
 

@@ -197,6 +197,21 @@ def test_a_declined_card_leaves_the_invoice_open_and_the_subscription_past_due(s
     assert api.got(f"/subscriptions/{bought['id']}")["status"] == "active"
 
 
+def test_a_subscription_that_has_ended_stays_so_when_its_last_invoice_is_declined(sandbox, api):
+    customer, plan, charged = carded(api, "ENDED", "card_ended")
+    now = sandbox.asked("GET", "/clock")["now"]
+    bought = api.subscription(customer, plan, current_period_end=now + 9 * 86400, **charged)
+    owed = {"customer_id": customer["id"], "subscription_id": bought["id"], "currency": "usd", "status": "open"}
+    invoice = api.made("/invoices", total=301, **owed)
+    sandbox.asked("POST", "/gateway", {"declines": [{"object_id": "card_ended"}]})
+    api.call("DELETE", f"/subscriptions/{bought['id']}", mode="now")
+    sandbox.asked("POST", "/clock", {"days": 0})
+    sandbox.asked("POST", "/gateway", {"declines": []})
+    assert api.got(f"/invoices/{invoice['id']}")["status"] == "open"
+    assert ("charge_failed", 301) in latest(sandbox, 0)
+    assert api.got(f"/subscriptions/{bought['id']}")["status"] == "canceled"
+
+
 def test_a_later_start_a_trial_and_a_cancellation_at_the_end(sandbox, api):
     customer, plan, charged = carded(api, "LATER", "card_later")
     now = sandbox.asked("GET", "/clock")["now"]

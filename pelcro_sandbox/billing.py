@@ -76,12 +76,15 @@ def charge(site: Site, row: dict, subscription: dict, at: int) -> dict:
     }
     site.insert("charges", tried)
     site.effect("charge_failed" if declined else "charge", "invoices", row | key(subscription), at, row["total"])
-    if declined:
-        return site.update("subscriptions", subscription, {"status": "past_due"})
-    site.update("invoices", row, {"status": "paid", "amount_paid": row["total"]}, due=None)
-    if subscription["status"] == "past_due":
-        return site.update("subscriptions", subscription, {"status": "active"})
-    return subscription
+    if not declined:
+        site.update("invoices", row, {"status": "paid", "amount_paid": row["total"]}, due=None)
+    # What has ended does not begin again with its last invoice.
+    before, after = ("active", "past_due") if declined else ("past_due", "active")
+    return (
+        site.update("subscriptions", subscription, {"status": after})
+        if subscription["status"] == before
+        else subscription
+    )
 
 
 def _card(site: Site, subscription: dict, day: datetime.date) -> dict | None:

@@ -231,7 +231,7 @@ def update_subscription(site: Site, identity: int, body: dict, query: dict) -> d
     if body.get("auto_renew") is not None:
         renews = body["auto_renew"]
         changes |= {"auto_renew": int(renews), "cancel_at_period_end": int(not renews)}
-        changes["cancel_at"] = None if renews else row["current_period_end"]
+        changes["cancel_at"] = row["end_date"] if renews else row["current_period_end"]
     if body.get("end_date") is not None:
         if body["end_date"] <= max(row["current_period_end"], site.now()):
             raise InvalidError("end_date", "The end date must be after current period end.")
