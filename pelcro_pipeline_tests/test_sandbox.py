@@ -105,6 +105,7 @@ def world(sandbox, api):
     made["box"] = api.plan(made["boxed"], nickname="Box")
     made["group"] = api.plan(made["paper"], nickname="Office", type="membership", member_seat_capacity=1)
     made["ines"], made["ola"] = api.customer("C-INES", username="ines"), api.customer("C-OLA")
+    made["eve"] = api.customer("C-EVE")
     made["card"] = api.made("/sources", customer_id=made["ines"]["id"], object_gateway="stripe", object_id="card_ines")
     made["home"] = api.made("/addresses", **address(made["ines"]), old_provider_id="A-1")
     made["paid"] = api.subscription(
@@ -192,7 +193,7 @@ BROKEN = [
     ("subscription-source", "POST /subscriptions", lambda w: subscribed(w, source_id=w["card"]["id"]), "source_id"),
     ("subscription-taxes", "POST /subscriptions", lambda w: subscribed(w, address_id=w["home"]["id"]), "address_id"),
     ("subscription-address", "POST /subscriptions", lambda w: subscribed(w, plan_id=w["box"]["id"]), "address_id"),
-    ("subscription-address", "POST /subscriptions", lambda w: subscribed(w, plan_id=w["box"]["id"], address={"line1": "1 Pier"}), "address.first_name"),
+    ("subscription-address", "POST /subscriptions", lambda w: subscribed(w, user_id=w["eve"]["id"], plan_id=w["box"]["id"], address={"line1": "1 Pier"}), "address.first_name"),
     ("subscription-gift-recipient", "POST /subscriptions", lambda w: subscribed(w, gift_recipient_email="a@b.pub"), "gift_recipient_email"),
     ("subscription-gift-donor", "POST /subscriptions", lambda w: subscribed(w, is_gift_donor=True, gift_donor_old_provider_id="S-GIFT"), "is_gift_donor"),
     ("subscription-gift-donor", "POST /subscriptions", lambda w: subscribed(w, gift_donor_subscription_id=w["paid"]["id"]), "gift_donor_subscription_id"),
@@ -456,6 +457,17 @@ def test_a_subscription_is_cancelled_now_or_at_its_end_and_its_row_stays(sandbox
     assert {"webhook subscription.created", "webhook subscription.canceled", "webhook subscription.expired"} <= set(
         hooks
     )
+
+
+def test_a_product_that_requires_an_address_is_bought_with_one_in_full_or_with_one_that_is_there(api, world):
+    customer = api.customer("C-BOX")
+    inline = {name: value for name, value in address(customer).items() if name not in ("customer_id", "type")}
+    names = {"first_name": "Eve", "last_name": "Ward", "postal_code": "04101"}
+    terms = {"current_period_end": NOW + 9 * DAY}
+    first = api.subscription(customer, world["box"], address=inline | names, **terms)
+    assert api.got(f"/addresses/{first['address']}")["type"] == "shipping"
+    second = api.subscription(customer, world["box"], address_id=first["address"], **terms)
+    assert second["address"] == first["address"]
 
 
 def test_a_gift_is_redeemed_once(api, world):
