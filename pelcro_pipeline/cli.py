@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import gc
+import importlib.util
 import os
 import shutil
 import signal
@@ -495,6 +496,18 @@ def ui(port: Annotated[int, typer.Option(help="The port on this machine.", min=1
     # In place of this process, so that whoever ends it ends the UI.
     sys.stdout.flush()
     os.execve(command[0], command, os.environ | {"DAGSTER_HOME": str(instance.prepare(places.home()))} | _QUIET)
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def sandbox(context: typer.Context) -> None:
+    """A stand-in for Pelcro's Core API on this machine, for a load without an account; `sandbox --help` has its options."""
+    named = any(each.startswith(("--state", "--help", "-h")) for each in context.args)
+    state = [] if named else ["--state", str(places.home() / "sandbox")]
+    if importlib.util.find_spec("pelcro_sandbox") is None:
+        raise RefusedError("The sandbox is not a part of this installation: run it from the project's folder.")
+    # A program of its own, in place of this process: it imports nothing of the pipeline, and whoever ends it ends it.
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "pelcro_sandbox", *state, *context.args])
 
 
 def _named(extract: str) -> ExtractPaths:

@@ -30,7 +30,9 @@ def imported(folder: Path) -> set[str]:
                 names |= {each.name.split(".")[0] for each in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names.add(node.module.split(".")[0])
-    return names - set(sys.stdlib_module_names) - {"pelcro_pipeline", "pelcro_pipeline_tests", "peers"}
+    return (
+        names - set(sys.stdlib_module_names) - {"pelcro_pipeline", "pelcro_pipeline_tests", "pelcro_sandbox", "peers"}
+    )
 
 
 def distributions(names: set[str]) -> set[str]:
