@@ -247,7 +247,7 @@ def map_cards(
     with opened(paths) as extract:
         day, _ = _day_and_map(paths, now)
         told = forecast(extract, "production", day)
-    differing = forecasting.difference(*map(paths.migration_day, ("staging", "production")))
+    differing = forecasting.difference(_forecast_kept(paths, "staging"), told)
     delimited.write(differing, paths.money_difference, ())
     return told, differing
 

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+from pyarrow import parquet
 
 from pelcro_pipeline.migration_day.card_map import CLASSES
-from pelcro_pipeline.migration_day.relations import STATES, Terms, create, define, frame
+from pelcro_pipeline.migration_day.relations import STATES, Terms, create, define, frame, whole
 from pelcro_pipeline.spec.sql import escaped, literal
 
-#: How many days are told after the day itself.
-DAYS = 90
 #: What is told of a day in each currency: counts, and money in the currency's smallest unit.
 COUNTS = ("renewals", "expiries", "invoices", "charges", "due_invoices", "write_offs")
 MONEY = ("invoiced", "charged", "due", "written_off")
@@ -50,11 +49,12 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a migration day brings.
+    """What a migration day brings. Amounts are in the currency's smallest unit.
 
-    ``days``: date, currency, and ``COUNTS`` and ``MONEY`` of each. ``readings``: reading, is_chosen, currency, invoices,
-    invoiced, charged, sent, due, written_off. ``groups``: what, currency, subscriptions, of gifts and membership groups. ``cards``: class, sentence, subscriptions, customers. ``surprises``: surprise, currency, subscriptions, amount. ``states``: case,
-    state, collection_method, currency, subscriptions, amount (of the invoices). Amounts are in the currency's smallest unit.
+    ``days``: date, currency, and ``COUNTS`` and ``MONEY`` of each. ``readings``: reading, is_chosen, currency, invoices, invoiced,
+    charged, sent, due, written_off. ``surprises``: surprise, currency, subscriptions, amount. ``states``: case, state,
+    collection_method, currency, subscriptions, amount (of the invoices). ``groups``, of gifts and membership groups: what, currency,
+    subscriptions. ``cards``: class, sentence, subscriptions, customers.
     """
 
     terms: Terms
@@ -100,33 +100,33 @@ def kept(folder: Path) -> Forecast | None:
     if not path.is_file():
         return None
     terms = Terms.model_validate_json(path.read_text(encoding="utf-8"))
-    with duckdb.connect() as connection:
-        frames = {name: f"FROM read_parquet({literal(str(_kept(folder, name)))})" for name in _FRAMES}
-        return Forecast(terms, **{name: frame(connection, query) for name, query in frames.items()})
+    return Forecast(terms, **{name: _read(_kept(folder, name)) for name in _FRAMES})
 
 
-def difference(before: Path, after: Path) -> pd.DataFrame:
-    """What a later forecast tells otherwise in money, of two that were kept: currency, measure, before, after, difference; amounts in
-    the currency's smallest unit. The day itself is told apart from the 90 days with it."""
-    totals = """SELECT currency, unnest([
-            {{measure: 'invoiced on the day', amount: coalesce(sum(invoiced) FILTER (is_first), 0)}},
-            {{measure: 'charged on the day', amount: coalesce(sum(charged) FILTER (is_first), 0)}},
-            {{measure: 'invoiced with the 90 days after', amount: sum(invoiced)}},
-            {{measure: 'charged with the 90 days after', amount: sum(charged)}}
-        ], recursive := true)
-        FROM (SELECT *, date = min(date) OVER () AS is_first FROM read_parquet({path})) GROUP BY currency"""
-    sides = {
-        side: totals.format(path=literal(str(_kept(folder, "days"))))
-        for side, folder in (("before", before), ("after", after))
-    }
-    with duckdb.connect() as connection:
-        return frame(
-            connection,
-            f"""SELECT currency, measure, coalesce(before.amount, 0) AS before, coalesce(after.amount, 0) AS after,
-                coalesce(after.amount, 0) - coalesce(before.amount, 0) AS difference
-            FROM ({sides["before"]}) AS before FULL JOIN ({sides["after"]}) AS after USING (currency, measure)
-            ORDER BY currency, measure DESC""",
-        )
+def _read(path: Path) -> pd.DataFrame:
+    """A frame that was kept, as ``frame`` makes it."""
+    table = parquet.read_table(path)
+    rows = [{name: whole(cell) for name, cell in row.items()} for row in table.to_pylist()]
+    return pd.DataFrame(rows, columns=table.column_names, dtype=object)
+
+
+def difference(before: Forecast, after: Forecast) -> pd.DataFrame:
+    """What a later forecast tells otherwise in money: currency, measure, before, after, difference; amounts in the currency's smallest
+    unit. The day itself is told apart from the 90 days with it."""
+    sides = [
+        {
+            (row["currency"], f"{measure} {when}"): row[measure]
+            for when, frame_ in (("on the day", told.first_day), ("with the 90 days after", told.totals))
+            for row in frame_.to_dict("records")
+            for measure in ("invoiced", "charged")
+        }
+        for told in (before, after)
+    ]
+    rows = [
+        (*key, sides[0].get(key, 0), sides[1].get(key, 0), sides[1].get(key, 0) - sides[0].get(key, 0))
+        for key in sorted(sides[0].keys() | sides[1].keys())
+    ]
+    return pd.DataFrame(rows, columns=["currency", "measure", "before", "after", "difference"], dtype=object)
 
 
 def write_subscriptions(connection: duckdb.DuckDBPyConnection, folder: Path, path: Path) -> None:

@@ -101,8 +101,12 @@ def frame(connection: duckdb.DuckDBPyConnection, query: str) -> pd.DataFrame:
     """A small table whose money is whole numbers: a DECIMAL would come as a float."""
     fetched = connection.execute(query)
     names = [name for name, *_ in fetched.description]
-    rows = [[int(cell) if isinstance(cell, Decimal) else cell for cell in row] for row in fetched.fetchall()]
-    return pd.DataFrame(rows, columns=names, dtype=object)
+    return pd.DataFrame([map(whole, row) for row in fetched.fetchall()], columns=names, dtype=object)
+
+
+def whole(cell: object) -> object:
+    """A cell; money as a whole number."""
+    return int(cell) if isinstance(cell, Decimal) else cell
 
 
 def _values(connection: duckdb.DuckDBPyConnection, table: str, columns: str, rows: list[list[object]]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+from pyarrow import parquet
 
 from pelcro_pipeline.migration_day.relations import create, frame
 from pelcro_pipeline.settings import Amounts, Settings
@@ -82,9 +83,8 @@ def open_questions(folder: Path) -> dict[str, int]:
     path = folder / _OPEN
     if not path.is_file():
         return {}
-    with duckdb.connect() as connection:
-        counts = connection.execute(f"FROM read_parquet({literal(str(path))}) ORDER BY class").fetchall()
-    return {QUESTIONS[class_]: count for class_, count in counts if class_ in QUESTIONS}
+    counts = {row["class"]: row["subscriptions"] for row in parquet.read_table(path).to_pylist()}
+    return {question: counts[class_] for class_, question in QUESTIONS.items() if class_ in counts}
 
 
 def summary(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
