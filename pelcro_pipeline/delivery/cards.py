@@ -194,7 +194,10 @@ def refuse_card_numbers(manifest: Manifest, connection: duckdb.DuckDBPyConnectio
             raise UnusableInputError(
                 f"extract.toml names {name} in not_card_numbers, and no file has such a column: write its header."
             )
-    files = tuple(file.model_copy(update={"vouched": _refuse(file, vouched, connection)}) for file in manifest.files)
+    files = tuple(
+        file.model_copy(update={"vouched": _refuse(file.made_of or file, vouched, connection)})
+        for file in manifest.files
+    )
     return manifest.model_copy(update={"files": files})
 
 
