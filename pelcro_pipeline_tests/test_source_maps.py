@@ -22,6 +22,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 MAP = """
 system = "gazette"
 title = "The Gazette's own system"
+about = "It writes one file."
 [sources.readers]
 columns = ["No", "Mail", "State", "Until", "Price", "Cur"]
 optional = ["Seen", "* (note)"]

@@ -37,6 +37,8 @@ class Column(BaseModel):
     #: Made by a source's map of the delivered columns at these positions: none of them where it is the same for all.
     derived: bool = False
     made_of: tuple[int, ...] = ()
+    #: It is the delivered column as it stands.
+    copies: bool = False
     #: A delivered column that a source's map reads.
     used: bool = False
 
@@ -190,7 +192,7 @@ class DeliveredFile(BaseModel):
     def relation(self) -> str:
         """SQL of the file's records, all text, in file order."""
         if self.made_of is not None:
-            names = ", ".join(column.name for column in self.columns)
+            names = ", ".join(f"c{c.made_of[0]} AS {c.name}" if c.copies else c.name for c in self.columns)
             return f"(SELECT {names} FROM read_parquet({literal(self.path)}))"
         columns = ", ".join(f"'{column.name}': 'VARCHAR'" for column in self.columns)
         return (
@@ -217,6 +219,8 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     files: tuple[DeliveredFile, ...]
+    #: Exports that a source's map only looks into: their records are no objects.
+    looked_into: tuple[DeliveredFile, ...] = ()
     unread: tuple[UnreadSheet, ...] = ()
     #: Of the folder, settings included, as it was when it was read.
     fingerprint: str
@@ -242,7 +246,7 @@ class Manifest(BaseModel):
 
     def verify(self) -> None:
         """Raise UnusableInputError where a delivered file is no longer the one that was read."""
-        for file in self.files:
+        for file in (*self.files, *self.looked_into):
             stat = Path(file.delivered).stat() if Path(file.delivered).exists() else None
             if stat is None or (stat.st_size, stat.st_mtime_ns) != file.stamp:
                 raise UnusableInputError(

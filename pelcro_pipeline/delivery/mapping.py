@@ -19,7 +19,7 @@ from pelcro_pipeline.settings import Amounts, Settings
 from pelcro_pipeline.sources.select import Compiled, Delivered, compiled, create_inputs
 from pelcro_pipeline.sources.source_map import SourceMap
 from pelcro_pipeline.spec.model import Severity
-from pelcro_pipeline.spec.sql import literal
+from pelcro_pipeline.spec.sql import literal, quoted
 
 
 def mapped(
@@ -28,11 +28,18 @@ def mapped(
     into: Path,
     settings: Settings,
     connection: duckdb.DuckDBPyConnection,
-) -> list[DeliveredFile]:
-    """The files, those that are exports of the map with its attributes; what must be kept of these goes into ``into``.
+) -> tuple[list[DeliveredFile], list[DeliveredFile]]:
+    """The files, those that are exports of the map with its attributes, and beside them those that it only looks into; what must
+    be kept of the former goes into ``into``.
 
     Raises UnusableInputError for a map that cannot be run, and for an expression that fails on a value.
     """
+    looked_into = [file for file in files if file.export is not None and not source_map.targets(file.export)]
+    # A file's ordinal is its place in the manifest.
+    files = [
+        file.model_copy(update={"ordinal": ordinal})
+        for ordinal, file in enumerate([*(file for file in files if file not in looked_into), *looked_into])
+    ]
     delivered: dict[str, list[Delivered]] = {}
     for file in files:
         if file.export is not None:
@@ -50,7 +57,9 @@ def mapped(
             raise UnusableInputError(
                 f"The map of {source_map.title} fails on a value of {export}: {str(error).splitlines()[0][:200]}"
             ) from error
-    return [made.get(file.ordinal, file) for file in files]
+    read = [made.get(file.ordinal, file) for file in files]
+    of_records = read[: len(read) - len(looked_into)]
+    return _asked(of_records, source_map), read[len(of_records) :]
 
 
 def settings_of(source_map: SourceMap, settings: Settings) -> Settings:
@@ -88,17 +97,11 @@ def _mapped(
     connection: duckdb.DuckDBPyConnection,
 ) -> DeliveredFile:
     path = into / f"{file.ordinal}.mapped.parquet"
-    attributes = list(made.fields)
-    first = len(file.columns)
-    cells = ", ".join(
-        [
-            *(column.name for column in file.columns),
-            *(f'"{name}" AS c{first + at}' for at, name in enumerate(attributes)),
-        ]
-    )
-    select = f"SELECT record, {cells}, failures, failed FROM ({made.select(delivered, [c.name for c in file.columns])})"
-    _write(select, path, connection)
     columns = _columns(file, made)
+    own = [column.name for column in file.columns]
+    stored = [f"{quoted(each.attribute)} AS {each.name}" for each in columns if each.derived and not each.copies]
+    rows = made.select(delivered, own, without=made.copied)
+    _write(f"SELECT {', '.join(['record', *own, *stored, 'failures', 'failed'])} FROM ({rows})", path, connection)
     unhandled = _unhandled(file, made, path, into, connection)
     base = file.model_copy(
         update={
@@ -142,6 +145,7 @@ def _columns(file: DeliveredFile, made: Compiled) -> tuple[Column, ...]:
                 attribute=name,
                 made_of=of[name],
                 derived=True,
+                copies=name in made.copied and bool(of[name]),
             )
             for at, name in enumerate(made.fields)
         ),
@@ -227,11 +231,9 @@ def _profiled(
     own = file.model_copy(update={"columns": derived})
     own = profile.located(profile.profiled(own, settings, connection, workbook=False), connection)
     columns = (*(column for column in file.columns if not column.derived), *own.columns)
-    told = (*_asked(file, source_map), *_assumed(file, source_map), *own.told)
+    told = (*_assumed(file, source_map), *own.told)
     by_position: dict[int, list[Told]] = {}
     for each in told:
-        if each.rule == "SRC-ASKED":
-            continue
         column = columns[each.position]
         by_position.setdefault(column.made_of[0] if column.made_of else column.position, []).append(each)
     return own.model_copy(
@@ -274,9 +276,12 @@ def _assumed(file: DeliveredFile, source_map: SourceMap) -> list[Told]:
     ]
 
 
-def _asked(file: DeliveredFile, source_map: SourceMap) -> list[Told]:
-    """SRC-ASKED: what the map leaves to the publisher."""
-    return [
+def _asked(files: list[DeliveredFile], source_map: SourceMap) -> list[DeliveredFile]:
+    """SRC-ASKED: what the map leaves to the publisher, told of the first file that it reads."""
+    first = next((file for file in files if file.made_of is not None), None)
+    if first is None:
+        return files
+    told = tuple(
         Told(
             rule="SRC-ASKED",
             severity=Severity.QUESTION,
@@ -287,4 +292,6 @@ def _asked(file: DeliveredFile, source_map: SourceMap) -> list[Told]:
             evidence="",
         )
         for sentence in source_map.asks
-    ]
+    )
+    asked = first.model_copy(update={"told": (*told, *first.told)})
+    return [asked if file is first else file for file in files]

@@ -69,9 +69,11 @@ def read(folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDB
         )
     corrected = corrections.laid_over(files, corrections.given(folder, settings), into, connection)
     files = [_profiled(file, settings, connection) if file.corrected else file for file in corrected]
+    looked_into: list[DeliveredFile] = []
     if known is not None:
-        files = mapping.mapped(files, known, into, settings, connection)
+        files, looked_into = mapping.mapped(files, known, into, settings, connection)
     manifest = Manifest(
+        looked_into=tuple(looked_into),
         files=recognition.spelled_alike(files),
         unread=tuple(unread),
         fingerprint=found,

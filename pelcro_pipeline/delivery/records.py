@@ -36,9 +36,9 @@ def raw_records(file: DeliveredFile, places: np.ndarray) -> Iterator[bytes]:
 def cells(file: DeliveredFile, places: np.ndarray) -> list[list[str]]:
     """The cells of the records at ``places``, in the order of the file's columns; empty ones beyond are left out."""
     if file.made_of is not None:
-        names = [column.name for column in file.columns]
-        taken = pyarrow.dataset.dataset(file.path).take(places, columns=names)
-        return [[cell or "" for cell in row.values()] for row in taken.to_pylist()]
+        stored = [f"c{column.made_of[0]}" if column.copies else column.name for column in file.columns]
+        taken = pyarrow.dataset.dataset(file.path).take(places, columns=list(dict.fromkeys(stored)))
+        return [[row[name] or "" for name in stored] for row in taken.to_pylist()]
     _, *records = raw_records(file, places)
     texts = (io.StringIO(record.decode(), newline="") for record in records)
     return [next(csv.reader(text, delimiter=file.delimiter))[: len(file.columns)] for text in texts]

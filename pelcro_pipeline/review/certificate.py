@@ -266,6 +266,7 @@ class _Proof:
 
     def __init__(self, delivered: Path, manifest: Path, reports: Path, prepared: Path) -> None:
         told = json.loads(manifest.read_text(encoding="utf-8"))
+        self.looked_into = told["looked_into"]
         self.folder, self.files, self.settings, self.verdict = delivered, told["files"], told["settings"], Verdict()
         self.prepared = [
             _Prepared(prepared / f"{name}.csv", objects, self.verdict) for name, objects in _PREPARED.items()
@@ -307,7 +308,7 @@ class _Proof:
                 )
 
     def run(self) -> Verdict:
-        names = {file["name"].partition("#")[0] for file in self.files}
+        names = {file["name"].partition("#")[0] for file in (*self.files, *self.looked_into)}
         for path in sorted(self.folder.iterdir()):
             ignored = (*_NO_RECORDS, *map(glob.escape, self.settings["ignore"]))
             if path.name not in names and not any(fnmatchcase(path.name, each) for each in ignored):
@@ -341,6 +342,9 @@ class _Proof:
         alone = {"customer"} | (
             {"product", "plan"} if len({"product", "plan"} & {table.object for table in here}) == 1 else set()
         )
+        if file["made_of"]:
+            # A record that a source's map reads may stand in one template and not in another.
+            alone = set()
         beside = [
             (c["attribute"], c["position"], second_reading.reading(c, file, settings))
             for c in columns

@@ -64,6 +64,15 @@ class Compiled:
         return {name: (target, made) for target in self.targets for name, made in target.fields.items()}
 
     @property
+    def copied(self) -> dict[str, str]:
+        """The attributes that are a delivered column as it stands, wherever a record stands: nothing is made of these."""
+        return {
+            name: made.column
+            for name, (target, made) in self.fields.items()
+            if made.column is not None and not made.steps and made.default is None and not _is_partial(target)
+        }
+
+    @property
     def failing(self) -> tuple[Failing, ...]:
         """The steps that can fail, in the order of their bits."""
         found = []
@@ -129,11 +138,13 @@ class Compiled:
     FROM taken
 )"""
 
-    def select(self, file: Delivered, cells: Collection[str] = ()) -> str:
-        """SQL of the records that stand in a template: ``record``, the cells that are asked for, the attributes, ``failures``
-        (bits), and where there are any ``failed``, what each step failed on by its attribute."""
+    def select(self, file: Delivered, cells: Collection[str] = (), without: Collection[str] = ()) -> str:
+        """SQL of the records that stand in a template: ``record``, the cells that are asked for, the attributes but those ``without``,
+        ``failures`` (bits), and where there are any ``failed``, what each step failed on by its attribute."""
         attributes = []
         for name, (target, made) in self.fields.items():
+            if name in without:
+                continue
             value = quoted(name)
             if made.steps:
                 value = f"nullif({quoted(f'{name} =')}, '')"

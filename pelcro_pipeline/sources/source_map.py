@@ -261,6 +261,7 @@ class SourceMap(_Part):
 
     system: Text = Field(description='What extract.toml calls it: source = "...".')
     title: Text = Field(description="What people call it.")
+    about: Text = Field(description="How to come by the exports, and how far public pages say what they hold.")
     assumed: tuple[Text, ...] = Field(
         (), description="Columns that no public page documents: asked about when the map is used."
     )
