@@ -129,7 +129,7 @@ def _write(select: str, path: Path, connection: duckdb.DuckDBPyConnection) -> No
 
 
 def _columns(file: DeliveredFile, made: Compiled) -> tuple[Column, ...]:
-    """The delivered columns, then one for each attribute: under the headers that it is made of."""
+    """The delivered columns, then one for each attribute, under the headers that it is made of; none where the file has none of these."""
     positions = {column.header.strip() or column.name: column.position for column in file.columns}
     of = {
         name: tuple(positions[each] for each in headers if each in positions) for name, headers in made.made_of.items()
@@ -145,9 +145,9 @@ def _columns(file: DeliveredFile, made: Compiled) -> tuple[Column, ...]:
                 attribute=name,
                 made_of=of[name],
                 derived=True,
-                copies=name in made.copied and bool(of[name]),
+                copies=name in made.copied,
             )
-            for at, name in enumerate(made.fields)
+            for at, name in enumerate(name for name in made.fields if of[name] or not made.made_of[name])
         ),
     )
 
