@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 import tempfile
 from pathlib import Path
@@ -13,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from pelcro_pipeline import steps
+from pelcro_pipeline.review.explanation import explain
+from pelcro_pipeline.rules.answers import question_id
 from pelcro_pipeline.sources import pages, source_map
-from pelcro_pipeline_tests.extract import Migration, migrate
+from pelcro_pipeline_tests.extract import SETTINGS, STATUS, Delivery, Migration, migrate, refusal
 
 EXPORTS = Path(__file__).parent / "exports"
 DOCS = Path(__file__).parents[1] / "docs" / "sources"
@@ -70,6 +73,102 @@ def test_a_second_program_proves_it_from_what_the_map_made(migration):
         pytest.skip("one of each kind is proven")
     assert made.nonconforming == []
     assert steps.certify(made.paths).differences == []
+
+
+#: Piano's log with a status that its map leaves open.
+LOG = (
+    "Subscription ID,User ID,User email,First name,Last name,Term ID,Term name,Resource ID,Resource name,Start date,End date,"
+    "Subscription status,Auto-renew,Billing period,Price,Currency,Next billing date,Total charged\n"
+    "RC1,PN1,kei@example.com,Kei,Sato,TM1,Monthly,R1,Online,2024-01-14,,active,true,every month,9.99,USD,2026-12-14,10.00\n"
+    "\n"
+    "RC2,PN2,ola@example.com,Ola,Hansen,TM1,Monthly,R1,Online,2024-01-14,,paused,true,every month,9.99,USD,2026-12-20,10.00\n"
+)
+PIANO = SETTINGS + 'source = "piano"\n'
+
+
+def delivered(text: str = LOG, settings: str = PIANO, **texts: str) -> Delivery:
+    return Delivery(products=(), plans=(), settings=settings, texts={"log.csv": text, **texts})
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Migration:
+    return migrate(delivered(), tmp_path_factory.mktemp("log"))
+
+
+class TestWhatWasDelivered:
+    def test_findings_name_the_line_and_the_column_of_the_export(self, made):
+        (found,) = [each for each in made.findings if each["rule"] == "SRC-STATUS"]
+        assert (found["file"], found["line"], found["value"]) == ("log.csv", 4, "paused")
+        assert "Delivered as Subscription status." in found["message"]
+
+    def test_the_archive_holds_the_cells_under_the_export_s_headers(self, made):
+        (archived,) = [each for each in made.archived("log.csv.records.parquet") if each["object"] == "subscription"]
+        assert (archived["line"], archived["Subscription status"], archived["User ID"]) == (4, "paused", "PN2")
+
+    def test_a_column_that_the_map_leaves_out_is_kept_and_not_asked_about(self, made):
+        assert [each["Total charged"] for each in made.archived("log.csv.columns.parquet")] == ["10.00", "10.00"]
+        assert "FILE-HEADER" not in {each["rule"] for each in made.findings}
+
+    def test_the_profile_says_of_each_delivered_column_what_it_is_read_as(self, made):
+        with made.paths.profile.open(encoding="utf-8", newline="") as file:
+            profiled = {row["column"]: row["attribute"] for row in csv.DictReader(file)}
+        assert list(profiled) == LOG.splitlines()[0].split(",")
+        assert profiled["User email"] == "customer.email"
+        assert profiled["Total charged"] == ""
+
+    def test_explain_shows_the_delivered_cells_once(self, made):
+        with steps.opened(made.paths) as extract:
+            steps.stage(extract)
+        cells = explain(made.paths, "PN2").sources[0].cells
+        assert [each.header for each in cells] == [
+            header
+            for header, cell in zip(LOG.splitlines()[0].split(","), LOG.splitlines()[3].split(","), strict=True)
+            if cell
+        ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "became"),
+    [("active", ["active", "active"]), ("unpaid", ["active", "unpaid"]), ("ended", ["active"]), ("accept", ["active"])],
+)
+def test_what_a_status_means_is_answered(tmp_path, answer, became):
+    question = question_id("SRC-STATUS", source_map.STATUS, "paused")
+    answers = f"id,rule,attribute,about,answer\n{question},SRC-STATUS,{source_map.STATUS},paused,{answer}\n"
+    made = migrate(delivered(**{"answers.csv": answers}), tmp_path)
+    assert [row[STATUS] for row in made.prepared("customers") if row[STATUS]] == became
+    assert "SRC-STATUS" not in {each["rule"] for each in made.findings}
+
+
+def test_a_map_beside_the_extract_says_what_the_shipped_one_does_not(tmp_path):
+    shipped = source_map.shipped()["piano"].read_text(encoding="utf-8")
+    own = shipped.replace('active = "active"', 'active = "active"\npaused = "active"', 1)
+    made = migrate(delivered(settings=SETTINGS, **{source_map.FILE_NAME: own}), tmp_path)
+    assert [row[STATUS] for row in made.prepared("customers")] == ["active", "active"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("Auto-renew", "Auto renewal", "it lacks Auto-renew (the nearest is Auto renewal)"),
+        ("Total charged", "Total charge", "Total charge is unknown (the nearest is Total charged)"),
+    ],
+)
+def test_a_header_that_has_drifted_stops_the_run(tmp_path, old, new, said):
+    assert said in refusal(delivered(LOG.replace(old, new, 1)), tmp_path)
+
+
+def test_amounts_in_units_do_not_go_with_a_map_that_makes_cents(tmp_path):
+    assert "does not go with the map of Piano" in refusal(delivered(settings=PIANO + 'amounts = "units"\n'), tmp_path)
+
+
+def test_what_is_no_json_is_refused_in_a_sentence(tmp_path):
+    given = Delivery(products=(), plans=(), settings=PIANO, texts={"list.json": '[{"subscription_id": '})
+    assert "list.json is not JSON" in refusal(given, tmp_path)
+
+
+def test_json_without_what_the_map_rests_on_names_it(tmp_path):
+    given = Delivery(products=(), plans=(), settings=PIANO, texts={"list.json": '[{"subscription_id": "RC1"}]'})
+    assert "no record of it has status, auto_renew, user.uid" in refusal(given, tmp_path)
 
 
 @pytest.mark.parametrize("system", source_map.shipped())
