@@ -12,7 +12,7 @@ import pytest
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import Settings
-from pelcro_pipeline.sources import expression, schema, select, source_map
+from pelcro_pipeline.sources import check, expression, schema, select, source_map
 from pelcro_pipeline.sources.select import Delivered
 from pelcro_pipeline.sources.source_map import SourceMap
 
@@ -134,6 +134,40 @@ class TestWhatAMapMaySay:
     def test_a_map_beside_the_extract_wins(self, tmp_path):
         (tmp_path / source_map.FILE_NAME).write_text(MAP, encoding="utf-8")
         assert source_map.of(tmp_path, "piano").system == "gazette"
+
+
+class TestCheckedBeforeAnyExportIsThere:
+    def said(self, tmp_path, connection, text: str) -> list[str]:
+        path = tmp_path / source_map.FILE_NAME
+        path.write_text(text, encoding="utf-8")
+        return check.checked(path, connection)[1]
+
+    def test_what_objects_cannot_stand_without_is_named(self, tmp_path, connection):
+        said = self.said(tmp_path, connection, MAP)
+        assert "No field gives plan.interval, and without it every plan is rejected." in said
+        assert "No field gives subscription.collection_method, and without it every subscription is rejected." in said
+
+    def test_a_column_that_nothing_is_made_of_is_named(self, tmp_path, connection):
+        said = self.said(tmp_path, connection, MAP.replace('"Cur"]\noptional', '"Cur", "Notes"]\noptional'))
+        assert (
+            "readers: every export must have the column Notes, and nothing is made of it: it could be optional." in said
+        )
+
+    def test_a_mistyped_key_is_told_with_its_line(self, tmp_path, connection):
+        text = MAP.replace("date =", "dat =")
+        line = next(number for number, each in enumerate(text.splitlines(), 1) if "dat =" in each)
+        with pytest.raises(UnusableInputError, match=f"^source.toml: line {line}, dat: is no key of a map"):
+            self.said(tmp_path, connection, text)
+
+    def test_an_expression_that_may_not_be_run_is_told(self, tmp_path, connection):
+        text = MAP.replace('lower("Mail")', 'getenv("Mail")')
+        with pytest.raises(UnusableInputError, match=r"^gazette, customer\.email: sql calls getenv"):
+            self.said(tmp_path, connection, text)
+
+    @pytest.mark.parametrize("system", source_map.shipped())
+    def test_a_shipped_map_gives_all_that_objects_cannot_stand_without(self, system, connection):
+        _, said = check.checked(source_map.shipped()[system], connection)
+        assert [each for each in said if each.startswith("No field")] == []
 
 
 class TestHeaders:

@@ -271,7 +271,7 @@ def _converted(file: DeliveredFile, tables: tuple[Table, ...], constants: dict[s
             held,
             mask,
             # Of plans, which are few, every delivered amount is asked for (PLN-AMOUNT-UNIT).
-            f"CASE WHEN {mask} <> 0 OR {table is PLANS} THEN {_map(delivered)} END AS {quoted(f'{table.object}.delivered')}",
+            f"CASE WHEN {held if table is PLANS else f'{mask} <> 0'} THEN {_map(delivered)} END AS {quoted(f'{table.object}.delivered')}",
             f"CASE WHEN {mask} <> 0 THEN {_map(results)} END AS {quoted(f'{table.object}.results')}",
         ]
     others = [f"{column.name} AS {quoted(f'other.{column.position}')}" for column in file.unknown]

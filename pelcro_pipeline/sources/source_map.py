@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import re
 import tomllib
 import zoneinfo
 from collections.abc import Iterable, Iterator, Sequence
@@ -387,24 +388,38 @@ def load(path: Path) -> SourceMap:
     """The map that stands at ``path``. Raises UnusableInputError for one that is no TOML, or says what no map can."""
     if path.stat().st_size > _LARGEST:
         raise UnusableInputError(f"{path.name} holds more than {_LARGEST:,} bytes: a map is shorter.")
+    text = ""
     try:
-        return SourceMap.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+        text = path.read_text(encoding="utf-8-sig")
+        return SourceMap.model_validate(tomllib.loads(text))
     except ValidationError as error:
-        raise UnusableInputError(f"{path.name}: {_sentence(error)}") from error
+        raise UnusableInputError(f"{path.name}: {_sentence(error, text)}") from error
     except (ValueError, RecursionError) as error:
         raise UnusableInputError(f"{path.name} is not TOML: {str(error)[:200]}.") from error
 
 
-def _sentence(error: ValidationError) -> str:
+def _sentence(error: ValidationError, text: str) -> str:
     reasons = []
     for each in error.errors()[:_REASONS_SHOWN]:
-        place = ".".join(map(str, each["loc"]))
+        place = f"line {line}, {each['loc'][-1]}" if (line := _line(each["loc"], text)) else ""
         said = "is no key of a map" if each["type"] == "extra_forbidden" else each["msg"].removeprefix("Value error, ")
         reasons.append(f"{place}: {said}" if place else said)
     more = error.error_count() - len(reasons)
     return "; ".join(reasons) + (f"; and {more:,} more." if more else ".")
 
 
-def known_attributes() -> tuple[str, ...]:
-    """Every name that a field can have, metadata aside."""
-    return tuple(dict.fromkeys(name for file in TEMPLATES for name in attributes(file)))
+def _line(place: Sequence[str | int], text: str) -> int | None:
+    """The line of a map on which a key stands, as deep as it can be followed; none for the map as a whole."""
+    lines = text.splitlines()
+    found = None
+    for part in place:
+        start = found or 0
+        sought = re.compile(rf"""(?:^|[\s\[{{,."']){re.escape(str(part))}["']?\s*(?:=|\]|\.)""")
+        if isinstance(part, int):
+            heads = [number for number, line in enumerate(lines, 1) if line.strip() == "[[target]]"]
+            found = heads[part] if place[0] == "target" and part < len(heads) and found is not None else found
+        else:
+            found = next(
+                (number for number in range(start or 1, len(lines) + 1) if sought.search(lines[number - 1])), found
+            )
+    return found
