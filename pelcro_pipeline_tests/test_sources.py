@@ -17,7 +17,17 @@ from pelcro_pipeline import steps
 from pelcro_pipeline.review.explanation import explain
 from pelcro_pipeline.rules.answers import question_id
 from pelcro_pipeline.sources import pages, source_map
-from pelcro_pipeline_tests.extract import SETTINGS, STATUS, Delivery, Migration, migrate, refusal
+from pelcro_pipeline_tests.extract import (
+    PRINT,
+    PRINT_YEARLY,
+    SETTINGS,
+    STATUS,
+    Delivery,
+    Migration,
+    migrate,
+    reader,
+    refusal,
+)
 
 EXPORTS = Path(__file__).parent / "exports"
 DOCS = Path(__file__).parents[1] / "docs" / "sources"
@@ -159,6 +169,23 @@ def test_a_header_that_has_drifted_stops_the_run(tmp_path, old, new, said):
 
 def test_amounts_in_units_do_not_go_with_a_map_that_makes_cents(tmp_path):
     assert "does not go with the map of Piano" in refusal(delivered(settings=PIANO + 'amounts = "units"\n'), tmp_path)
+
+
+def test_what_is_delivered_under_the_templates_headers_is_read_as_ever_whatever_system_is_named(tmp_path):
+    made = migrate(Delivery([reader(1)], settings=PIANO), tmp_path)
+    plans = [PRINT_YEARLY | {"plan.amount": "99.00"}]
+    assert [row["plan.amount"] for row in made.prepared("plans")] == ["9900", "700", "49900"]
+    asked = migrate(Delivery([reader(1)], plans=plans, products=[PRINT], settings=PIANO), tmp_path, "units")
+    assert "PLN-AMOUNT-UNIT" in {each["rule"] for each in asked.findings}
+
+
+def test_plans_under_the_templates_headers_go_beside_an_export(tmp_path):
+    """A publisher that writes one file by hand, and drops the export beside it."""
+    renamed = PRINT_YEARLY | {"plan.old_id": "BY-HAND"}
+    given = Delivery(products=[PRINT], plans=[renamed], settings=PIANO, texts={"log.csv": LOG})
+    made = migrate(given, tmp_path)
+    assert [row["plan.old_id"] for row in made.prepared("plans")] == ["TM1/every month/9.99/usd", "BY-HAND"]
+    assert made.broken == []
 
 
 def test_what_is_no_json_is_refused_in_a_sentence(tmp_path):

@@ -62,18 +62,20 @@ def mapped(
     return _asked(of_records, source_map), read[len(of_records) :]
 
 
-def settings_of(source_map: SourceMap, settings: Settings) -> Settings:
-    """The settings of an extract that is read by a map: where that makes cents of amounts, they are cents.
+def settings_of(files: Sequence[DeliveredFile], source_map: SourceMap, settings: Settings) -> Settings:
+    """The settings of an extract that is read by a map: where that alone gives amounts, they are cents.
 
     Raises UnusableInputError where extract.toml says otherwise.
     """
-    if not any(made.money is not None for target in source_map.target for made in target.fields.values()):
+    giving = [file for file in files if "plan.amount" in file.attributes]
+    if not any(file.made_of for file in giving):
         return settings
     if settings.amounts is Amounts.UNITS:
         raise UnusableInputError(
             f'extract.toml: amounts = "units" does not go with the map of {source_map.title}, which gives amounts in cents: take it out.'
         )
-    return settings.model_copy(update={"amounts": Amounts.CENTS})
+    # Of plans under the templates' own headers it is still asked.
+    return settings.model_copy(update={"amounts": Amounts.CENTS}) if all(file.made_of for file in giving) else settings
 
 
 def _delivered(file: DeliveredFile) -> Delivered:

@@ -41,7 +41,7 @@ def read(folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDB
     """
     known = source_map.of(folder, settings.source)
     if known is not None:
-        settings, known = mapping.settings_of(known, settings), known.with_statuses(settings)
+        known = known.with_statuses(settings)
     paths = delivered(folder, settings)
     found = places.fingerprint(folder)
     files: list[DeliveredFile] = []
@@ -72,6 +72,7 @@ def read(folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDB
     looked_into: list[DeliveredFile] = []
     if known is not None:
         files, looked_into = mapping.mapped(files, known, into, settings, connection)
+        settings = mapping.settings_of(files, known, settings)
     manifest = Manifest(
         looked_into=tuple(looked_into),
         files=recognition.spelled_alike(files),
