@@ -87,6 +87,23 @@ def new(folder: Annotated[Path, typer.Argument(help="Where the request is writte
     _out.print(f"Send these to the publisher, or fill them; then: {_COMMAND} dry-run FOLDER", soft_wrap=True)
 
 
+@app.command("check-map")
+def check_map(
+    file: Annotated[Path, typer.Argument(help="A map of a legacy system's exports, such as source.toml.")],
+) -> None:
+    """Say of a map whether it can be run, and what it leaves open."""
+    from pelcro_pipeline.engine import connection as duck
+    from pelcro_pipeline.sources import check
+
+    if not file.is_file():
+        raise UnusableInputError(f"There is no file {file}: give a map.")
+    with duck.connect() as connection:
+        source_map, left_open = check.checked(file, connection)
+    for sentence in left_open:
+        _out.print(f"  {sentence}", soft_wrap=True, markup=False)
+    _out.print(f"The map of {source_map.title} can be run.", soft_wrap=True, markup=False)
+
+
 @app.command("dry-run")
 def dry_run(
     extract: _Extract,

@@ -118,8 +118,14 @@ class Settings(BaseModel):
         None, ge=0, description="How many active subscriptions the old system counts, for the going-live list."
     )
     source: str | None = Field(
-        None, description="The legacy system that wrote the files; is kept, and decides nothing yet."
+        None,
+        description="The legacy system that wrote the files, such as piano: its exports are read by the map that is shipped.",
     )
+    active_statuses: tuple[str, ...] = Field(
+        (), description='Statuses of the source that its map leaves open and that are active, such as ["Trial"].'
+    )
+    unpaid_statuses: tuple[str, ...] = Field((), description="The same, that are unpaid.")
+    ended_statuses: tuple[str, ...] = Field((), description="The same, that have ended and stay behind.")
     encoding: str | None = Field(
         None, description="The files' encoding, where it cannot be told: utf-8, utf-16 or windows-1252."
     )

@@ -22,6 +22,7 @@ BOOK = {
         FILE-UNREADABLE FILE-HEADER-PLACE FILE-SHEET FILE-TEXT-HEALTH FILE-NOTHING FILE-CELL-ERROR FILE-DIGITS-LOST FILE-INVISIBLE
         FILE-NO-RECORD FILE-QUOTE FILE-HEADER FILE-DUPLICATE-HEADER FILE-MISSING FILE-RAGGED FILE-BLANK FILE-DATE-ORDER
         FILE-CARD-NUMBER""",
+    "Source systems": "SRC-STATUS SRC-MAP SRC-LOOKUP SRC-DATE SRC-MONEY SRC-ASSUMED SRC-ASKED SRC-DROPPED SRC-SUPERSEDED",
     "Customers": """
         CUS-ID-MISSING CUS-MERGED CUS-FILLED CUS-CONFLICT CUS-TWO-PEOPLE CUS-ID-ALIKE CUS-EMAIL-INVALID CUS-EMAIL-PLACEHOLDER
         CUS-EMAIL-SHARED CUS-PHONE-INVALID
@@ -41,6 +42,7 @@ BOOK = {
     "Relations": """
         REL-CUSTOMER REL-SHIPPING REL-TAX-ADDRESS REL-MEMBERSHIP-ADMIN REL-MEMBERSHIP-ID REL-MEMBERSHIP-PLAN
         REL-GIFT-FLAG REL-EXCLUDED-PARTNER REL-GIFT-DONOR REL-GIFT-ONE-TO-ONE REL-GIFT-ALONE REL-GIFT-PLAN REL-STRAY REL-GIFT-SELF REL-GIFT-BOTH REL-CLOSURE""",
+    "Unpaid subscriptions": "BIL-EXPIRED-FLAG BIL-QUANTITY",
 }
 IDS = [rule for section in BOOK.values() for rule in section.split()]
 #: Rules that make no finding: they stop the run, stand in the ledger alone, or let something be.
@@ -66,7 +68,14 @@ class TestTheBook:
         assert sorted(ORDER, key=ORDER.__getitem__) == IDS
 
     def test_exclusions_are_the_rules_that_only_exclude(self):
-        assert EXCLUSIONS == ("FILE-BLANK", "CUS-IMPORT-ONLY-SUB", "SUB-NOT-MIGRATED", "SUB-EXPIRED")
+        assert EXCLUSIONS == (
+            "FILE-BLANK",
+            "SRC-DROPPED",
+            "SRC-SUPERSEDED",
+            "CUS-IMPORT-ONLY-SUB",
+            "SUB-NOT-MIGRATED",
+            "SUB-EXPIRED",
+        )
 
     @each_rule
     def test_an_id_is_its_section_and_plain_words(self, rule):

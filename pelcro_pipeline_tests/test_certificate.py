@@ -357,6 +357,6 @@ def test_it_shares_nothing_with_what_it_checks_but_the_names_and_kinds_of_attrib
     assert {
         each
         for each in imported - own
-        if each.split(".")[0] not in (*sys.stdlib_module_names, "python_calamine")
+        if each.split(".")[0] not in (*sys.stdlib_module_names, "python_calamine", "pyarrow")
         and not f"{each}.".startswith(("pelcro_pipeline.spec.", "pelcro_pipeline.errors."))
     } == set()

@@ -111,7 +111,7 @@ def _is_deliverable(file: DeliveredFile, findings: int) -> bool:
     longest = max((each.longest or 0 for each in file.profile), default=0)
     return (
         lines <= MOST_ROWS
-        and lines * len(file.columns) <= package.MOST_CELLS
+        and lines * len(file.delivered_columns) <= package.MOST_CELLS
         and size <= package.LARGEST
         and longest <= MOST_CHARACTERS
     )
@@ -158,25 +158,28 @@ def _cell(file: DeliveredFile, object_: str | None, attribute: str | None) -> di
     """
     own = file.columns_of(attribute) or [column for column in file.columns if column.header == attribute]
     if attribute and own:
-        return {"position": own[0].position, "own": True}
+        return {"position": own[0].delivered_at, "own": True}
     prefix = BY_OBJECT[object_].prefix if object_ else ""
     beside = [column for column in file.columns if column.attribute and column.attribute.startswith(prefix)]
-    return {"position": beside[0].position if beside else 0, "own": not attribute}
+    return {"position": beside[0].delivered_at if beside else 0, "own": not attribute}
 
 
 def _every_row(file: DeliveredFile) -> str:
     """SQL of ``row, line, record``: every line of a file in its order; what is no record has none."""
     if file.quarantined is None:
         return f"SELECT record + 1 AS row, line, record FROM ({records.lines(file)})"
-    return f"""SELECT row_number() OVER (ORDER BY line) AS row, line, record FROM (
+    # A record that a source's map leaves out of one template may stand in another.
+    return f"""SELECT row_number() OVER (ORDER BY line) AS row, line, max(record) AS record FROM (
         SELECT line, record FROM ({records.lines(file)})
-        UNION ALL SELECT line, NULL FROM read_parquet({literal(file.quarantined)}))"""
+        UNION ALL SELECT line, NULL FROM read_parquet({literal(file.quarantined)})) GROUP BY line"""
 
 
 def _dearest(file: DeliveredFile) -> str:
     """SQL of ``row, line, record``: the records with findings, the dearest first, as many as a workbook can hold."""
-    size = " + ".join(f"if({column.name} IS NULL, 0, strlen({column.name}) + {_OF_CELL})" for column in file.columns)
-    most = min(MOST_ROWS - 1, package.MOST_CELLS // (len(file.columns) + len(PLACE)) - 1)
+    size = " + ".join(
+        f"if({column.name} IS NULL, 0, strlen({column.name}) + {_OF_CELL})" for column in file.delivered_columns
+    )
+    most = min(MOST_ROWS - 1, package.MOST_CELLS // (len(file.delivered_columns) + len(PLACE)) - 1)
     # The comments, of which there are no more than these, take their part.
     room = package.LARGEST - MOST_FINDINGS * _OF_COMMENT
     return f"""WITH dear AS (
@@ -206,7 +209,7 @@ def _counted(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, name: s
 def _tables(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, *, whole: bool) -> Iterator[Table]:
     """The sheets of a file: its rows, and the lines that are none of its records, where it has any."""
     place = () if whole else PLACE
-    header = [column.header for column in file.columns]
+    header = [column.header for column in file.delivered_columns]
     yield Table(
         _sheet_name(file),
         [*place, *header],
@@ -223,7 +226,9 @@ def _tables(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, *, whole
 def _rows(
     connection: duckdb.DuckDBPyConnection, file: DeliveredFile, place: Sequence[str]
 ) -> Iterator[tuple[int, Sequence[str | None], Sequence[Mark]]]:
-    cells = ", ".join([*([literal(file.name), "line::VARCHAR"] if place else []), *(c.name for c in file.columns)])
+    cells = ", ".join(
+        [*([literal(file.name), "line::VARCHAR"] if place else []), *(c.name for c in file.delivered_columns)]
+    )
     # Blank rows between records stay empty without being fetched; a mark on one is fetched with them.
     rows = connection.execute(
         f"""SELECT row, marks, {cells} FROM sheet_row

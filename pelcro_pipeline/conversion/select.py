@@ -237,7 +237,8 @@ def absent(file: DeliveredFile, attribute: Attribute, violation: Violation) -> b
 def _held(file: DeliveredFile, settings: Settings, table: Table) -> str:
     """SQL: the record holds the table's object."""
     alone = {"customer": True, "product": "plan" not in file.objects, "plan": "product" not in file.objects}
-    if alone.get(table.object):
+    # A record that a source's map reads may stand in one template and not in another.
+    if alone.get(table.object) and file.made_of is None:
         return "NOT blank"
     filled = [sql.presence(attribute) for attribute in table.attributes if file.columns_of(attribute.name)]
     filled += [quoted(name) for name in metadata_of(table, file.attributes)]
@@ -270,7 +271,7 @@ def _converted(file: DeliveredFile, tables: tuple[Table, ...], constants: dict[s
             held,
             mask,
             # Of plans, which are few, every delivered amount is asked for (PLN-AMOUNT-UNIT).
-            f"CASE WHEN {mask} <> 0 OR {table is PLANS} THEN {_map(delivered)} END AS {quoted(f'{table.object}.delivered')}",
+            f"CASE WHEN {held if table is PLANS else f'{mask} <> 0'} THEN {_map(delivered)} END AS {quoted(f'{table.object}.delivered')}",
             f"CASE WHEN {mask} <> 0 THEN {_map(results)} END AS {quoted(f'{table.object}.results')}",
         ]
     others = [f"{column.name} AS {quoted(f'other.{column.position}')}" for column in file.unknown]

@@ -13,8 +13,8 @@ from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest
 from pelcro_pipeline.delivery.records import file_line
 from pelcro_pipeline.engine import checksum
 from pelcro_pipeline.settings import Settings
-from pelcro_pipeline.spec import ADDRESS_IDS, ADDRESSES, BY_OBJECT, CUSTOMER_ID, SUBSCRIPTIONS, TABLES
-from pelcro_pipeline.spec.model import Table
+from pelcro_pipeline.spec import ADDRESS_IDS, ADDRESSES, ATTRIBUTES, BY_OBJECT, CUSTOMER_ID, SUBSCRIPTIONS, TABLES
+from pelcro_pipeline.spec.model import Need, Severity, Table
 from pelcro_pipeline.spec.sql import literal, quoted
 
 #: Bits of a record's number within the extract that hold its place in its file; its file's ordinal stands above.
@@ -171,12 +171,14 @@ def create_location_views(connection: duckdb.DuckDBPyConnection, manifest: Manif
 
     ``location``: ``record, file, line, blank`` of every record, what findings and ledger say of it. ``quarantined``:
     the records that could not be read as such. ``cell_error``: the cells of workbooks that hold an error. ``corrected``:
-    the columns that were corrected before the conversion, by record and object.
+    the columns that were corrected before the conversion, by record and object. ``unhandled``: the values that a step of a
+    source's map could not handle.
     """
     connection.execute(f"CREATE OR REPLACE TEMP VIEW location AS {_locations(manifest, folder)}")
     connection.execute(f"CREATE OR REPLACE TEMP VIEW quarantined AS {_quarantined(manifest)}")
     connection.execute(f"CREATE OR REPLACE TEMP VIEW cell_error AS {_cell_errors(manifest)}")
     connection.execute(f"CREATE OR REPLACE TEMP VIEW corrected AS {_corrected(manifest)}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW unhandled AS {_unhandled(manifest)}")
 
 
 def _locations(manifest: Manifest, folder: Path) -> str:
@@ -197,19 +199,27 @@ def _locations(manifest: Manifest, folder: Path) -> str:
 
 
 def _quarantined(manifest: Manifest) -> str:
-    """SQL of ``record, file, line, object, disposition, rule``: a ragged record is rejected with each object that its
-    file holds, a blank one is excluded and holds none. ``record`` is the first of the file.
+    """SQL of ``record, file, line, object, disposition, rule, detail``: a ragged record is rejected with each object that its
+    file holds, a blank one is excluded and holds none; one that a source's map leaves out is excluded with what it holds.
+    ``record`` is the first of the file.
     """
     selects = [
         """SELECT NULL::BIGINT AS record, NULL AS file, NULL::BIGINT AS line, NULL AS object, NULL AS disposition,
-            NULL AS rule WHERE false"""
+            NULL AS rule, NULL::VARCHAR AS detail WHERE false"""
     ]
     for file in manifest.files:
-        if file.quarantined is not None:
+        if file.quarantined is not None and file.made_of is not None:
+            selects.append(
+                f"""SELECT {first_record(file)} AS record, {literal(file.name)} AS file, line,
+                    unnest(if(len(objects) = 0, [''], objects)) AS object,
+                    if(rule = 'FILE-RAGGED', 'rejected', 'excluded') AS disposition, rule, reason AS detail
+                FROM read_parquet({literal(file.quarantined)})"""
+            )
+        elif file.quarantined is not None:
             held = ", ".join(f"({literal(object_)})" for object_ in file.objects)
             selects.append(
                 f"""SELECT {first_record(file)} AS record, {literal(file.name)} AS file, line, coalesce(object, '') AS object,
-                    if(rule = 'FILE-RAGGED', 'rejected', 'excluded') AS disposition, rule
+                    if(rule = 'FILE-RAGGED', 'rejected', 'excluded') AS disposition, rule, NULL AS detail
                 FROM read_parquet({literal(file.quarantined)})
                 LEFT JOIN (VALUES {held}) held(object) ON rule = 'FILE-RAGGED'"""
             )
@@ -227,7 +237,9 @@ def _cell_errors(manifest: Manifest) -> str:
         owners = [(column, owner) for column in file.columns if (owner := _owner(file, column.attribute))]
         if file.noted is not None and owners:
             columns = ", ".join(
-                f"({column.position}, {literal(owner)}, {literal(column.attribute)})" for column, owner in owners
+                f"({position}, {literal(owner)}, {literal(column.attribute)})"
+                for column, owner in owners
+                for position in (column.made_of if column.derived else (column.position,))
             )
             selects.append(
                 f"""SELECT record, object, attribute, any_value(text) AS value
@@ -258,6 +270,37 @@ def _corrected(manifest: Manifest) -> str:
                 GROUP BY record, object"""
             )
     return "\nUNION ALL\n".join(selects)
+
+
+def _unhandled(manifest: Manifest) -> str:
+    """SQL of ``record, object, attribute, step, severity, value, detail``; where the object cannot stand without, it is rejected."""
+    selects = [
+        """SELECT NULL::BIGINT AS record, NULL::VARCHAR AS object, NULL::VARCHAR AS attribute, NULL::VARCHAR AS step,
+            NULL::VARCHAR AS severity, NULL::VARCHAR AS value, NULL::VARCHAR AS detail WHERE false"""
+    ]
+    for file in manifest.files:
+        if file.unhandled is None:
+            continue
+        rows = ", ".join(
+            f"({literal(column.attribute)}, {literal(_owner(file, column.attribute) or file.objects[0])}, {literal(_severity(column.attribute))})"
+            for column in file.columns
+            if column.attribute is not None
+        )
+        selects.append(
+            f"""SELECT {first_record(file)} + record, object, attribute, step, severity, value,
+                if("column" = '', NULL, 'Delivered as ' || "column" || '.') AS detail
+            FROM read_parquet({literal(file.unhandled)}) JOIN (VALUES {rows}) AS named(attribute, object, severity) USING (attribute)"""
+        )
+    return "\nUNION ALL\n".join(selects)
+
+
+def _severity(attribute: str) -> Severity:
+    """What becomes of an object whose value of an attribute is lost: what the guide requires is not inferred instead."""
+    if attribute not in ATTRIBUTES:
+        return Severity.CLEAR
+    known = ATTRIBUTES[attribute]
+    rejected = any(each.severity is Severity.REJECT for each in known.violations)
+    return Severity.REJECT if rejected or known.need is Need.REQUIRED else Severity.CLEAR
 
 
 def _owner(file: DeliveredFile, attribute: str | None) -> str | None:

@@ -34,6 +34,13 @@ class Column(BaseModel):
     lost_digits: bool = False
     #: It has neither a name nor a filled cell, and is nothing.
     ghost: bool = False
+    #: Made by a source's map of the delivered columns at these positions: none of them where it is the same for all.
+    derived: bool = False
+    made_of: tuple[int, ...] = ()
+    #: It is the delivered column as it stands.
+    copies: bool = False
+    #: A delivered column that a source's map reads.
+    used: bool = False
 
     @property
     def name(self) -> str:
@@ -44,6 +51,13 @@ class Column(BaseModel):
     def shown(self) -> str:
         """Its name to a person: the header, or its place where there is none."""
         return self.header.strip() or f"column {self.position + 1}"
+
+    @property
+    def delivered_at(self) -> int:
+        """Where it stands in the delivered file: of what a source's map made, the first column that it is made of, if there is one."""
+        if self.derived:
+            return self.made_of[0] if self.made_of else 0
+        return self.position
 
     @property
     def text(self) -> str:
@@ -113,6 +127,12 @@ class DeliveredFile(BaseModel):
     noted: str | None = None
     #: Parquet of the cells that corrections replaced (record, line, position of the column, value), where there are any.
     corrected: str | None = None
+    #: The export of the source's map that it is, and where that has made attributes of it, the file as it was delivered: then
+    #: ``path`` is Parquet of its records, the delivered cells and behind them what was made of them.
+    export: str | None = None
+    made_of: DeliveredFile | None = None
+    #: Parquet of the values that the map could not handle (record, attribute, step, column, value), where there are any.
+    unhandled: str | None = None
     #: A workbook's sheet that is not shown.
     hidden: bool = False
     #: Positions of the columns with what looks like card numbers, and that the publisher vouches for.
@@ -134,7 +154,12 @@ class DeliveredFile(BaseModel):
     @property
     def unknown(self) -> tuple[Column, ...]:
         """The columns of no template: carried into the archive."""
-        return tuple(column for column in self.columns if column.attribute is None and not column.ghost)
+        return tuple(c for c in self.columns if c.attribute is None and not c.ghost and not c.used)
+
+    @property
+    def delivered_columns(self) -> tuple[Column, ...]:
+        """The columns that were delivered, without what a source's map has made of them."""
+        return tuple(column for column in self.columns if not column.derived)
 
     @property
     def repeated(self) -> dict[str, tuple[Column, ...]]:
@@ -144,6 +169,11 @@ class DeliveredFile(BaseModel):
     def columns_of(self, attribute: str) -> tuple[Column, ...]:
         """The columns that name an attribute; none where it is absent."""
         return tuple(column for column in self.columns if column.attribute == attribute)
+
+    def read_as(self, column: Column) -> set[str]:
+        """The attributes that a delivered column is read as: the one that it names, or those that a source's map makes of it."""
+        made = {each.attribute for each in self.columns if column.position in each.made_of and each.attribute}
+        return made or ({column.attribute} if column.attribute else set())
 
     @cached_property
     def objects(self) -> tuple[str, ...]:
@@ -161,6 +191,9 @@ class DeliveredFile(BaseModel):
 
     def relation(self) -> str:
         """SQL of the file's records, all text, in file order."""
+        if self.made_of is not None:
+            names = ", ".join(f"c{c.made_of[0]} AS {c.name}" if c.copies else c.name for c in self.columns)
+            return f"(SELECT {names} FROM read_parquet({literal(self.path)}))"
         columns = ", ".join(f"'{column.name}': 'VARCHAR'" for column in self.columns)
         return (
             f"read_csv({literal(self.path)}, header = true, auto_detect = false, "
@@ -186,6 +219,8 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     files: tuple[DeliveredFile, ...]
+    #: Exports that a source's map only looks into: their records are no objects.
+    looked_into: tuple[DeliveredFile, ...] = ()
     unread: tuple[UnreadSheet, ...] = ()
     #: Of the folder, settings included, as it was when it was read.
     fingerprint: str
@@ -211,7 +246,7 @@ class Manifest(BaseModel):
 
     def verify(self) -> None:
         """Raise UnusableInputError where a delivered file is no longer the one that was read."""
-        for file in self.files:
+        for file in (*self.files, *self.looked_into):
             stat = Path(file.delivered).stat() if Path(file.delivered).exists() else None
             if stat is None or (stat.st_size, stat.st_mtime_ns) != file.stamp:
                 raise UnusableInputError(
@@ -224,15 +259,14 @@ class Manifest(BaseModel):
         def there(path: str | None) -> str | None:
             return str(to / Path(path).name) if path and Path(path).parent == folder else path
 
-        files = tuple(
-            file.model_copy(
-                update={
-                    name: there(getattr(file, name)) for name in ("path", "lines", "quarantined", "noted", "corrected")
-                }
-            )
-            for file in self.files
-        )
-        return self.model_copy(update={"files": files})
+        def moved(file: DeliveredFile) -> DeliveredFile:
+            places = ("path", "lines", "quarantined", "noted", "corrected", "unhandled")
+            update: dict[str, object] = {name: there(getattr(file, name)) for name in places}
+            if file.made_of is not None:
+                update["made_of"] = moved(file.made_of)
+            return file.model_copy(update=update)
+
+        return self.model_copy(update={"files": tuple(map(moved, self.files))})
 
     @cached_property
     def metadata(self) -> dict[str, tuple[str, ...]]:

@@ -8,15 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+import duckdb
 import pyarrow
 import pyarrow.parquet
 from pydantic import BaseModel
 
-from pelcro_pipeline.delivery import no_record, text, workbook
+from pelcro_pipeline.delivery import foreign, no_record, text, workbook
 from pelcro_pipeline.delivery.header import is_nameless
 from pelcro_pipeline.delivery.manifest import DeliveredFile
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import Settings
+from pelcro_pipeline.sources.source_map import SourceMap
 from pelcro_pipeline.spec import HIDDEN, SECRETS
 
 #: Characters of a record. DuckDB reads lines of 2,000,000 bytes, and a character has up to four.
@@ -44,16 +46,44 @@ class Sheet(BaseModel):
     without_value: list[tuple[int, int, str]] = []
 
 
-def sheets(path: Path, into: Path, settings: Settings) -> Iterator[Sheet]:
-    """What a delivered file holds; text that DuckDB cannot read as it stands is written into ``into``."""
+def sheets(
+    path: Path,
+    into: Path,
+    settings: Settings,
+    source_map: SourceMap | None = None,
+    connection: duckdb.DuckDBPyConnection | None = None,
+) -> Iterator[Sheet]:
+    """What a delivered file holds; text that DuckDB cannot read as it stands is written into ``into``.
+
+    An export of a legacy system can be JSON, or text with an envelope, where a map says so; ``connection`` reads the JSON.
+    """
+    exports = foreign.exports_of(path.name, source_map)
+    if foreign.is_json(path.name) and source_map is not None:
+        rows = foreign.from_json(path, _next(into), exports, connection)
+        yield Sheet(name=path.name, delivered=path, path=rows.path, numbers=rows.numbers, delimiter=",")
+        return
     if workbook.is_workbook(path):
         yield from _of_workbook(path, into, settings)
         return
-    encoding = text.encoding_of(path, settings.encoding)
+    encoding = text.encoding_of(
+        path, settings.encoding or next((each.encoding for each in exports if each.encoding), None)
+    )
     as_utf_8 = path
     if encoding != "utf-8" or not _PATTERN.isdisjoint(path.name):
         as_utf_8 = _next(into)
         text.transcode(path, encoding, as_utf_8)
+    for export in exports:
+        if export.record_types is not None:
+            rows = foreign.without_envelope(as_utf_8, _next(into), export.record_types, export.delimiter or ",")
+            if rows is not None:
+                yield Sheet(
+                    name=path.name,
+                    delivered=path,
+                    path=rows.path,
+                    numbers=rows.numbers,
+                    delimiter=export.delimiter or ",",
+                )
+                return
     delimiter = text.named_delimiter(as_utf_8)
     if delimiter is None:
         yield Sheet(name=path.name, delivered=path, path=as_utf_8)

@@ -11,16 +11,19 @@ from pathlib import Path
 import duckdb
 
 from pelcro_pipeline import settings as extract_settings
-from pelcro_pipeline.delivery import answers, corrections, profile, raw, recognition, text, workbook
+from pelcro_pipeline.delivery import answers, corrections, mapping, profile, raw, recognition, text, workbook
 from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest, UnreadSheet
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import Settings
+from pelcro_pipeline.sources import source_map
+from pelcro_pipeline.sources.source_map import SourceMap
 from pelcro_pipeline.workspace import places
 from pelcro_pipeline.workspace.intake import LATER, PASSWORD_SAMPLES, TICKED_OFF, is_passed_over, own_file
 
 #: Files of an extract's folder that hold no records of a template: no header is looked for in them.
 SETTING_FILES = (
     extract_settings.FILE_NAME,
+    source_map.FILE_NAME,
     "cards.*",
     PASSWORD_SAMPLES,
     answers.ANSWERS,
@@ -36,6 +39,9 @@ def read(folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDB
     Raises UnusableInputError where files cannot be read (FILE-UNREADABLE, FILE-HEADER-PLACE), one for all of them; where
     they lack what nothing can stand without (FILE-MISSING), or changed meanwhile.
     """
+    known = source_map.of(folder, settings.source)
+    if known is not None:
+        known = known.with_statuses(settings)
     paths = delivered(folder, settings)
     found = places.fingerprint(folder)
     files: list[DeliveredFile] = []
@@ -43,14 +49,14 @@ def read(folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDB
     refused: list[str] = []
     for path in paths:
         with _noted(refused):
-            sheets = list(raw.sheets(path, into, settings))
+            sheets = list(raw.sheets(path, into, settings, known, connection))
             first = len(files)
             for sheet in sheets:
                 if sheet.aside:
                     unread.append(UnreadSheet(name=sheet.name, rows=len(sheet.numbers or ()), ordinal=first))
                     continue
                 with _noted(refused):
-                    files.append(_file(len(files), sheet, into, settings, connection))
+                    files.append(_file(len(files), sheet, into, settings, connection, known))
     if refused:
         several = f"{len(refused)} of the delivered files and sheets cannot be read. " if len(refused) > 1 else ""
         raise UnusableInputError(several + " ".join(refused))
@@ -63,7 +69,12 @@ def read(folder: Path, into: Path, settings: Settings, connection: duckdb.DuckDB
         )
     corrected = corrections.laid_over(files, corrections.given(folder, settings), into, connection)
     files = [_profiled(file, settings, connection) if file.corrected else file for file in corrected]
+    looked_into: list[DeliveredFile] = []
+    if known is not None:
+        files, looked_into = mapping.mapped(files, known, into, settings, connection)
+        settings = mapping.settings_of(files, known, settings)
     manifest = Manifest(
+        looked_into=tuple(looked_into),
         files=recognition.spelled_alike(files),
         unread=tuple(unread),
         fingerprint=found,
@@ -132,18 +143,25 @@ def _file(
     into: Path,
     settings: Settings,
     connection: duckdb.DuckDBPyConnection,
+    known: SourceMap | None,
 ) -> DeliveredFile:
     if not sheet.name.isprintable():
         raise UnusableInputError(f"{sheet.name}: the sheet's name holds characters that cannot be shown: rename it.")
     named = sheet.delimiter or (None if sheet.numbers else settings.delimiter)
     header = text.header_of(sheet.path, sheet.name, named)
     stat = sheet.delivered.stat()
+    columns = recognition.columns_of(header.cells)
+    delivered_name = sheet.name.partition("#")[0]
+    export = known.source_of(delivered_name, [cell.strip() for cell in header.cells]) if known else None
+    if export is not None:
+        columns = tuple(column.model_copy(update={"attribute": None}) for column in columns)
     file = DeliveredFile(
         ordinal=ordinal,
         name=sheet.name,
         path=str(sheet.path),
         delimiter=header.delimiter,
-        columns=recognition.columns_of(header.cells),
+        columns=columns,
+        export=export,
         records=0,
         lines=None,
         quarantined=None,
@@ -152,7 +170,8 @@ def _file(
         stamp=(stat.st_size, stat.st_mtime_ns),
         delivered=str(sheet.delivered),
     )
-    recognition.refuse_unrecognised(file, None if file.attributes else _line_of_header(sheet, named))
+    if export is None:
+        recognition.refuse_unrecognised(file, None if file.attributes else _line_of_header(sheet, named))
     try:
         scanned = profile.profiled(file, settings, connection, workbook=sheet.numbers is not None)
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.NotImplementedException):

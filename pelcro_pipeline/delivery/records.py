@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pyarrow.dataset
 
 from pelcro_pipeline.delivery.manifest import DeliveredFile
 from pelcro_pipeline.delivery.text import record_starts
@@ -16,7 +17,10 @@ from pelcro_pipeline.spec.sql import literal
 
 
 def raw_records(file: DeliveredFile, places: np.ndarray) -> Iterator[bytes]:
-    """The bytes of the header and of the records at ``places`` (ascending record numbers), each with a line feed."""
+    """The bytes of the header and of the records at ``places`` (ascending record numbers), each with a line feed.
+
+    Of a text: what a source's map has made of one is none.
+    """
     path = Path(file.path)
     starts, blank = record_starts(path, one_line_each=file.lines is None)
     if file.lines is not None:
@@ -31,6 +35,10 @@ def raw_records(file: DeliveredFile, places: np.ndarray) -> Iterator[bytes]:
 
 def cells(file: DeliveredFile, places: np.ndarray) -> list[list[str]]:
     """The cells of the records at ``places``, in the order of the file's columns; empty ones beyond are left out."""
+    if file.made_of is not None:
+        stored = [f"c{column.made_of[0]}" if column.copies else column.name for column in file.columns]
+        taken = pyarrow.dataset.dataset(file.path).take(places, columns=list(dict.fromkeys(stored)))
+        return [[row[name] or "" for name in stored] for row in taken.to_pylist()]
     _, *records = raw_records(file, places)
     texts = (io.StringIO(record.decode(), newline="") for record in records)
     return [next(csv.reader(text, delimiter=file.delimiter))[: len(file.columns)] for text in texts]

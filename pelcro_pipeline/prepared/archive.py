@@ -10,7 +10,7 @@ import numpy as np
 
 from pelcro_pipeline.conversion import tables
 from pelcro_pipeline.delivery.manifest import DeliveredFile, Manifest
-from pelcro_pipeline.delivery.records import raw_records
+from pelcro_pipeline.delivery.records import numbered, raw_records
 from pelcro_pipeline.rules.ledger import COLUMNS
 from pelcro_pipeline.spec.sql import literal, quoted
 
@@ -62,7 +62,7 @@ def _names(manifest: Manifest) -> dict[int, str]:
 
 
 def _records(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, folder: Path) -> str:
-    """SQL of a file's archived records; raw cells are cut from the file by byte offset."""
+    """SQL of a file's archived records."""
     rows = (
         connection.execute(
             f"""SELECT DISTINCT row_of(record) AS row FROM left_behind
@@ -71,17 +71,15 @@ def _records(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, folder:
         .fetchnumpy()["row"]
         .astype(np.int64)
     )
-    archived = folder / f".{file.ordinal}.cut.csv"
-    with archived.open("wb") as out:
-        out.writelines(raw_records(file, rows))
     connection.register("archived_rows", {"row": rows})
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE raw_record AS
-        SELECT row, cells.* FROM (FROM {file.model_copy(update={"path": str(archived)}).relation()}) cells
-        POSITIONAL JOIN (SELECT row FROM archived_rows) rows"""
-    )
+    if file.made_of is not None:
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE raw_record AS
+            SELECT record AS row, * EXCLUDE (record) FROM ({numbered(file)}) SEMI JOIN archived_rows ON row = record"""
+        )
+    else:
+        _cut(connection, file, rows, folder / f".{file.ordinal}.cut.csv")
     connection.unregister("archived_rows")
-    archived.unlink()
     cells = ", ".join(f"raw.{column.name} AS {quoted(name)}" for column, name in _named(file))
     aside = (
         f"(SELECT line, text FROM read_parquet({literal(file.quarantined)}))"
@@ -97,12 +95,24 @@ def _records(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, folder:
         ORDER BY gone.line, gone.object_rank"""
 
 
+def _cut(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, rows: np.ndarray, archived: Path) -> None:
+    """The table ``raw_record`` of the records at ``rows``, cut from the text by byte offset. Needs ``archived_rows``."""
+    with archived.open("wb") as out:
+        out.writelines(raw_records(file, rows))
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE raw_record AS
+        SELECT row, cells.* FROM (FROM {file.model_copy(update={"path": str(archived)}).relation()}) cells
+        POSITIONAL JOIN (SELECT row FROM archived_rows) rows"""
+    )
+    archived.unlink()
+
+
 def _named(file: DeliveredFile) -> list[tuple]:
     """Each column with the name it has in the archive: its header, numbered where that is empty or repeats."""
     taken = {*COLUMNS, "raw_text"}
     counts = dict.fromkeys(taken, 1)
     named = []
-    for column in file.columns:
+    for column in file.delivered_columns:
         if column.ghost:
             continue
         header = column.header.strip() or f"column {column.position + 1}"

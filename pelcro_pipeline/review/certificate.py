@@ -16,7 +16,8 @@ header, words for nothing, the order of dates, the settings.
 What it cannot see: whether those were told rightly; whether a finding is right, or a question was left out (a finding's result
 is believed, a rejection by it too); an exclusion by the customer's flag, or as FILE-NO-RECORD; what one finding without a single
 result says of the many cells that it stands for (they need only be in an accepted form); what a correction or an answer says, which is believed; which of its own customer's addresses
-a subscription has, where its record brings none and ids tell them apart; an assigned id, which is the ledger's; the order of the
+a subscription has, where its record brings none and ids tell them apart; what a source's map makes of an export, whose records
+are taken as it has made them; an assigned id, which is the ledger's; the order of the
 prepared records.
 """
 
@@ -63,6 +64,7 @@ _OF_ANOTHER = ("CUS-FILLED", "CUS-CONFLICT")
 #: What stands in a delivered folder and holds no records.
 _NO_RECORDS = (
     "extract.toml",
+    "source.toml",
     "cards.*",
     "password_samples.csv",
     "answers.csv",
@@ -264,6 +266,7 @@ class _Proof:
 
     def __init__(self, delivered: Path, manifest: Path, reports: Path, prepared: Path) -> None:
         told = json.loads(manifest.read_text(encoding="utf-8"))
+        self.looked_into = told["looked_into"]
         self.folder, self.files, self.settings, self.verdict = delivered, told["files"], told["settings"], Verdict()
         self.prepared = [
             _Prepared(prepared / f"{name}.csv", objects, self.verdict) for name, objects in _PREPARED.items()
@@ -305,7 +308,7 @@ class _Proof:
                 )
 
     def run(self) -> Verdict:
-        names = {file["name"].partition("#")[0] for file in self.files}
+        names = {file["name"].partition("#")[0] for file in (*self.files, *self.looked_into)}
         for path in sorted(self.folder.iterdir()):
             ignored = (*_NO_RECORDS, *map(glob.escape, self.settings["ignore"]))
             if path.name not in names and not any(fnmatchcase(path.name, each) for each in ignored):
@@ -339,6 +342,9 @@ class _Proof:
         alone = {"customer"} | (
             {"product", "plan"} if len({"product", "plan"} & {table.object for table in here}) == 1 else set()
         )
+        if file["made_of"]:
+            # A record that a source's map reads may stand in one template and not in another.
+            alone = set()
         beside = [
             (c["attribute"], c["position"], second_reading.reading(c, file, settings))
             for c in columns
@@ -347,7 +353,12 @@ class _Proof:
         for attribute in sorted(each for each, *_ in beside if each and each not in _BESIDE):
             self.verdict.differ((name, None), "", attribute, "Its column is not prepared.")
         needed = 1 + max(column["position"] for column in columns if not column["ghost"])
-        records = second_reading.records(self.folder / name.partition("#")[0], file, settings["encoding"])
+        records = (
+            second_reading.mapped(file)
+            if file["made_of"]
+            else second_reading.records(self.folder / name.partition("#")[0], file, settings["encoding"])
+        )
+        left_out = second_reading.left_out(file)
         if next(records)[1] != [column["header"] for column in columns]:
             self.verdict.differ((name, None), "", "", "Its header is not the one that was read.")
         unnamed = set(fates)
@@ -367,7 +378,8 @@ class _Proof:
             elif not is_ragged:
                 says = any(any(each) for _, each in held) or any(said.values())
                 held = [(part, each) for part, each in held if says and (part.object in alone or part.is_held(each))]
-            delivered, named = [part.object for part, _ in held] or [""], [each for each, _, _ in own]
+            delivered = [*(part.object for part, _ in held), *left_out.pop(line, [])] or [""]
+            named = [each for each, _, _ in own]
             self.verdict.objects += len(delivered)
             if delivered != named:
                 for each in (Counter(delivered) - Counter(named)).elements():
@@ -387,6 +399,10 @@ class _Proof:
                     self._judge(
                         _Object(place, part, customer, ids, values, dispositions), rules[part.object], is_ragged
                     )
+        for line, delivered in left_out.items():
+            unnamed.discard(line)
+            if sorted(delivered) != sorted(each for each, _, _ in fates.get(line, ())):
+                self.verdict.differ((name, line), "", "", "The ledger does not name what the source's map left out.")
         for line in sorted(unnamed):
             self.verdict.differ((name, line), "", "", "The ledger names a record that was not delivered.")
 

@@ -185,9 +185,12 @@ def _add_cells(manifest: Manifest, sources: Mapping[int, SourceRecord]) -> None:
         file = manifest.files[ordinal]
         for number, cells in zip(own, records.cells(file, np.array(own, dtype=np.int64)), strict=True):
             sources[tables.joined(ordinal, number)].cells = [
-                DeliveredCell(column.header, HIDDEN if column.attribute in SECRETS else cell, column.attribute)
+                DeliveredCell(
+                    column.header, cell if read_as.isdisjoint(SECRETS) else HIDDEN, ", ".join(sorted(read_as)) or None
+                )
                 for column, cell in zip(file.columns, cells, strict=True)
-                if cell
+                if cell and not column.derived
+                for read_as in [file.read_as(column)]
             ]
 
 

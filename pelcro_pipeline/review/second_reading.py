@@ -16,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pyarrow.parquet
 import python_calamine
 
 from pelcro_pipeline.spec import ATTRIBUTES
@@ -244,6 +245,27 @@ def records(path: Path, file: dict, named: str | None) -> Iterator[tuple[int, li
     yield from (
         read("\\") if marked and not _is_whole(read(strict=True), width) and _is_whole(read("\\"), width) else read()
     )
+
+
+def mapped(file: dict) -> Iterator[tuple[int, list[str]]]:
+    """Each record of what a source's map has made of a file, the header first, with its line in the delivered file."""
+    lines = iter(itertools.count(2))
+    if file["lines"]:
+        lines = iter(pyarrow.parquet.read_table(file["lines"])["line"].to_pylist())
+    yield 1, [column["header"] for column in file["columns"]]
+    stored = [f"c{each['made_of'][0] if each['copies'] else each['position']}" for each in file["columns"]]
+    for batch in pyarrow.parquet.ParquetFile(file["path"]).iter_batches(columns=list(dict.fromkeys(stored))):
+        for cells in zip(*(batch.column(name).to_pylist() for name in stored), strict=True):
+            yield next(lines), [cell or "" for cell in cells]
+
+
+def left_out(file: dict) -> dict[int, list[str]]:
+    """By line, the objects that a source's map has left out of a file; none where the line holds none."""
+    objects: dict[int, list[str]] = {}
+    if file["made_of"] and file["quarantined"]:
+        for row in pyarrow.parquet.read_table(file["quarantined"], columns=["line", "objects"]).to_pylist():
+            objects.setdefault(row["line"], []).extend(row["objects"] or [""])
+    return objects
 
 
 def _is_whole(records: Iterator[tuple[int, list[str]]], width: int) -> bool:

@@ -324,6 +324,91 @@ FILES = (
         ),
     ),
 )
+SOURCES = (
+    Rule(
+        id="SRC-STATUS",
+        sentence="The source's map does not say what this status means; the subscription stays behind until somebody does.",
+        fix="Answer the question, or give the status a meaning in a map of your own, source.toml beside the extract.",
+        severities=(Severity.QUESTION,),
+        guide="Only active and unpaid subscriptions can be migrated.",
+        interpretation="Paused, pending and trial subscriptions are decisions of the publisher: nothing is charged by a guess.",
+        attributes=("subscription.common_metadata.service_status",),
+        asks=Asks(
+            "What does the old system's status {about} mean?",
+            About.VALUE,
+            (
+                _accept("Such subscriptions stay behind, in the archive."),
+                Answer("active", "It is paid for and served: active.", Effect.SETTING, "active_statuses"),
+                Answer("unpaid", "A payment is open: unpaid, charged on the day.", Effect.SETTING, "unpaid_statuses"),
+                Answer("ended", "It has ended: cancelled, to the archive.", Effect.SETTING, "ended_statuses"),
+            ),
+        ),
+    ),
+    Rule(
+        id="SRC-MAP",
+        sentence="The source's map does not say what this value becomes.",
+        fix="Give the value a meaning in a map of your own, source.toml beside the extract, or correct it.",
+        severities=(Severity.REJECT, Severity.CLEAR),
+        interpretation="A map of values is strict: what it does not name is told, and never guessed. Where the object cannot stand "
+        "without, it stays behind; else the value does.",
+    ),
+    Rule(
+        id="SRC-LOOKUP",
+        sentence="The export that is looked into has no record with this key.",
+        fix="Deliver both exports of one day, or correct the key.",
+        severities=(Severity.REJECT, Severity.CLEAR),
+        interpretation="Where the object cannot stand without what is looked up, it stays behind; else the value does.",
+    ),
+    Rule(
+        id="SRC-DATE",
+        sentence="This is no date as the source's map says that the column writes them.",
+        fix="Correct it, or write the column's format into a map of your own, source.toml beside the extract.",
+        severities=(Severity.REJECT, Severity.CLEAR),
+        interpretation="Formats are declared and never told from the values: 07/08 reads as two days. Where the object cannot stand "
+        "without, it stays behind; else the value does.",
+    ),
+    Rule(
+        id="SRC-MONEY",
+        sentence="This is no amount, or would not be whole in the smallest unit of its currency.",
+        fix="Correct it, or write how the column gives amounts into a map of your own, source.toml beside the extract.",
+        severities=(Severity.REJECT, Severity.CLEAR),
+        interpretation="A price of half a cent, or of a currency with other units, is no price that Pelcro can charge.",
+    ),
+    Rule(
+        id="SRC-ASSUMED",
+        sentence="No public page of the source says that it has this column, or what it means; its map assumes it.",
+        fix="Look whether the column means that, or write what it means into a map of your own, source.toml beside the extract.",
+        severities=(Severity.QUESTION,),
+        interpretation="The guide does not speak of the systems' own columns: what is documented is used, the rest is asked.",
+        asks=Asks(
+            "Does the column {attribute} mean what it is read as?",
+            About.COLUMN,
+            (_accept("It means that."),),
+        ),
+    ),
+    Rule(
+        id="SRC-ASKED",
+        sentence="Only the publisher can say this of exports of the source.",
+        fix="Answer the question; where the answer is no, a map of your own, source.toml beside the extract, can say otherwise.",
+        severities=(Severity.QUESTION,),
+        interpretation="What every export of a system leaves open is written in its map, and asked once.",
+        asks=Asks("{about}", About.VALUE, (_accept("It is as the question says."),)),
+    ),
+    Rule(
+        id="SRC-DROPPED",
+        sentence="The source's map leaves such records out; the ledger says why.",
+        fix="Nothing is to be done.",
+        severities=(Severity.EXCLUDED,),
+        interpretation="Records of tests, of free access and the like are none of the publisher's subscriptions.",
+    ),
+    Rule(
+        id="SRC-SUPERSEDED",
+        sentence="Another record of the same key stands for this one: a later event, or an earlier record that says the same.",
+        fix="Nothing is to be done.",
+        severities=(Severity.EXCLUDED,),
+        interpretation="An event feed says what a subscription was from event to event: the last one holds.",
+    ),
+)
 CUSTOMERS = (
     Rule(
         id="CUS-ID-MISSING",
@@ -1194,6 +1279,7 @@ UNPAID = (
 #: The sections by their titles.
 SECTIONS: dict[str, tuple[Rule, ...]] = {
     "Files": FILES,
+    "Source systems": SOURCES,
     "Customers": CUSTOMERS,
     "Addresses": ADDRESSES,
     "Products": PRODUCTS,

@@ -174,6 +174,8 @@ def _of_whole_files(manifest: Manifest) -> list[str]:
                 to_do=f"The nearest is {near[column.header]}." if column.header in near else "",
             )
             for column in file.unknown
+            # What an export has beside what its map reads is known to the map.
+            if file.made_of is None
         ]
         statements += [_told(each, at) for each in file.told]
         statements += [

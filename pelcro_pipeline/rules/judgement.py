@@ -94,6 +94,7 @@ ORDER = (
 GIVEN = (
     "location",
     "cell_error",
+    "unhandled",
     *answers.GIVEN,
     *(name for table in TABLES for name in (f"converted_{table.object}", table.object)),
 )
@@ -121,6 +122,7 @@ def judge(
     record_rules = [rule for rule in RECORD_RULES if _applies(rule, manifest, settings)]
     made(*RECORDS, *record_rules)
     _record(connection, *record_rules)
+    _tell_unhandled_once(connection)
     if manifest.answers:
         answers.settle(connection)
     made(*BETWEEN_RECORDS, *OF_SURVIVING)
@@ -192,6 +194,21 @@ def _reject_by_relation(connection: duckdb.DuckDBPyConnection, rule: str) -> Non
         "INSERT INTO violation FROM breaking",
     ):
         connection.execute(statement)
+
+
+def _tell_unhandled_once(connection: duckdb.DuckDBPyConnection) -> None:
+    """Where a value was lost to a step of a source's map, that it is missing is no finding of its own; an unknown status is shown
+    where it rejects."""
+    connection.execute(
+        """DELETE FROM violation USING unhandled
+        WHERE (violation.record, violation.object, violation.attribute) = (unhandled.record, unhandled.object, unhandled.attribute)
+            AND unhandled.severity = 'reject' AND violation.value IS NULL AND violation.rule NOT IN ('SRC-STATUS', 'SUB-STATUS')"""
+    )
+    connection.execute(
+        """UPDATE violation SET value = unhandled.value FROM unhandled
+        WHERE (violation.record, violation.object, violation.attribute) = (unhandled.record, unhandled.object, unhandled.attribute)
+            AND violation.rule = 'SUB-STATUS' AND violation.value IS NULL"""
+    )
 
 
 def _show_cell_errors(connection: duckdb.DuckDBPyConnection) -> None:

@@ -1,0 +1,6 @@
+-- A value that the money step of a source's map could not handle.
+-- table of: unhandled, excluded
+SELECT record, object, attribute, severity, value, detail
+FROM unhandled
+ANTI JOIN (SELECT record, 'subscription' AS object FROM excluded) AS stays USING (record, object)
+WHERE step = 'money'

@@ -1,0 +1,1 @@
+"""Legacy systems: a map for each, and what makes of a delivered export what Pelcro's templates ask for."""

@@ -1,0 +1,73 @@
+"""What a person who writes a map is told of it before any export is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from pelcro_pipeline.settings import Settings
+from pelcro_pipeline.sources.select import compiled
+from pelcro_pipeline.sources.source_map import SourceMap, Target, columns_of, load
+from pelcro_pipeline.spec import BY_OBJECT
+from pelcro_pipeline.spec.model import Attribute, Outcome, Severity
+
+
+def checked(path: Path, connection: duckdb.DuckDBPyConnection) -> tuple[SourceMap, list[str]]:
+    """A map that can be run, and in sentences what it leaves open: attributes that objects cannot stand without, columns that it does not use.
+
+    Raises UnusableInputError, with the line where it can be told, for one that cannot be run.
+    """
+    source_map = load(path)
+    for export in source_map.sources:
+        compiled(connection, source_map, export, {}, Settings())
+    return source_map, [*_missing(source_map), *_unused(source_map)]
+
+
+def _missing(source_map: SourceMap) -> list[str]:
+    """The attributes without which an object that the map fills is rejected, and that nothing of it gives."""
+    found = []
+    for object_, table in BY_OBJECT.items():
+        targets = [target for target in source_map.target if object_ in target.objects]
+        # A link to another export's customer fills none.
+        targets = [each for each in targets if _own(each, object_) - {table.key} or object_ != "customer"]
+        if targets:
+            given = {name for target in targets for name in target.fields}
+            found += [
+                f"No field gives {attribute.name}, and without it every {object_.replace('_', ' ')} is rejected."
+                for attribute in table.attributes
+                if attribute.name not in given and _rejects_where_empty(attribute)
+            ]
+    return found
+
+
+def _rejects_where_empty(attribute: Attribute) -> bool:
+    return any(
+        each.outcome is Outcome.EMPTY and each.severity is Severity.REJECT and (each.when is None or each.when.negated)
+        for each in attribute.violations
+    )
+
+
+def _own(target: Target, object_: str) -> set[str]:
+    return {name for name in target.fields if target.object_of(name) == object_}
+
+
+def _unused(source_map: SourceMap) -> list[str]:
+    found = []
+    for name, export in source_map.sources.items():
+        targets = source_map.targets(name)
+        used = {column for target in targets for column in columns_of(target)}
+        written = " ".join(made.sql for target in targets for made in target.fields.values() if made.sql is not None)
+        looked_up = {
+            column
+            for target in source_map.target
+            for made in target.fields.values()
+            if made.lookup is not None and made.lookup.export == name
+            for column in (made.lookup.key, made.lookup.value)
+        }
+        found += [
+            f"{name}: every export must have the column {column}, and nothing is made of it: it could be optional."
+            for column in export.columns
+            if column not in used | looked_up and f'"{column}"' not in written
+        ]
+    return found

@@ -1,0 +1,443 @@
+"""The SELECT of a map: from the records of one export to the attributes of the templates that it fills.
+
+Its layers stand on each other:
+
+    delivered   the columns that the map names, trimmed, empty cells null; beside them the cells as they stand
+    taken       what each attribute is made of: a column, a constant, an expression, what is looked up
+    stepped     beside it what map, date and money make of it, null where they cannot
+    mapped      the attributes of the templates that the record stands in, and what could not be handled
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import duckdb
+
+from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline.settings import NOTHING, Settings
+from pelcro_pipeline.sources import expression
+from pelcro_pipeline.sources.source_map import Made, Money, SourceMap, Step, Target, columns_of
+from pelcro_pipeline.spec.sql import literal, quoted
+
+#: Steps that can fail are bits of a mask.
+_MASK_BITS = 63
+
+
+class Delivered(NamedTuple):
+    """A delivered file of an export: its ordinal, SQL of its records with their number, and the SQL name of each column."""
+
+    ordinal: int
+    relation: str
+    cells: Mapping[str, str]
+
+
+class Failing(NamedTuple):
+    """A step that can fail on a record's value: its bit in ``failures``, and the condition."""
+
+    bit: int
+    attribute: str
+    step: Step
+    condition: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What the map makes of one export, ready for each of its files."""
+
+    targets: tuple[Target, ...]
+    #: By attribute, what it is made of, as SQL over ``delivered``; and the delivered columns that it is made of.
+    inputs: Mapping[str, str]
+    made_of: Mapping[str, tuple[str, ...]]
+    #: The columns that anything names.
+    named: tuple[str, ...]
+    #: By attribute with a lookup, SQL of ``key, value``.
+    lookups: Mapping[str, str]
+    settings: Settings
+
+    @property
+    def fields(self) -> dict[str, tuple[Target, Made]]:
+        """The attributes of all its templates, each once."""
+        return {name: (target, made) for target in self.targets for name, made in target.fields.items()}
+
+    @property
+    def copied(self) -> dict[str, str]:
+        """The attributes that are a delivered column as it stands, wherever a record stands: nothing is made of these."""
+        return {
+            name: made.column
+            for name, (target, made) in self.fields.items()
+            if made.column is not None and not made.steps and made.default is None and not _is_partial(target)
+        }
+
+    @property
+    def failing(self) -> tuple[Failing, ...]:
+        """The steps that can fail, in the order of their bits."""
+        found = []
+        for name, (target, made) in self.fields.items():
+            key, taken, stepped = quoted(f"{name} ?"), quoted(name), quoted(f"{name} =")
+            for step in made.steps:
+                match step:
+                    case Step.LOOKUP:
+                        condition, value = f"{key} IS NOT NULL AND NOT {quoted(f'{name} found')}", key
+                    case Step.MAP:
+                        condition, value = f"{taken} IS NOT NULL AND {_mapped(taken, made)} IS NULL", taken
+                    case _:
+                        before = _mapped(taken, made) if made.map is not None else taken
+                        condition, value = f"nullif({before}, '') IS NOT NULL AND {stepped} IS NULL", taken
+                found.append(Failing(len(found), name, step, f"{_stands(target)} AND {condition}", value))
+        if len(found) > _MASK_BITS:
+            raise UnusableInputError(
+                f"A map has at most {_MASK_BITS} steps for one export, and this one has {len(found)}."
+            )
+        return tuple(found)
+
+    def layers(self, file: Delivered) -> str:
+        """SQL of the layers up to ``stepped``."""
+        columns = [
+            f"trim_to_null({file.cells[name]}) AS {quoted(name)}"
+            if name in file.cells
+            else f"NULL::VARCHAR AS {quoted(name)}"
+            for name in self.named
+        ]
+        cells = list(file.cells.values())
+        taken = [f"{self.inputs[name]} AS {quoted(name)}" for name in self.fields if name not in self.lookups]
+        joins = []
+        for number, (name, _) in enumerate(self.lookups.items()):
+            key = self.inputs[name]
+            taken += [
+                f"{key} AS {quoted(f'{name} ?')}",
+                f"lookup_{number}.value AS {quoted(name)}",
+                f"lookup_{number}.key IS NOT NULL AS {quoted(f'{name} found')}",
+            ]
+            joins.append(f"LEFT JOIN {quoted(f'lookup of {name}')} AS lookup_{number} ON lookup_{number}.key = {key}")
+        for target in self.targets:
+            taken.append(f"{dropped(target)} AS {quoted(f'{target.file} dropped')}")
+            if target.unique is not None:
+                kept = quoted(f"kept {target.file}")
+                joins.append(
+                    f"LEFT JOIN {kept} AS {kept} ON {kept}.ordinal = {file.ordinal} AND {kept}.record = delivered.record"
+                )
+                taken.append(f"{kept}.record IS NOT NULL AS {quoted(f'{target.file} kept')}")
+        stepped = [
+            f"{self._stepped(name, made)} AS {quoted(f'{name} =')}"
+            for name, (_, made) in self.fields.items()
+            if made.steps
+        ]
+        return f"""WITH delivered AS (
+    SELECT {_listed(["record", *cells, *columns])}
+    FROM ({file.relation})
+), taken AS (
+    SELECT {_listed([f"delivered.{name}" for name in ("record", *cells)] + taken)}
+    FROM delivered
+    {_lines(joins)}
+), stepped AS (
+    SELECT {_listed(["*", *stepped])}
+    FROM taken
+)"""
+
+    def select(self, file: Delivered, cells: Collection[str] = (), without: Collection[str] = ()) -> str:
+        """SQL of the records that stand in a template: ``record``, the cells that are asked for, the attributes but those ``without``,
+        ``failures`` (bits), and where there are any ``failed``, what each step failed on by its attribute."""
+        attributes = []
+        for name, (target, made) in self.fields.items():
+            if name in without:
+                continue
+            value = quoted(name)
+            if made.steps:
+                value = f"nullif({quoted(f'{name} =')}, '')"
+            if made.default is not None:
+                empty = quoted(f"{name} ?") if name in self.lookups else quoted(name)
+                value = (
+                    f"CASE WHEN {empty} IS NULL THEN {self._where_filled(name, literal(made.default))} ELSE {value} END"
+                )
+            elif made.const is not None:
+                value = self._where_filled(name, value)
+            attributes.append(
+                f"CASE WHEN {_stands(target)} THEN {value} END AS {quoted(name)}"
+                if _is_partial(target)
+                else f"{value} AS {quoted(name)}"
+            )
+        failing = self.failing
+        mask = " | ".join(f"if({each.condition}, {1 << each.bit}, 0)::UBIGINT" for each in failing) or "0::UBIGINT"
+        shown = _map({f"{each.attribute} {each.step}": each.value for each in failing})
+        standing = " OR ".join(map(_stands, self.targets))
+        where = f"\nWHERE {standing}" if all(map(_is_partial, self.targets)) else ""
+        return f"""{self.layers(file)}
+SELECT {_listed(["record", *cells, *attributes, f"{mask} AS failures", f"CASE WHEN failures <> 0 THEN {shown} END AS failed"])}
+FROM stepped{where}"""
+
+    def set_aside(self, file: Delivered) -> str | None:
+        """SQL of ``record, rule, reason, objects`` of what stands in no template, or was dropped from one; none where nothing can."""
+        if not any(map(_is_partial, self.targets)):
+            return None
+        selects = []
+        for target in self.targets:
+            if target.drop:
+                objects = ", ".join(
+                    f"CASE WHEN {self._filled(target, object_)} THEN {literal(object_)} END"
+                    for object_ in target.objects
+                )
+                selects.append(
+                    f"""SELECT record, 'SRC-DROPPED' AS rule, {quoted(f"{target.file} dropped")} AS reason,
+    list_filter([{objects}], lambda each: each IS NOT NULL) AS objects
+FROM stepped WHERE {_kept(target)} AND {quoted(f"{target.file} dropped")} IS NOT NULL"""
+                )
+        anywhere = " OR ".join(_kept(target) for target in self.targets)
+        selects.append(
+            f"""SELECT record, 'SRC-SUPERSEDED' AS rule, NULL::VARCHAR AS reason, []::VARCHAR[] AS objects FROM stepped WHERE NOT ({anywhere})"""
+        )
+        return f"{self.layers(file)}\n" + "\nUNION ALL\n".join(selects)
+
+    def _filled(self, target: Target, object_: str) -> str:
+        """SQL: something else than a constant says that a record holds an object."""
+        own = [name for name, made in target.fields.items() if target.object_of(name) == object_ and made.const is None]
+        cells = [quoted(f"{name} ?") if name in self.lookups else quoted(name) for name in own]
+        return f"coalesce({', '.join(cells)}) IS NOT NULL" if cells else "true"
+
+    def _where_filled(self, name: str, value: str) -> str:
+        """A constant makes no object: without it a country alone would be an address."""
+        target, _ = self.fields[name]
+        object_ = target.object_of(name)
+        return value if object_ is None else f"CASE WHEN {self._filled(target, object_)} THEN {value} END"
+
+    def _stepped(self, name: str, made: Made) -> str:
+        value = quoted(name)
+        if made.map is not None:
+            value = _mapped(value, made)
+        if made.date is not None:
+            return _date(value, made, self.settings.timezone)
+        if made.money is not None:
+            return _money(value, made.money, self._currency())
+        return value
+
+    def _currency(self) -> str:
+        """SQL of the currency of the record's plan."""
+        default = literal(self.settings.currency) if self.settings.currency else "NULL"
+        fields = self.fields
+        if "plan.currency" not in fields:
+            return default
+        made = fields["plan.currency"][1]
+        cell = quoted("plan.currency")
+        value = f"nullif({_mapped(cell, made)}, '')" if made.map is not None else cell
+        return f"coalesce(lower({value}), {literal(made.default.lower()) if made.default else default})"
+
+
+def compiled(
+    connection: duckdb.DuckDBPyConnection,
+    source_map: SourceMap,
+    export: str,
+    files: Mapping[str, Sequence[Delivered]],
+    settings: Settings,
+) -> Compiled:
+    """Compile what a map makes of an export; ``files`` are those of every export that was delivered.
+
+    Raises UnusableInputError for an expression that may not be run, a format of dates that is none, and names that SQL holds for one.
+    """
+    targets = source_map.targets(export)
+    known = _columns(source_map, export, files.get(export, ()))
+    named = dict.fromkeys(name for target in targets for name in columns_of(target))
+    inputs, made_of, lookups = {}, {}, {}
+    for target in targets:
+        for name, made in target.fields.items():
+            taken, columns = _input(connection, made, known, f"{source_map.system}, {name}")
+            named |= dict.fromkeys(columns)
+            words = [each for each in (settings.nothing or NOTHING) if each not in settings.not_nothing]
+            inputs[name] = f"null_if_word({taken}, [{', '.join(map(literal, words))}])" if made.steps else taken
+            made_of[name] = columns
+            if made.lookup is not None:
+                lookups[name] = _lookup(target, made, files, settings)
+            for format_ in made.formats:
+                _refuse_format(connection, format_, f"{source_map.system}, {name}")
+    _refuse_alike(named, known)
+    return Compiled(targets, inputs, made_of, tuple(named), lookups, settings)
+
+
+def create_inputs(connection: duckdb.DuckDBPyConnection, compiled: Compiled, files: Sequence[Delivered]) -> None:
+    """The temporary tables that the SELECT joins: what is looked up, and which record stands for each key."""
+    for name, lookup in compiled.lookups.items():
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {quoted(f'lookup of {name}')} AS {lookup}")
+    for target in compiled.targets:
+        if target.unique is not None:
+            connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE {quoted(f'kept {target.file}')} AS {kept(target, files, compiled)}"
+            )
+
+
+def dropped(target: Target) -> str:
+    """SQL, over ``delivered``, of the reason why a record is dropped; null where it is not."""
+    when = " ".join(
+        f"WHEN coalesce(delivered.{quoted(each.column)}, '') IN ({', '.join(map(literal, each.values))}) THEN {literal(each.reason)}"
+        for each in target.drop
+    )
+    return f"CASE {when} END" if when else "NULL::VARCHAR"
+
+
+def kept(target: Target, files: Sequence[Delivered], compiled: Compiled) -> str:
+    """SQL of ``ordinal, record``: of each key the record that stands for it, whether it is dropped or not.
+
+    Of an event feed it is the last; else the first that is not dropped, if there is one. What has no key of an event feed stands for
+    itself, and is nothing elsewhere.
+    """
+    unique = target.unique
+    of_keys = (compiled.made_of[name] if name in target.fields else (name,) for name in unique.key)
+    columns = dict.fromkeys((*itertools.chain(*of_keys), *(each.column for each in target.drop)))
+    if unique.keep_last_by is not None:
+        columns[unique.keep_last_by] = None
+    keys = ", ".join(compiled.inputs[name] if name in target.fields else quoted(name) for name in unique.key)
+    keyless = f"coalesce({keys}) IS NULL"
+    if target.folds:
+        last = (
+            f"(coalesce({_time(unique.keep_last_by, unique.date)}, '-infinity'), ordinal, record)"
+            if unique.date
+            else (
+                f"(coalesce(try_cast({quoted(unique.keep_last_by)} AS DECIMAL(38, 6)), -1), coalesce({quoted(unique.keep_last_by)}, ''), ordinal, record)"
+            )
+        )
+        chosen = f"arg_max({{ordinal, record}}, {last})"
+        alone = f"UNION ALL SELECT ordinal, record FROM delivered WHERE {keyless}"
+    else:
+        chosen = f"arg_min({{ordinal, record}}, (({dropped(target)}) IS NOT NULL, ordinal, record))"
+        alone = ""
+    return f"""WITH delivered AS ({of_export(files, columns)})
+SELECT unnest(stands) FROM (SELECT {chosen} AS stands FROM delivered WHERE NOT {keyless} GROUP BY {keys})
+{alone}""".replace("{ordinal, record}", "{'ordinal': ordinal, 'record': record}")
+
+
+def of_export(files: Sequence[Delivered], columns: Collection[str]) -> str:
+    """SQL of ``ordinal, record`` and some columns of all files of an export."""
+    selects = []
+    for file in files:
+        cells = [
+            f"{f'trim_to_null({file.cells[name]})' if name in file.cells else 'NULL::VARCHAR'} AS {quoted(name)}"
+            for name in columns
+        ]
+        selects.append(f"SELECT {file.ordinal} AS ordinal, record, {', '.join(cells)} FROM ({file.relation})")
+    if not selects:
+        cells = [f"NULL::VARCHAR AS {quoted(name)}" for name in columns]
+        selects.append(f"SELECT 0 AS ordinal, 0 AS record, {', '.join(cells)} WHERE false")
+    return "\nUNION ALL\n".join(selects)
+
+
+def _columns(source_map: SourceMap, export: str, files: Sequence[Delivered]) -> dict[str, None]:
+    """The columns that an expression may name: those that the map names, and those that were delivered."""
+    delivered = (name for file in files for name in file.cells)
+    return dict.fromkeys((*source_map.sources[export].named, *delivered))
+
+
+def _input(
+    connection: duckdb.DuckDBPyConnection, made: Made, known: Collection[str], where: str
+) -> tuple[str, tuple[str, ...]]:
+    if made.const is not None:
+        return literal(made.const), ()
+    if made.column is not None:
+        return f"delivered.{quoted(made.column)}", (made.column,)
+    run, columns = expression.vetted(connection, made.sql, known, where)
+    return f"trim_to_null(CAST({run} AS VARCHAR))", columns
+
+
+def _lookup(target: Target, made: Made, files: Mapping[str, Sequence[Delivered]], settings: Settings) -> str:
+    """SQL of ``key, value``: of each key the value of its first record, or of the target's own event feed its first event."""
+    key, value = quoted(made.lookup.key), quoted(made.lookup.value)
+    columns = dict.fromkeys((made.lookup.key, made.lookup.value))
+    order = "ordinal, record"
+    if made.lookup.export == target.source and target.folds and target.unique.date:
+        columns[target.unique.keep_last_by] = None
+        order = f"{_time(target.unique.keep_last_by, target.unique.date)} NULLS LAST, {order}"
+    return f"""SELECT {key} AS key, first({value} ORDER BY {order}) AS value
+FROM ({of_export(files.get(made.lookup.export, ()), columns)})
+WHERE {key} IS NOT NULL GROUP BY {key}"""
+
+
+def _time(column: str, format_: str) -> str:
+    """SQL of the time that a column says: one instant after the other, whatever the zones that they are written in."""
+    return f"({_timestamp(quoted(column), format_)})::TIMESTAMP"
+
+
+def _timestamp(value: str, format_: str) -> str:
+    if format_ in ("epoch", "epoch_ms"):
+        by = 1000 if format_ == "epoch_ms" else 1
+        return f"CASE WHEN regexp_full_match({value}, '-?\\d{{1,14}}(?:\\.0*)?') THEN to_timestamp({value}::DOUBLE / {by}) END"
+    if "%z" in format_:
+        # strptime knows offsets, and not the letter for none.
+        value = f"regexp_replace({value}, 'Z$', '+0000')"
+    return f"try_strptime({value}, {literal(format_)})"
+
+
+def _date(value: str, made: Made, zone: str) -> str:
+    """SQL of the calendar day that a value says; null where no format reads it."""
+    days = []
+    for format_ in made.formats:
+        time = _timestamp(value, format_)
+        if format_.startswith("epoch") or "%z" in format_:
+            time = f"({time}) AT TIME ZONE {literal(made.tz or zone)}"
+        days.append(f"({time})::DATE::VARCHAR")
+    return f"coalesce({', '.join(days)})" if len(days) > 1 else days[0]
+
+
+def _money(value: str, unit: Money, currency: str) -> str:
+    """SQL of an amount in the smallest unit of its currency; null where it is no amount, or would not be whole."""
+    digits = f"minor_digits({currency})"
+    match unit:
+        case Money.MINOR:
+            return f"CASE WHEN regexp_full_match({value}, '\\d{{1,18}}') THEN {value} END"
+        case Money.HUNDREDTHS:
+            minor = f"{value}::HUGEINT * pow(10, {digits})::BIGINT"
+            return f"CASE WHEN regexp_full_match({value}, '\\d{{1,15}}') AND ({minor}) % 100 = 0 THEN (({minor}) // 100)::VARCHAR END"
+        case Money.MAJOR:
+            return f"""CASE WHEN regexp_full_match({value}, '\\d{{1,15}}(?:\\.\\d{{1,6}})?')
+            AND strlen(rtrim(regexp_extract({value}, '\\.(\\d*)', 1), '0')) <= {digits}
+        THEN ({value}::DECIMAL(21, 6) * pow(10, {digits})::BIGINT)::HUGEINT::VARCHAR END"""
+
+
+def _mapped(value: str, made: Made) -> str:
+    """SQL of what a value map makes of a value: an empty text where that is nothing, null where the map does not have it."""
+    when = " ".join(f"WHEN {literal(old)} THEN {literal(new)}" for old, new in made.map.items())
+    return f"CASE {value} {when} END" if when else "NULL::VARCHAR"
+
+
+def _kept(target: Target) -> str:
+    return quoted(f"{target.file} kept") if target.unique is not None else "true"
+
+
+def _is_partial(target: Target) -> bool:
+    """Whether some records of its export may not stand in it."""
+    return target.unique is not None or bool(target.drop)
+
+
+def _stands(target: Target) -> str:
+    """SQL: a record stands in a template."""
+    return f"({_kept(target)} AND {quoted(f'{target.file} dropped')} IS NULL)"
+
+
+def _refuse_format(connection: duckdb.DuckDBPyConnection, format_: str, where: str) -> None:
+    try:
+        connection.execute(f"SELECT {_timestamp(literal('1'), format_)}")
+    except duckdb.Error as error:
+        raise UnusableInputError(f"{where}: {format_} is no format of dates: {str(error).splitlines()[0]}") from error
+
+
+def _refuse_alike(named: Collection[str], known: Collection[str]) -> None:
+    """SQL does not tell names apart by case, nor from what the SELECT itself calls ``record`` and ``c0``."""
+    taken = {"record": "record"} | {f"c{position}": f"c{position}" for position in range(len(known))}
+    for name in named:
+        other = taken.setdefault(name.lower(), name)
+        if other != name or name in ("record", "delivered"):
+            raise UnusableInputError(
+                f"A map cannot name the columns {name} and {other} of one export: to SQL they are the same."
+            )
+
+
+def _map(values: Mapping[str, str]) -> str:
+    return f"map([{', '.join(map(literal, values))}]::VARCHAR[], [{', '.join(values.values())}]::VARCHAR[])"
+
+
+def _listed(expressions: Sequence[str]) -> str:
+    return ",\n        ".join(expressions)
+
+
+def _lines(clauses: Sequence[str]) -> str:
+    return "\n    ".join(clauses)
