@@ -166,7 +166,7 @@ def forecast(
         _show_forecast(paths)
         with lock.held(paths), _sandboxed():
             best = steps.best_days(paths)
-        _show_frame("Of the next 30 days those with the fewest surprises", best)
+        _show_money("Of the next 30 days those with the fewest surprises", best)
         _out.print(f"\nForecast  {paths.forecast_page}", soft_wrap=True)
         return
     with lock.held(paths), _sandboxed():
@@ -174,8 +174,8 @@ def forecast(
     if other.changed.empty:
         _out.print(f"On {other.day} every subscription fares as it would on the day that it was judged by.")
     else:
-        _show_frame(f"What fares otherwise on {other.day}", other.changed)
-    _show_frame("Billed on the day itself", other.totals)
+        _show_money(f"What fares otherwise on {other.day}", other.changed)
+    _show_money("Billed on the day itself", other.totals)
 
 
 @app.command()
@@ -656,29 +656,32 @@ def _show_forecast(paths: ExtractPaths) -> None:
     days = pd.read_csv(paths.forecast)
     counted = ["renewals", "expiries", "invoices", "invoiced", "charges", "charged"]
     first = days[days["date"] == days["date"].min()][["currency", *counted]]
-    _show_frame(f"On {days['date'].min()}", first)
-    _show_frame("With the 90 days after it", days.groupby("currency", as_index=False)[counted].sum())
+    _show_money(f"On {days['date'].min()}", first)
+    _show_money("With the 90 days after it", days.groupby("currency", as_index=False)[counted].sum())
     if (surprises := pd.read_csv(paths.surprises)).empty:
         _out.print("\nNothing surprises.")
         return
     by_kind = surprises.groupby(["surprise", "currency"], as_index=False).agg(
         subscriptions=("date", "count"), amount=("amount", "sum")
     )
-    _show_frame("Surprises", by_kind)
+    _show_money("Surprises", by_kind)
 
 
 def _show_money_difference(paths: ExtractPaths) -> None:
     """What production will bill otherwise than the dry run told."""
     import pandas as pd
 
+    if not paths.money_difference.exists():
+        # The step was refused.
+        return
     differing = pd.read_csv(paths.money_difference)
     if (differing := differing[differing["difference"] != 0]).empty:
         _out.print("Production will bill what the dry run told.")
     else:
-        _show_frame("What production will bill otherwise than the dry run told", differing)
+        _show_money("What production will bill otherwise than the dry run told", differing)
 
 
-def _show_frame(title: str, frame: pd.DataFrame) -> None:
+def _show_money(title: str, frame: pd.DataFrame) -> None:
     """A small table, its money as people write it."""
     from pelcro_pipeline.migration_day.forecast_report import priced
 

@@ -243,6 +243,7 @@ def map_cards(
 
     Raises RefusedError where no sign-off holds for the state as it stands.
     """
+    paths.money_difference.unlink(missing_ok=True)
     sign_off.verified(paths, recorded_signature)
     with opened(paths) as extract:
         day, _ = _day_and_map(paths, now)

@@ -40,7 +40,10 @@ def test_what_data_can_tell_is_computed_with_its_evidence(paths):
     told = listed(paths)
     assert told["data-customers"] == ("done", "4 here, 4 in the old system.")
     assert told["data-subscriptions"] == ("failed", "2 here, 3 in the old system.")
-    assert told["data-invoices"] == ("done", "1 of 1 unpaid subscriptions stand; each gets its invoice on the day.")
+    assert told["data-invoices"] == (
+        "done",
+        "1 of 1 unpaid subscriptions stand, 1 of them with an open invoice: 99.00 CAD.",
+    )
     assert told["data-questions"] == ("done", "Nothing is open.")
     assert told["data-signed"][0] == told["load-production"][0] == told["data-certificate"][0] == "open"
     assert told["flows-freeze"] == ("open", "")

@@ -59,7 +59,7 @@ CHANGES: dict[str, tuple[str, Callable[[ExtractPaths], None]]] = {
     ),
     "a file more": (
         "the delivered files",
-        lambda paths: (paths.delivered / "cards.json").write_text("{}"),
+        lambda paths: (paths.delivered / "notes.csv").write_text("{}"),
     ),
     "a file renamed": (
         "the delivered files",
