@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pelcro_pipeline.engine import connection as duck
-from pelcro_pipeline.migration_day import forecast, relations, second_opinion
+from pelcro_pipeline.migration_day import card_map, forecast, relations, second_opinion, tables
 from pelcro_pipeline.migration_day.relations import Terms
 from pelcro_pipeline.migration_day.simulation import Subscription, subscriptions
 from pelcro_pipeline.settings import UnpaidReading
+from pelcro_pipeline.spec.target import MIGRATION_DAY_TABLES
+from pelcro_pipeline_tests.queries import read_by
 from pelcro_pipeline_tests.subscriptions import DAY, cards, generated, load, strategy
 
 INVENTED = 10_000
@@ -104,3 +106,33 @@ def test_a_cent_a_case_and_a_day_that_differ_are_named(invented, change, sentenc
     connection.execute(change)
     _, disagreements = second_opinion.disagreements(connection, subscriptions(connection), terms)
     assert any(each.startswith(sentence) for each in disagreements)
+
+
+#: What is given to the relations: what is loaded, what is judged, and what ``define`` and the seam make.
+GIVEN = {
+    "subscriptions", "plans", "customers", "day", "terms", "card", "legacy_charge",
+    "converted_subscription", "first_plan", "amendment", "not_prepared",
+}  # fmt: skip
+#: Each relation behind what it reads.
+ORDER = (
+    *forecast.EVENTS, *card_map.CLASSES, "forecast_day", "reading_total", "surprise", "gift_and_group",
+    "valued_subscription", "conserved", "next_charge", "seam", "subscription_kind", "day_choice", "changed_state",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_relation_reads_what_it_says_and_only_what_is_made_before_it(name):
+    relation = relations.FILES[name]
+    assert read_by(relation.sql) == set(relation.reads)
+    assert set(relation.reads) <= GIVEN | set(ORDER[: ORDER.index(name)])
+    assert relation.sentence.endswith(".")
+
+
+def test_every_relation_has_its_place():
+    assert sorted(ORDER) == sorted(relations.FILES)
+
+
+@pytest.mark.parametrize("table", tables.ROWS)
+def test_what_fills_a_table_reads_what_it_says(table):
+    assert read_by(tables.ROWS[table].sql) == set(tables.ROWS[table].reads)
+    assert table in MIGRATION_DAY_TABLES

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import duckdb
 import pytest
-import sqlglot
 from sqlglot import exp
 
 from pelcro_pipeline import steps
@@ -16,6 +15,7 @@ from pelcro_pipeline.engine.relations import Relation
 from pelcro_pipeline.rules import answers, catalogue, columns, findings, judgement, ledger, results
 from pelcro_pipeline.rules.files import FILES
 from pelcro_pipeline_tests.extract import Delivery, migrate, reader
+from pelcro_pipeline_tests.queries import parsed, read_by
 
 #: All of it, in the order in which it is made.
 ORDER = (*judgement.ORDER, *answers.ORDER, *findings.ORDER, *ledger.ORDER, *questions.ORDER)
@@ -32,17 +32,6 @@ def made(migration) -> dict[str, Relation]:
     """Every relation as it is made for an extract."""
     given = Manifest.load(migration.paths.manifest)
     return FILES | columns.relations(given) | answers.relations() | findings.relations(given) | questions.relations()
-
-
-def parsed(sql: str) -> exp.Expression:
-    return sqlglot.parse_one(sql, dialect="duckdb")
-
-
-def read_by(sql: str) -> set[str]:
-    """The relations that a query reads, its own common table expressions left out."""
-    tree = parsed(sql)
-    own = {each.alias for each in tree.find_all(exp.CTE)}
-    return {table.name for table in tree.find_all(exp.Table) if table.name} - own
 
 
 @pytest.mark.parametrize("name", ORDER)

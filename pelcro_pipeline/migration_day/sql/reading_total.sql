@@ -1,5 +1,5 @@
 -- The invoices of the day by both readings: what is charged at once, sent, due the day after, and written off within the 90 days.
--- table of: invoice, day
+-- table of: invoice
 SELECT
     day, reading, is_chosen, currency, count(*) AS invoices, sum(amount) AS invoiced,
     coalesce(sum(amount) FILTER (is_charge_attempted), 0) AS charged,
