@@ -73,10 +73,21 @@ def _fail(sentence: str, status: int) -> None:
 
 
 @app.command()
-def new(folder: Annotated[Path, typer.Argument(help="Where the request is written.")]) -> None:
-    """Write empty templates, an extract.toml and the data dictionary into FOLDER."""
+def new(
+    folder: Annotated[Path, typer.Argument(help="Where the request is written.")],
+    exports: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from", help="An export of another system, of which a map is proposed; once for each.", metavar="EXPORT"
+        ),
+    ] = None,
+) -> None:
+    """Write empty templates, an extract.toml and the data dictionary into FOLDER; for exports a proposed map, source.toml."""
     if folder.exists() and not folder.is_dir():
         raise UnusableInputError(f"{folder} is a file: name a folder.")
+    if exports:
+        _propose(folder, exports)
+        return
     try:
         written = templates.write(folder)
     except OSError as error:
@@ -84,6 +95,30 @@ def new(folder: Annotated[Path, typer.Argument(help="Where the request is writte
     for path in written:
         _out.print(f"  {path}", soft_wrap=True)
     _out.print(f"Send these to the publisher, or fill them; then: {_COMMAND} dry-run FOLDER", soft_wrap=True)
+
+
+def _propose(folder: Path, exports: list[Path]) -> None:
+    """The request, and a proposed map beside it."""
+    from pelcro_pipeline.sources import draft, source_map
+
+    path = folder / source_map.FILE_NAME
+    if path.exists():
+        raise UnusableInputError(f"{path} stands already: take it away, or name another folder.")
+    proposal = draft.proposed(exports)
+    try:
+        with atomic.file(path) as unfinished:
+            unfinished.write_text(proposal.text, encoding="utf-8")
+        written = templates.write(folder)
+    except OSError as error:
+        raise UnusableInputError(f"{folder} cannot be written to ({error.strerror}): name another folder.") from error
+    for each in (*written, path):
+        _out.print(f"  {each}", soft_wrap=True)
+    _out.print(
+        f"Of {proposal.placed + proposal.asked + proposal.unknown} columns {proposal.placed} are placed, "
+        f"{proposal.asked} have candidates to choose from, {proposal.unknown} have none.",
+        soft_wrap=True,
+    )
+    _out.print(f"Decide what stands behind a # in {path}; then: {_COMMAND} check-map {path}", soft_wrap=True)
 
 
 @app.command("check-map")

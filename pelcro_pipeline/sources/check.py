@@ -36,12 +36,13 @@ def _missing(source_map: SourceMap) -> list[str]:
             found += [
                 f"No field gives {attribute.name}, and without it every {object_.replace('_', ' ')} is rejected."
                 for attribute in table.attributes
-                if attribute.name not in given and _rejects_where_empty(attribute)
+                if attribute.name not in given and rejects_where_empty(attribute)
             ]
     return found
 
 
-def _rejects_where_empty(attribute: Attribute) -> bool:
+def rejects_where_empty(attribute: Attribute) -> bool:
+    """Whether an object is rejected that lacks the attribute, whatever else it has."""
     return any(
         each.outcome is Outcome.EMPTY and each.severity is Severity.REJECT and (each.when is None or each.when.negated)
         for each in attribute.violations

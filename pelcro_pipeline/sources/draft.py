@@ -1,0 +1,373 @@
+"""A proposed map as its file: what is sure as it would run, and what a person decides behind a # with its candidates.
+
+Of delivered values only codes are written (statuses, payment methods, intervals), never what tells of a person.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pelcro_pipeline.delivery.recognition import INDISPENSABLE
+from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline.sources import naming, shape
+from pelcro_pipeline.sources.check import rejects_where_empty
+from pelcro_pipeline.sources.naming import FULL_NAME
+from pelcro_pipeline.sources.proposal import (
+    CUSTOMER_ID,
+    PLAN_ID,
+    THRESHOLD,
+    Candidate,
+    Placement,
+    Sample,
+    placements,
+    read,
+)
+from pelcro_pipeline.sources.source_map import FILE_NAME, STATUS
+from pelcro_pipeline.spec import ATTRIBUTES, BY_OBJECT, TEMPLATES
+from pelcro_pipeline.spec.sql import literal, quoted
+
+CANCEL = "subscription.cancel_at_period_end"
+ORIGINAL_ID = "customer.common_metadata.original_old_provider_id"
+#: Of what a price is made: a plan for each that differs, so that nobody's price changes.
+_PRICED = ("plan.amount", "plan.currency", "plan.interval", "plan.interval_count")
+#: What is usual where an export has no column for it; a person takes away the # where it is so.
+_USUAL = {
+    "subscription.cancel_at_period_end": "0",
+    "subscription.quantity": "1",
+    "subscription.collection_method": "send_invoice",
+    "subscription.type": "regular",
+    STATUS: "active",
+    "plan.auto_renew": "1",
+    "plan.available_online": "0",
+    "plan.interval": "4",
+    "plan.interval_count": "1",
+    "plan.shipments_per_interval": "0",
+    "plan.type": "regular",
+    "plan.revenue_recognition_type": "time_based",
+    "plan.currency": "usd",
+    "product.address_required": "0",
+}
+#: Codes of a column that a comment repeats at most.
+_CODES_SHOWN = 12
+_WIDTH = 120
+_UTC = frozenset(("utc", "gmt"))
+_CENTS = frozenset(("cents", "minor"))
+
+
+@dataclass(frozen=True)
+class Line:
+    """One field: what it is made of, and what is said of it; an open one stands behind a #."""
+
+    attribute: str
+    made: str
+    said: str
+    is_open: bool = False
+
+    def __str__(self) -> str:
+        return f"{'# ' if self.is_open else ''}{_text(self.attribute)} = {{ {self.made} }}  # {self.said}"
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A proposed map: its text, and of how many columns it says what they are, of how many it asks, of how many it knows nothing."""
+
+    text: str
+    placed: int
+    asked: int
+    unknown: int
+
+
+def proposed(paths: Sequence[Path]) -> Proposal:
+    """The map that is proposed for exports. Raises UnusableInputError for what cannot be read."""
+    samples = read(paths)
+    if not samples:
+        raise UnusableInputError("Of no export a map can be proposed: name at least one after --from.")
+    keys = _keys(samples)
+    found = {key: placements(sample) for key, sample in keys.items()}
+    sources = [_source(key, keys[key], found[key]) for key in keys]
+    targets = [_target(key, keys[key], found[key], file) for key in keys for file in _files(found[key])]
+    columns = [each for placed in found.values() for each in placed]
+    names = ", ".join(_plain(each.name) for each in samples)
+    head = f"""# Proposed for {names}, by what the columns are called and what their values look like.
+# What stands without a # is surer than {THRESHOLD:.0%}. Behind a # stands what a person decides: take the # away from what is right.
+# `pelcro-pipeline check-map {FILE_NAME}` says what is still missing.
+system = "own"
+title = "A system of the publisher's own"
+about = {_text(f"Proposed for {names}; to be confirmed by the publisher.")}
+"""
+    return Proposal(
+        "\n".join([head, *sources, *targets]),
+        placed=sum(each.placed is not None for each in columns),
+        asked=sum(each.placed is None and bool(each.candidates) for each in columns),
+        unknown=sum(not each.candidates for each in columns),
+    )
+
+
+def _keys(samples: Sequence[Sample]) -> dict[str, Sample]:
+    """The exports by the names that the map has for them."""
+    found: dict[str, Sample] = {}
+    for sample in samples:
+        file, _, sheet = sample.name.partition("#")
+        stem = re.sub(r"\W+|_+", "_", sheet or Path(file).stem, flags=re.ASCII).strip("_").lower() or "export"
+        key, number = stem, 2
+        while key in found:
+            key, number = f"{stem}_{number}", number + 1
+        found[key] = sample
+    return found
+
+
+def _source(key: str, sample: Sample, placed: Sequence[Placement]) -> str:
+    """The export's part: columns that are used must be there, others may."""
+    used = [each.column for each in placed if each.placed is not None]
+    # What optional ones are called is a pattern.
+    used += [each.column for each in placed if each.placed is None and not {*"*?["}.isdisjoint(each.column)]
+    optional = [each for each in sample.columns if each not in used]
+    if not used:
+        used, optional = list(sample.columns), []
+    if sample.is_json:
+        # Of JSON a column without any value is none.
+        empty = [each for each in used if not sample.filled(each)]
+        used, optional = [each for each in used if each not in empty], [*optional, *empty]
+    lines = [f"[sources.{key}]", f"file = {_text(_pattern(sample.name))}"]
+    lines += ['format = "json"'] if sample.is_json else []
+    lines += _list("columns", used)
+    lines += _list("optional", optional) if optional else []
+    return "\n".join(lines) + "\n"
+
+
+def _pattern(name: str) -> str:
+    """The file's name as a pattern: the day in it differs each time."""
+    file = re.sub(r"[*?\[]", "?", name.partition("#")[0])
+    return re.sub(r"\d[\d._-]*\d{2,}|\d{4,}", "*", file)
+
+
+def _files(placed: Sequence[Placement]) -> list[str]:
+    """The templates that an export fills, and those that it may."""
+    objects = {each.placed.attribute.partition(".")[0] for each in placed if each.placed is not None}
+    maybe = {candidate.attribute.partition(".")[0] for each in placed for candidate in each.candidates[:1]}
+    files = []
+    if objects & {"customer", "address", "subscription"} or not objects:
+        files.append("customers")
+    if objects & {"product"} or (PLAN_ID in _by_attribute(placed) and objects & {"plan"}):
+        files.append("products")
+    if objects & {"plan"} or ("plan" in maybe and "customers" not in files):
+        files.append("plans")
+    return files
+
+
+def _by_attribute(placed: Iterable[Placement]) -> dict[str, str]:
+    """The columns that are placed, by their attribute."""
+    return {each.placed.attribute: each.column for each in placed if each.placed is not None}
+
+
+def _template_of(attribute: str) -> str:
+    object_ = attribute.partition(".")[0]
+    return {"product": "products", "plan": "plans"}.get(object_, "customers")
+
+
+def _target(key: str, sample: Sample, placed: Sequence[Placement], file: str) -> str:
+    columns = _by_attribute(placed)
+    lines = [line for each in placed for line in _lines(sample, each, columns) if _template_of(line.attribute) == file]
+    given = {line.attribute for line in lines if not line.is_open}
+    lines += _derived(columns, file, given)
+    given |= {line.attribute for line in lines if not line.is_open}
+    lines += [Line(name, _usual(name), "needed, and no column says it", is_open=True) for name in _needed(file, given)]
+    live = any(not line.is_open for line in lines)
+    unplaced = [each.column for each in placed if not each.candidates] if file == _files(placed)[0] else []
+    head = ["[[target]]", f"file = {_text(file)}", f"source = {_text(key)}", *_unique(columns, file), "[target.fields]"]
+    body = [*map(str, lines), *_listed_columns(unplaced)]
+    # Nothing is run of a template of which nothing is sure.
+    return "\n".join([*(head if live else [f"# {each}" for each in head]), *body]) + "\n"
+
+
+def _unique(columns: dict[str, str], file: str) -> list[str]:
+    """What is sold stands once for each of its subscribers."""
+    if file == "customers" or PLAN_ID not in columns:
+        own = [column for name, column in columns.items() if name == "product.id"]
+        return [f"unique = {{ key = [{_text(own[0])}] }}"] if file == "products" and own else []
+    own = [PLAN_ID, *_PRICED] if file == "plans" else ["product.id"] if "product.id" in columns else ["product.name"]
+    if file == "products" and own[0] not in columns:
+        own = [PLAN_ID]
+    return [f"unique = {{ key = [{', '.join(_text(columns[name]) for name in own if name in columns)}] }}"]
+
+
+def _lines(sample: Sample, placement: Placement, columns: dict[str, str]) -> Iterator[Line]:
+    """What a column is proposed as, or the candidates that a person chooses from."""
+    placed = placement.placed
+    for candidate in placement.candidates if placed is None else (placed,):
+        said = f"{candidate.confidence:.0%}"
+        runner_up = next((each for each in placement.candidates if each is not candidate), None)
+        if placed is not None and runner_up is not None:
+            said += f", or {runner_up.attribute} {runner_up.confidence:.0%}"
+        for attribute, made, remark in _made(sample, placement.column, candidate, columns):
+            open_ = placed is None or made.startswith("?")
+            yield Line(attribute, made.lstrip("?"), said + remark, is_open=open_)
+
+
+def _made(sample: Sample, column: str, candidate: Candidate, columns: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Attribute, what it is made of, and a remark; behind a ? what a person decides though the column is sure."""
+    attribute, values = candidate.attribute, sample.filled(column)
+    of_column = f"from = {_text(column)}"
+    if attribute == FULL_NAME:
+        first = f"split_part({quoted(column)}, ' ', 1)"
+        others = f"regexp_extract({quoted(column)}, '^\\S+\\s+(.+)$', 1)"
+        yield "customer.first_name", f"sql = {_text(first)}", ", its first word"
+        yield "customer.last_name", f"sql = {_text(others)}", ", the others"
+    elif attribute == CUSTOMER_ID:
+        yield attribute, of_column, ""
+        yield ORIGINAL_ID, of_column, ""
+    elif attribute == PLAN_ID:
+        yield attribute, _plan_id(columns) if columns.get(PLAN_ID) == column else of_column, ""
+    elif attribute == CANCEL and candidate.inverse:
+        codes = {
+            value: "0" if yes else "1" for value in dict.fromkeys(values) if (yes := shape.is_yes(value)) is not None
+        }
+        yield attribute, f"{of_column}, map = {_table(codes)}", ", yes is no here" if codes else ""
+    elif attribute == "plan.amount":
+        yield attribute, *_amount(column, values)
+    elif naming.codes_of(attribute):
+        yield attribute, *_coded(attribute, of_column, values)
+    elif attribute in ATTRIBUTES and ATTRIBUTES[attribute].kind.name == "date":
+        yield attribute, *_dated(column, values)
+    else:
+        yield attribute, of_column, "" if values else ", without values here"
+
+
+def _amount(column: str, values: Sequence[str]) -> tuple[str, str]:
+    of_column = f"from = {_text(column)}"
+    if shape.has_decimals(values):
+        return f'{of_column}, money = "major"', ""
+    if _CENTS & {*naming.words_of(column)}:
+        return f'{of_column}, money = "minor"', ""
+    return f'?{of_column}, money = "major"', '; "minor" where 1900 is 19.00'
+
+
+def _coded(attribute: str, of_column: str, values: Sequence[str]) -> tuple[str, str]:
+    """What codes say is written where it is known; the others are a person's to map, and told until then."""
+    known = naming.codes_of(attribute)
+    found = {value: known.get(naming.folded(value)) for value in dict.fromkeys(values)}
+    codes = {value: said for value, said in found.items() if said is not None}
+    left = [value for value, said in found.items() if said is None][:_CODES_SHOWN]
+    remark = f"; to be decided: {', '.join(map(_plain, left))}" if left else ""
+    if not codes:
+        return f"?{of_column}, map = {{ }}", remark
+    return f"{of_column}, map = {_table(codes)}", remark
+
+
+def _dated(column: str, values: Sequence[str]) -> tuple[str, str]:
+    formats = shape.formats_of(values)
+    named = quoted(column)
+    empty = shape.NO_DATE & {*values}
+    for none in sorted(empty):
+        named = f"nullif({named}, {literal(none)})"
+    if len(formats) != 1:
+        made = f"from = {_text(column)}" if not empty else f"sql = {_text(named)}"
+        return (
+            made,
+            "; written in several ways"
+            if values and not formats
+            else "; day or month first is asked"
+            if formats
+            else "",
+        )
+    (format_,) = formats
+    if format_.endswith("%Z"):
+        named = f"regexp_replace({named}, ' (UTC|GMT|Z)$', ' +0000')"
+        format_ = format_[:-1] + "z"
+    elif "%H" in format_ and "%z" not in format_ and _UTC & set(re.findall(r"[a-z]+", column.lower())):
+        named, format_ = f"{named} || ' +0000'", f"{format_} %z"
+    source = f"from = {_text(column)}" if named == quoted(column) else f"sql = {_text(named)}"
+    return f"{source}, date = {_text(format_)}", ""
+
+
+def _plan_id(columns: dict[str, str]) -> str:
+    """A plan for each price of a plan."""
+    named = [columns[name] for name in (PLAN_ID, *_PRICED) if name in columns]
+    if len(named) == 1:
+        return f"from = {_text(named[0])}"
+    joined = f"concat_ws('/', {', '.join(map(quoted, named))})"
+    return f"sql = {_text(joined)}"
+
+
+def _derived(columns: dict[str, str], file: str, given: set[str]) -> list[Line]:
+    """Products and plans that no export has of its own, from what subscriptions say of them."""
+    plan = columns.get(PLAN_ID) or columns.get("plan.old_id")
+    product = columns.get("product.id") or columns.get("product.name")
+    found: dict[str, tuple[str, str]] = {}
+    if file == "plans":
+        if PLAN_ID in columns:
+            found["plan.old_id"] = (_plan_id(columns), "one for each price of a plan")
+        if product:
+            found["plan.temporary_product_id"] = (f"from = {_text(product)}", "the product's id")
+        elif plan:
+            found["plan.temporary_product_id"] = (
+                f"?from = {_text(plan)}",
+                "a product for each plan, where no column names products",
+            )
+        if plan:
+            found["plan.nickname"] = (f"?from = {_text(plan)}", "no column names plans")
+    if file == "products":
+        if "product.id" not in columns and (product or plan):
+            made = f"from = {_text(product)}" if product else f"?from = {_text(plan)}"
+            found["product.id"] = (made, "its name, as no column has an id" if product else "a product for each plan")
+        if "product.name" not in columns and (product or plan):
+            found["product.name"] = (f"?from = {_text(product or plan)}", "no column names products")
+    return [
+        Line(name, made.lstrip("?"), said, is_open=made.startswith("?"))
+        for name, (made, said) in found.items()
+        if name not in given
+    ]
+
+
+def _needed(file: str, given: set[str]) -> list[str]:
+    """What objects that the target fills cannot stand without, and nothing is proposed for."""
+    found = []
+    for table in TEMPLATES[file]:
+        own = [name for name in given if BY_OBJECT[table.object] is table and name.startswith(table.prefix)]
+        if own or table.object == "customer":
+            needed = INDISPENSABLE.get(table.object, ())
+            found += [
+                attribute.name
+                for attribute in table.attributes
+                if attribute.name not in given and (attribute.name in needed or rejects_where_empty(attribute))
+            ]
+    return found
+
+
+def _usual(name: str) -> str:
+    return f"const = {_text(_USUAL[name])}" if name in _USUAL else 'from = "?"'
+
+
+def _listed_columns(columns: Sequence[str]) -> list[str]:
+    if not columns:
+        return []
+    return ["# Nothing is proposed for:", *(f"#   {_plain(each)}" for each in columns)]
+
+
+def _list(key: str, values: Sequence[str]) -> list[str]:
+    """A list of texts, broken into lines."""
+    lines, line = [], ""
+    for each in map(_text, values):
+        if line and len(line) + len(each) > _WIDTH:
+            lines.append(line)
+            line = ""
+        line += f"{', ' if line else '  '}{each}"
+    return [f"{key} = [", ",\n".join([*lines, line]) + ",", "]"]
+
+
+def _table(codes: dict[str, str]) -> str:
+    return f"{{ {', '.join(f'{_text(code)} = {_text(value)}' for code, value in codes.items())} }}"
+
+
+def _text(value: str) -> str:
+    """A text as TOML has it on one line."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _plain(value: str) -> str:
+    """Delivered text within a comment: on one line, and nothing that cannot be shown."""
+    return "".join(each if each.isprintable() else " " for each in value)
