@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pelcro_pipeline.delivery.recognition import INDISPENSABLE
@@ -27,7 +27,7 @@ from pelcro_pipeline.sources.proposal import (
     read,
 )
 from pelcro_pipeline.sources.source_map import FILE_NAME, STATUS
-from pelcro_pipeline.spec import ATTRIBUTES, BY_OBJECT, TEMPLATES
+from pelcro_pipeline.spec import ADDRESSES, ATTRIBUTES, BY_OBJECT, TEMPLATES
 from pelcro_pipeline.spec.sql import literal, quoted
 
 CANCEL = "subscription.cancel_at_period_end"
@@ -54,6 +54,10 @@ _USUAL = {
 #: Codes of a column that a comment repeats at most.
 _CODES_SHOWN = 12
 _WIDTH = 120
+#: Candidates of a column that are shown, how sure one is whose attribute another column has, and a runner-up that is told.
+_MOST_SHOWN, _CONTESTED, _TOLD = 3, 0.4, 0.3
+#: Without these an address is none.
+_OF_ADDRESS = ("line1", "city")
 _UTC = frozenset(("utc", "gmt"))
 _CENTS = frozenset(("cents", "minor"))
 
@@ -89,8 +93,20 @@ def proposed(paths: Sequence[Path]) -> Proposal:
     keys = _keys(samples)
     found = {key: placements(sample) for key, sample in keys.items()}
     sources = [_source(key, keys[key], found[key]) for key in keys]
-    targets = [_target(key, keys[key], found[key], file) for key in keys for file in _files(found[key])]
+    sold_elsewhere = any("customers" not in _files(each, sold_elsewhere=True) for each in found.values())
+    targets = [
+        _target(key, keys[key], found[key], file, files)
+        for key in keys
+        for files in [_files(found[key], sold_elsewhere=sold_elsewhere)]
+        for file in files
+    ]
     columns = [each for placed in found.values() for each in placed]
+    asked = [
+        each
+        for placed in found.values()
+        for each in placed
+        if each.placed is None and _choice(each, _by_attribute(placed))
+    ]
     names = ", ".join(_plain(each.name) for each in samples)
     head = f"""# Proposed for {names}, by what the columns are called and what their values look like.
 # What stands without a # is surer than {THRESHOLD:.0%}. Behind a # stands what a person decides: take the # away from what is right.
@@ -102,8 +118,8 @@ about = {_text(f"Proposed for {names}; to be confirmed by the publisher.")}
     return Proposal(
         "\n".join([head, *sources, *targets]),
         placed=sum(each.placed is not None for each in columns),
-        asked=sum(each.placed is None and bool(each.candidates) for each in columns),
-        unknown=sum(not each.candidates for each in columns),
+        asked=len(asked),
+        unknown=sum(each.placed is None for each in columns) - len(asked),
     )
 
 
@@ -145,18 +161,13 @@ def _pattern(name: str) -> str:
     return re.sub(r"\d[\d._-]*\d{2,}|\d{4,}", "*", file)
 
 
-def _files(placed: Sequence[Placement]) -> list[str]:
-    """The templates that an export fills, and those that it may."""
+def _files(placed: Sequence[Placement], *, sold_elsewhere: bool) -> list[str]:
+    """The templates that an export fills, and of subscriptions those that nothing else of the delivery does."""
     objects = {each.placed.attribute.partition(".")[0] for each in placed if each.placed is not None}
-    maybe = {candidate.attribute.partition(".")[0] for each in placed for candidate in each.candidates[:1]}
-    files = []
     if objects & {"customer", "address", "subscription"} or not objects:
-        files.append("customers")
-    if objects & {"product"} or (PLAN_ID in _by_attribute(placed) and objects & {"plan"}):
-        files.append("products")
-    if objects & {"plan"} or ("plan" in maybe and "customers" not in files):
-        files.append("plans")
-    return files
+        sold = objects & {"subscription", "plan", "product"} and not sold_elsewhere
+        return ["customers", *(["products", "plans"] if sold else [])]
+    return [file for file, object_ in (("products", "product"), ("plans", "plan")) if object_ in objects]
 
 
 def _by_attribute(placed: Iterable[Placement]) -> dict[str, str]:
@@ -169,43 +180,65 @@ def _template_of(attribute: str) -> str:
     return {"product": "products", "plan": "plans"}.get(object_, "customers")
 
 
-def _target(key: str, sample: Sample, placed: Sequence[Placement], file: str) -> str:
+def _target(key: str, sample: Sample, placed: Sequence[Placement], file: str, files: Sequence[str]) -> str:
     columns = _by_attribute(placed)
     lines = [line for each in placed for line in _lines(sample, each, columns) if _template_of(line.attribute) == file]
-    given = {line.attribute for line in lines if not line.is_open}
-    lines += _derived(columns, file, given)
-    given |= {line.attribute for line in lines if not line.is_open}
-    lines += [Line(name, _usual(name), "needed, and no column says it", is_open=True) for name in _needed(file, given)]
+    lines += _derived(columns, file, {line.attribute for line in lines if not line.is_open})
+    said = {line.attribute for line in lines if not line.is_open or line.attribute in _USUAL}
+    lines += [
+        Line(name, _usual(name), "needed, and no column says it", is_open=True)
+        for name in _needed(file, said)
+        if name not in {line.attribute for line in lines if not line.said[0].isdigit()}
+    ]
+    lines = [_without_half_addresses(line, columns) for line in lines]
     live = any(not line.is_open for line in lines)
-    unplaced = [each.column for each in placed if not each.candidates] if file == _files(placed)[0] else []
+    left = [each.column for each in placed if each.placed is None and not _choice(each, columns)]
     head = ["[[target]]", f"file = {_text(file)}", f"source = {_text(key)}", *_unique(columns, file), "[target.fields]"]
-    body = [*map(str, lines), *_listed_columns(unplaced)]
+    body = [*map(str, lines), *_listed_columns("Nothing is proposed for", left if file == files[0] else [])]
+    elsewhere = [column for name, column in columns.items() if _template_of(name) not in files]
+    body += _listed_columns("Left to the export of products and plans", elsewhere if file == files[0] else [])
     # Nothing is run of a template of which nothing is sure.
     return "\n".join([*(head if live else [f"# {each}" for each in head]), *body]) + "\n"
 
 
+def _without_half_addresses(line: Line, columns: dict[str, str]) -> Line:
+    """An address's line, open where the export has no street or city: a postal code alone is no address."""
+    prefix = next((each.prefix for each in ADDRESSES if line.attribute.startswith(each.prefix)), None)
+    if prefix is None or all(f"{prefix}{name}" in columns for name in _OF_ADDRESS):
+        return line
+    return replace(line, is_open=True)
+
+
 def _unique(columns: dict[str, str], file: str) -> list[str]:
-    """What is sold stands once for each of its subscribers."""
-    if file == "customers" or PLAN_ID not in columns:
-        own = [column for name, column in columns.items() if name == "product.id"]
-        return [f"unique = {{ key = [{_text(own[0])}] }}"] if file == "products" and own else []
-    own = [PLAN_ID, *_PRICED] if file == "plans" else ["product.id"] if "product.id" in columns else ["product.name"]
-    if file == "products" and own[0] not in columns:
-        own = [PLAN_ID]
-    return [f"unique = {{ key = [{', '.join(_text(columns[name]) for name in own if name in columns)}] }}"]
+    """What is sold stands once, and in an export of subscriptions with each of them."""
+    own = {"products": ("product.id",), "plans": (PLAN_ID, *_PRICED), "customers": ()}[file]
+    key = [columns[name] for name in own if name in columns]
+    if file != "customers" and not any(name in columns for name in own[:1]):
+        key = [columns[name] for name in ("product.id", "product.name", PLAN_ID) if name in columns][:1] + key
+    if not key or (file == "plans" and "plan.old_id" in columns):
+        return []
+    return [f"unique = {{ key = [{', '.join(map(_text, key))}] }}"]
 
 
 def _lines(sample: Sample, placement: Placement, columns: dict[str, str]) -> Iterator[Line]:
     """What a column is proposed as, or the candidates that a person chooses from."""
     placed = placement.placed
-    for candidate in placement.candidates if placed is None else (placed,):
+    for candidate in _choice(placement, columns) if placed is None else (placed,):
         said = f"{candidate.confidence:.0%}"
-        runner_up = next((each for each in placement.candidates if each is not candidate), None)
+        runner_up = next(
+            (each for each in placement.candidates if each is not candidate and each.confidence >= _TOLD), None
+        )
         if placed is not None and runner_up is not None:
             said += f", or {runner_up.attribute} {runner_up.confidence:.0%}"
         for attribute, made, remark in _made(sample, placement.column, candidate, columns):
             open_ = placed is None or made.startswith("?")
             yield Line(attribute, made.lstrip("?"), said + remark, is_open=open_)
+
+
+def _choice(placement: Placement, columns: dict[str, str]) -> list[Candidate]:
+    """The candidates that a person is shown: the surest, and of what another column surely is only near ones."""
+    shown = [each for each in placement.candidates if each.attribute not in columns or each.confidence >= _CONTESTED]
+    return shown[:_MOST_SHOWN]
 
 
 def _made(sample: Sample, column: str, candidate: Candidate, columns: dict[str, str]) -> Iterator[tuple[str, str, str]]:
@@ -226,7 +259,10 @@ def _made(sample: Sample, column: str, candidate: Candidate, columns: dict[str, 
         codes = {
             value: "0" if yes else "1" for value in dict.fromkeys(values) if (yes := shape.is_yes(value)) is not None
         }
-        yield attribute, f"{of_column}, map = {_table(codes)}", ", yes is no here" if codes else ""
+        if codes:
+            yield attribute, f"{of_column}, map = {_table(codes)}", ", yes is no here"
+        else:
+            yield attribute, f"?{of_column}", "; where it is yes this is no"
     elif attribute == "plan.amount":
         yield attribute, *_amount(column, values)
     elif naming.codes_of(attribute):
@@ -254,26 +290,23 @@ def _coded(attribute: str, of_column: str, values: Sequence[str]) -> tuple[str, 
     left = [value for value, said in found.items() if said is None][:_CODES_SHOWN]
     remark = f"; to be decided: {', '.join(map(_plain, left))}" if left else ""
     if not codes:
-        return f"?{of_column}, map = {{ }}", remark
+        return f"?{of_column}, map = {{}}", remark
     return f"{of_column}, map = {_table(codes)}", remark
 
 
 def _dated(column: str, values: Sequence[str]) -> tuple[str, str]:
-    formats = shape.formats_of(values)
+    formats, mixed = shape.formats_of(values), shape.mixed_formats_of(values)
     named = quoted(column)
     empty = shape.NO_DATE & {*values}
     for none in sorted(empty):
         named = f"nullif({named}, {literal(none)})"
+    source = f"sql = {_text(named)}" if empty else f"from = {_text(column)}"
+    if not values:
+        return source, ", without values here"
+    if not formats and mixed:
+        return f"{source}, date = [{', '.join(map(_text, mixed))}]", ""
     if len(formats) != 1:
-        made = f"from = {_text(column)}" if not empty else f"sql = {_text(named)}"
-        return (
-            made,
-            "; written in several ways"
-            if values and not formats
-            else "; day or month first is asked"
-            if formats
-            else "",
-        )
+        return source, "; day or month first is asked" if formats else "; written in several ways"
     (format_,) = formats
     if format_.endswith("%Z"):
         named = f"regexp_replace({named}, ' (UTC|GMT|Z)$', ' +0000')"
@@ -297,30 +330,29 @@ def _derived(columns: dict[str, str], file: str, given: set[str]) -> list[Line]:
     """Products and plans that no export has of its own, from what subscriptions say of them."""
     plan = columns.get(PLAN_ID) or columns.get("plan.old_id")
     product = columns.get("product.id") or columns.get("product.name")
-    found: dict[str, tuple[str, str]] = {}
-    if file == "plans":
-        if PLAN_ID in columns:
-            found["plan.old_id"] = (_plan_id(columns), "one for each price of a plan")
-        if product:
-            found["plan.temporary_product_id"] = (f"from = {_text(product)}", "the product's id")
-        elif plan:
-            found["plan.temporary_product_id"] = (
-                f"?from = {_text(plan)}",
-                "a product for each plan, where no column names products",
-            )
-        if plan:
-            found["plan.nickname"] = (f"?from = {_text(plan)}", "no column names plans")
-    if file == "products":
-        if "product.id" not in columns and (product or plan):
-            made = f"from = {_text(product)}" if product else f"?from = {_text(plan)}"
-            found["product.id"] = (made, "its name, as no column has an id" if product else "a product for each plan")
-        if "product.name" not in columns and (product or plan):
-            found["product.name"] = (f"?from = {_text(product or plan)}", "no column names products")
-    return [
-        Line(name, made.lstrip("?"), said, is_open=made.startswith("?"))
-        for name, (made, said) in found.items()
-        if name not in given
-    ]
+    priced = any(name in columns for name in _PRICED)
+    subscribed = any(name.startswith("subscription.") for name in columns)
+    found: list[Line] = []
+
+    def propose(name: str, made: str | None, said: str, *, is_open: bool = True) -> None:
+        if made and name not in given and name not in {each.attribute for each in found}:
+            found.append(Line(name, made, said, is_open))
+
+    of_plan, of_product = (f"from = {_text(each)}" if each else None for each in (plan, product))
+    of_price = _plan_id(columns) if PLAN_ID in columns or (subscribed and priced) else of_product
+    match file:
+        case "customers" if subscribed and PLAN_ID not in columns:
+            propose(PLAN_ID, of_price, "no column names plans: one for each price or product")
+        case "plans":
+            propose("plan.old_id", of_price, "one for each price of a plan", is_open=PLAN_ID not in columns)
+            propose("plan.temporary_product_id", of_product, "the product's id", is_open=plan is None)
+            propose("plan.temporary_product_id", of_plan, "no column names products: one for each plan")
+            propose("plan.nickname", of_plan or of_product, "no column names plans")
+        case "products":
+            propose("product.id", of_product, "its name: no column has its id", is_open=False)
+            propose("product.id", of_plan, "no column names products: one for each plan")
+            propose("product.name", of_product or of_plan, "no column names products")
+    return found
 
 
 def _needed(file: str, given: set[str]) -> list[str]:
@@ -328,7 +360,7 @@ def _needed(file: str, given: set[str]) -> list[str]:
     found = []
     for table in TEMPLATES[file]:
         own = [name for name in given if BY_OBJECT[table.object] is table and name.startswith(table.prefix)]
-        if own or table.object == "customer":
+        if own or file != "customers":
             needed = INDISPENSABLE.get(table.object, ())
             found += [
                 attribute.name
@@ -342,10 +374,10 @@ def _usual(name: str) -> str:
     return f"const = {_text(_USUAL[name])}" if name in _USUAL else 'from = "?"'
 
 
-def _listed_columns(columns: Sequence[str]) -> list[str]:
+def _listed_columns(title: str, columns: Sequence[str]) -> list[str]:
     if not columns:
         return []
-    return ["# Nothing is proposed for:", *(f"#   {_plain(each)}" for each in columns)]
+    return [f"# {title}:", *(f"#   {_plain(each)}" for each in columns)]
 
 
 def _list(key: str, values: Sequence[str]) -> list[str]:

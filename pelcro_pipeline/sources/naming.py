@@ -197,7 +197,8 @@ def _sureness(name: _Name, words: frozenset[str], owners: dict[str, str]) -> flo
     if said - _OWNERS[object_]:
         return 0
     if shared != name.words or beyond - owners.keys():
-        return round(_PARTIAL * len(shared) / len(words | name.words), 2)
+        told = {word for word in beyond if word in owners}
+        return round(_PARTIAL * len(shared) / len(words - told | name.words), 2)
     own = object_.removesuffix("_address")
     if name.needs_owner and own not in said:
         return 0.5

@@ -28,6 +28,8 @@ THRESHOLD = 0.8
 RECORDS = 2_000
 #: What a file must have one of, surely, to be of readers; others are of products and plans.
 _OF_READERS = ("customer.", "address.", "subscription.current_period_end", "subscription.start_date", STATUS)
+#: A word that may mean something else, as Nombre may, makes no file one of readers.
+_TELLING = 0.9
 #: Where two meanings are as near to each other, neither is sure.
 _NEAR = 0.05
 _DOUBTED = 0.7
@@ -36,13 +38,14 @@ _UNLIKE, _PARTLY = 0.3, 0.85
 _MOST_FIT, _SOME_FIT = 0.9, 0.6
 #: A column without any value is taken by its name.
 _EMPTY = 0.95
-#: The only emails of an export are its readers', whatever their header says.
-_ONLY_EMAILS = 0.85
+#: The only emails of an export are its readers', whatever their header says, where few of them stand twice.
+_ONLY_EMAILS, _DIFFERENT = 0.9, 0.8
 #: Values that are statuses, under a header that can mean one.
 _STATUSES = 0.9
 #: A column called id or name alone, where the others tell of what.
 _TOLD_BY_OTHERS = 0.85
-_LISTED = 0.2
+#: What is less sure is no candidate.
+_LISTED = 0.25
 #: Neither of which names an object of its own.
 PLAN_ID = "subscription.common_metadata.temporary_plan_id"
 CUSTOMER_ID, SUBSCRIPTION_ID = "customer.old_provider_id", "subscription.common_metadata.old_id"
@@ -176,16 +179,15 @@ def _by_name_and_values(sample: Sample, column: str) -> list[Candidate]:
             sureness = max(sureness, _STATUSES)
         candidates.append(Candidate(meaning.attribute, round(sureness * likeness, 2), meaning.inverse))
     emails = [each for each in sample.columns if shape.are_emails(sample.filled(each))]
-    if emails == [column] and all(
-        each.attribute != "customer.email" for each in candidates if each.confidence > _LISTED
-    ):
+    differ = len({*values}) >= _DIFFERENT * len(values)
+    if emails == [column] and differ and not any(each.attribute == "customer.email" for each in candidates):
         candidates.append(Candidate("customer.email", _ONLY_EMAILS))
     return _sorted(candidates)
 
 
 def _of_one_template(sample: Sample, found: dict[str, list[Candidate]]) -> dict[str, list[Candidate]]:
     """Readers and what they are sold stand in different files: what a column would be in the other kind is left out."""
-    sure = [each for candidates in found.values() for each in candidates[:1] if each.confidence >= THRESHOLD]
+    sure = [each for candidates in found.values() for each in candidates[:1] if each.confidence >= _TELLING]
     if any(each.attribute.startswith(_OF_READERS) for each in sure):
         inverse = {column for column, candidates in found.items() if any(each.inverse for each in candidates)}
         # A plan is what its subscriptions name.

@@ -44,7 +44,7 @@ _DECIMAL = re.compile(r".*\d[.,]\d{1,2}\D*")
 _WHOLE = re.compile(r"\d{1,4}")
 _ID = re.compile(r"[^\s@]{1,64}")
 _ZIP = re.compile(r"(?=.*\d)[A-Za-z0-9 -]{3,10}")
-_NAME = re.compile(r"[^\d@:/_]{1,60}")
+_NAME = re.compile(r"(?!.*\d{3})(?=.*[^\W\d_])[^@:/_]{1,60}")
 _WORDS = re.compile(r"(?=.*[^\W\d_]).+")
 _PERIOD = re.compile(
     r"(?:.*\b)?(?:every|each|per|one|\d+)?\s*(?:da(?:y|il)|week|month|quarter|year|annual|biannual|jour|semaine|mois|mensuel|trimestr|ann|an\b|"
@@ -68,6 +68,16 @@ def formats_of(values: Sequence[str]) -> list[str]:
         if all(map(pattern.fullmatch, dates)):
             return [name]
     return [each for each in FORMATS if all(_is_date(value, each) for value in dates)]
+
+
+def mixed_formats_of(values: Sequence[str]) -> tuple[str, ...]:
+    """The formats that together are those of every value, each of one alone; none where a value has none or several."""
+    each_of = [[name for name in FORMATS if _is_date(value, name)] for value in sorted({*values} - NO_DATE)]
+    if any(len(names) != 1 or names[0].endswith("%Z") for names in each_of):
+        return ()
+    found = tuple(name for name in FORMATS if [name] in each_of)
+    # A point in time and a day are not read by the same step.
+    return found if len({"%z" in name for name in found}) == 1 else ()
 
 
 @functools.lru_cache(maxsize=100_000)
