@@ -290,6 +290,11 @@ class TestSteps:
         rows = [[str(number), "", "on", "30.11.2026", price, "EUR"] for number, price in enumerate(["5", "7", "5"])]
         assert [row["plan.old_id"] for row in mapped(connection, rows)] == ["5 EUR", "7 EUR", None]
 
+    def test_the_key_can_be_what_is_made(self, connection):
+        text = MAP.replace('unique = { key = ["Price", "Cur"] }', 'unique = { key = ["plan.currency"] }')
+        rows = [[str(number), "", "on", "30.11.2026", price, "EUR"] for number, price in enumerate(["5", "7"])]
+        assert [row["plan.old_id"] for row in mapped(connection, rows, text)] == ["5 EUR", None]
+
     def test_a_constant_makes_no_object(self, connection):
         (row,) = mapped(connection, [["7", "ana@post.example", "", "", "5", "EUR"]])
         assert row["subscription.quantity"] is None

@@ -129,7 +129,9 @@ def state(paths: ExtractPaths) -> State:
         statistics=statistics.digest(statistics.read(paths.statistics)),
         settings=hashlib.sha256(extract_settings.load(paths.delivered).model_dump_json().encode()).hexdigest(),
         answers=_answers_digest(paths),
-        code=content_digest(_PACKAGE, sorted(path for path in _PACKAGE.rglob("*") if path.suffix in (".py", ".sql"))),
+        code=content_digest(
+            _PACKAGE, sorted(path for path in _PACKAGE.rglob("*") if path.suffix in (".py", ".sql", ".toml"))
+        ),
     )
 
 

@@ -10,6 +10,7 @@ Its layers stand on each other:
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -262,7 +263,7 @@ def create_inputs(connection: duckdb.DuckDBPyConnection, compiled: Compiled, fil
     for target in compiled.targets:
         if target.unique is not None:
             connection.execute(
-                f"CREATE OR REPLACE TEMP TABLE {quoted(f'kept {target.file}')} AS {kept(target, files, compiled.settings)}"
+                f"CREATE OR REPLACE TEMP TABLE {quoted(f'kept {target.file}')} AS {kept(target, files, compiled)}"
             )
 
 
@@ -275,17 +276,18 @@ def dropped(target: Target) -> str:
     return f"CASE {when} END" if when else "NULL::VARCHAR"
 
 
-def kept(target: Target, files: Sequence[Delivered], settings: Settings) -> str:
+def kept(target: Target, files: Sequence[Delivered], compiled: Compiled) -> str:
     """SQL of ``ordinal, record``: of each key the record that stands for it, whether it is dropped or not.
 
     Of an event feed it is the last; else the first that is not dropped, if there is one. What has no key of an event feed stands for
     itself, and is nothing elsewhere.
     """
     unique = target.unique
-    columns = dict.fromkeys((*unique.key, *(each.column for each in target.drop)))
+    of_keys = (compiled.made_of[name] if name in target.fields else (name,) for name in unique.key)
+    columns = dict.fromkeys((*itertools.chain(*of_keys), *(each.column for each in target.drop)))
     if unique.keep_last_by is not None:
         columns[unique.keep_last_by] = None
-    keys = ", ".join(map(quoted, unique.key))
+    keys = ", ".join(compiled.inputs[name] if name in target.fields else quoted(name) for name in unique.key)
     keyless = f"coalesce({keys}) IS NULL"
     if target.folds:
         last = (

@@ -111,7 +111,10 @@ class Export(_Part):
 class Unique(_Part):
     """One record for each key: the first, or of an event feed the last by a column."""
 
-    key: tuple[Text, ...] = Field(min_length=1, description="The columns that make the key.")
+    key: tuple[Text, ...] = Field(
+        min_length=1,
+        description="What makes the key: columns, or attributes of the target as they are before any step.",
+    )
     keep_last_by: Text | None = Field(
         None, description="The column by which the last event stands; the first record stands if not set."
     )
@@ -222,6 +225,8 @@ class Target(_Part):
         for name, made in self.fields.items():
             if name not in attributes(self.file) and not name.startswith(metadata_prefixes(self.file)):
                 raise ValueError(f"{name} is no attribute of {self.file}{_nearest(name, attributes(self.file))}")
+            if made.lookup is not None and self.unique is not None and name in self.unique.key:
+                raise ValueError(f"{name}: what is looked up can be no key")
             if made.money is not None and name != "plan.amount":
                 raise ValueError(f"{name}: money is for plan.amount, which has its plan's currency")
         return self
@@ -347,7 +352,7 @@ def columns_of(target: Target) -> Iterator[str]:
     yield from (made.column for made in target.fields.values() if made.column is not None)
     yield from (each.column for each in target.drop)
     if target.unique is not None:
-        yield from target.unique.key
+        yield from (name for name in target.unique.key if name not in target.fields)
         if target.unique.keep_last_by is not None:
             yield target.unique.keep_last_by
 
