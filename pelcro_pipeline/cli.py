@@ -123,18 +123,38 @@ def _propose(folder: Path, exports: list[Path]) -> None:
 
 @app.command("check-map")
 def check_map(
-    file: Annotated[Path, typer.Argument(help="A map of a legacy system's exports, such as source.toml.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A map of a legacy system's exports, such as source.toml, or an extract's folder.",
+            metavar="FILE_OR_EXTRACT",
+        ),
+    ],
 ) -> None:
-    """Say of a map whether it can be run, and what it leaves open."""
-    from pelcro_pipeline.engine import connection as duck
+    """Say of a map whether it can be run, and what it leaves open; of an extract, whether its files are those that its map knows."""
     from pelcro_pipeline.sources import check
+    from pelcro_pipeline.sources import source_map as maps
 
-    if not file.is_file():
-        raise UnusableInputError(f"There is no file {file}: give a map.")
+    inside = places.home() / "extracts" / file
+    folder = next((each for each in (file, inside) if each.is_dir()), None)
+    if folder is None and not file.is_file():
+        raise UnusableInputError(f"There is no file {file}: give a map, or an extract.")
+    given = settings.load(folder) if folder else settings.Settings()
+    path = maps.path_of(folder, given.source) if folder else file
+    if path is None:
+        raise UnusableInputError(
+            f"{file} has no map: name its source in extract.toml, or put a map beside it as {maps.FILE_NAME}."
+        )
     with duck.connect() as connection:
-        source_map, left_open = check.checked(file, connection)
+        source_map, left_open = check.checked(path, connection)
+        if folder:
+            left_open += check.delivered(source_map, folder, given, connection)
     for sentence in left_open:
         _out.print(f"  {sentence}", soft_wrap=True, markup=False)
+    missing = len(check.missing(source_map))
+    if missing:
+        attributes = "an attribute" if missing == 1 else f"{missing} attributes"
+        raise UnusableInputError(f"{path.name} lacks {attributes} that objects cannot stand without: give each a field.")
     _out.print(f"The map of {source_map.title} can be run.", soft_wrap=True, markup=False)
 
 

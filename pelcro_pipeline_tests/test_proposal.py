@@ -163,6 +163,7 @@ def placed(columns: dict[str, list[str]]) -> dict[str, str]:
     ("columns", "expected"),
     [
         pytest.param({"Email": ["yes", "no"]}, {}, id="values of another kind"),
+        pytest.param({"Salesperson": ["a@example.com"] * 3}, {}, id="emails of a few"),
         pytest.param(
             {"Contacto": ["a@example.com", "b@example.com"]}, {"Contacto": "customer.email"}, id="only emails"
         ),

@@ -375,9 +375,15 @@ def of(folder: Path, system: str | None) -> SourceMap | None:
 
     Raises UnusableInputError for a system that no shipped map is of, and for a map that cannot be used.
     """
+    path = path_of(folder, system)
+    return None if path is None else load(path)
+
+
+def path_of(folder: Path, system: str | None) -> Path | None:
+    """Where the map of an extract stands. Raises UnusableInputError for a system that no shipped map is of."""
     own = folder / FILE_NAME
     if own.exists():
-        return load(own_file(own))
+        return own_file(own)
     if system is None:
         return None
     known = shipped()
@@ -386,7 +392,7 @@ def of(folder: Path, system: str | None) -> SourceMap | None:
             f"extract.toml: no map of the source {system} is shipped (there are {', '.join(known)}): "
             f"name one of these, or put a map of your own beside it as {FILE_NAME}."
         )
-    return load(known[system.lower()])
+    return known[system.lower()]
 
 
 def load(path: Path) -> SourceMap:
