@@ -154,7 +154,9 @@ def check_map(
     missing = len(check.missing(source_map))
     if missing:
         attributes = "an attribute" if missing == 1 else f"{missing} attributes"
-        raise UnusableInputError(f"{path.name} lacks {attributes} that objects cannot stand without: give each a field.")
+        raise UnusableInputError(
+            f"{path.name} lacks {attributes} that objects cannot stand without: give each a field."
+        )
     _out.print(f"The map of {source_map.title} can be run.", soft_wrap=True, markup=False)
 
 

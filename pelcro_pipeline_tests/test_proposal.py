@@ -165,6 +165,11 @@ def placed(columns: dict[str, list[str]]) -> dict[str, str]:
         pytest.param({"Email": ["yes", "no"]}, {}, id="values of another kind"),
         pytest.param({"Salesperson": ["a@example.com"] * 3}, {}, id="emails of a few"),
         pytest.param(
+            {"Account ID": ["", "", "7"], "Mail": ["a@example.com", "b@example.com", "c@example.com"]},
+            {"Mail": "customer.email"},
+            id="an id that most readers lack",
+        ),
+        pytest.param(
             {"Contacto": ["a@example.com", "b@example.com"]}, {"Contacto": "customer.email"}, id="only emails"
         ),
         pytest.param(
@@ -352,6 +357,14 @@ def test_what_is_proposed_for_an_example_can_be_run(system, tmp_path):
             assert known.source_of(sample.name, list(sample.columns)) in known.sources
 
 
+@pytest.mark.parametrize(("prefix", "asked"), [("", 1), ("billing ", 0)])
+def test_an_address_that_does_not_say_which_it_is_is_asked_about(prefix, asked, tmp_path):
+    header = ",".join(f"{prefix}{name}" for name in ("street", "city", "zip"))
+    _, known = drafted(tmp_path, export=f"Email,{header}\na@example.com,77 Birch Rd,Portland,97205\n")
+    assert {"address.billing_line1", "address.billing_city", "address.billing_zip"} <= {*fields(known)}
+    assert len(known.asks) == asked
+
+
 def test_what_tells_of_a_person_stays_out_of_the_map(tmp_path):
     content = "Email,First Name,Password,Status,Type\n" + "".join(
         f"reader{number}@example.com,Gerda,secret{number},active,pro{number}\n" for number in range(30)
@@ -400,6 +413,89 @@ def test_any_header_can_stand_in_a_map(header, tmp_path):
 def test_what_is_not_told_is_not_guessed(content, line, tmp_path):
     text, _ = drafted(tmp_path, export=content)
     assert any(each.startswith(line) for each in text.splitlines()), text
+
+
+#: A map of two exports, each line of which a test may spoil.
+OWN = """system = "own"
+title = "Own"
+about = "Own."
+[sources.readers]
+columns = ["No", "Mail"]
+[sources.items]
+columns = ["Sku", "Title"]
+[[target]]
+file = "customers"
+source = "readers"
+[target.fields]
+"customer.old_provider_id" = { from = "No" }
+"customer.email" = { sql = 'lower("Mail")' }
+[[target]]
+file = "products"
+source = "items"
+[target.fields]
+"product.id" = { from = "Sku" }
+"product.name" = { from = "Title" }
+"""
+
+
+class TestCheckMap:
+    @pytest.mark.parametrize(
+        ("right", "wrong", "sentence"),
+        [
+            ('"Sku" }', '"Sko" }', "line 18: product.id: items has no column Sko (the nearest is Sku)"),
+            (
+                'lower("Mail")',
+                'lower("Mial")',
+                "own, customer.email: sql names Mial, .* (the nearest is Mail). See line 13",
+            ),
+            (
+                '"customer.email"',
+                '"customer.emial"',
+                "line 13: customer.emial is no attribute .* nearest is customer.email",
+            ),
+            ('"product.name"', '"product.nmae"', "line 19: product.nmae is no attribute .* nearest is product.name"),
+            ('from = "Title"', "const = 1", "line 19, const: is a text: write it in quotation marks"),
+            ('from = "Title"', 'frm = "Title"', "line 19, frm: is no key of a map"),
+            ('title = "Own"\n', "", "title: is missing"),
+            ('"product.name" = { from = "Title" }', "", "lacks an attribute that objects cannot stand without"),
+            ('"Title" }', '"Title"', "is not TOML: .*line 19"),
+        ],
+    )
+    def test_what_is_wrong_is_told_with_its_line(self, right, wrong, sentence, tmp_path):
+        assert right in OWN
+        path = tmp_path / "source.toml"
+        path.write_text(OWN.replace(right, wrong), encoding="utf-8")
+        done = CliRunner().invoke(app, ["check-map", str(path)])
+        assert isinstance(done.exception, UnusableInputError)
+        assert re.search(sentence.replace("(", r"\(").replace(")", r"\)"), str(done.exception)), done.exception
+
+    @pytest.fixture
+    def extract(self, tmp_path, monkeypatch) -> Path:
+        monkeypatch.setenv("PELCRO_HOME", str(tmp_path / "home"))
+        folder = tmp_path / "own"
+        folder.mkdir()
+        (folder / "source.toml").write_text(OWN, encoding="utf-8")
+        (folder / "readers.csv").write_text("No,Mail\n1,kei.sato@example.com\n", encoding="utf-8")
+        return folder
+
+    def test_of_an_extract_each_file_is_told(self, extract):
+        (extract / "routes.csv").write_text("Van,Street\n1,Elm\n", encoding="utf-8")
+        done = CliRunner().invoke(app, ["check-map", str(extract)])
+        said = " ".join(done.output.split())
+        assert done.exit_code == 0
+        assert "readers.csv is read as readers." in said
+        assert "routes.csv is none of readers, items, and no template" in said
+
+    def test_a_column_that_has_drifted_is_told_with_the_nearest(self, extract):
+        (extract / "readers.csv").write_text("No,E-Mail\n1,kei.sato@example.com\n", encoding="utf-8")
+        done = CliRunner().invoke(app, ["check-map", str(extract)])
+        assert isinstance(done.exception, UnusableInputError)
+        assert "it lacks Mail (the nearest is E-Mail); E-Mail is unknown (the nearest is Mail)" in str(done.exception)
+
+    def test_a_folder_without_a_map_is_refused(self, extract):
+        (extract / "source.toml").unlink()
+        done = CliRunner().invoke(app, ["check-map", str(extract)])
+        assert "has no map" in str(done.exception)
 
 
 class TestReading:

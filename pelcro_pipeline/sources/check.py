@@ -11,7 +11,7 @@ from pelcro_pipeline.delivery import raw, reading, text
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.sources.select import compiled
-from pelcro_pipeline.sources.source_map import SourceMap, Target, columns_of, load
+from pelcro_pipeline.sources.source_map import SourceMap, Target, columns_of, line_of, load
 from pelcro_pipeline.spec import BY_OBJECT
 from pelcro_pipeline.spec.model import Attribute, Outcome, Severity
 
@@ -23,8 +23,21 @@ def checked(path: Path, connection: duckdb.DuckDBPyConnection) -> tuple[SourceMa
     """
     source_map = load(path)
     for export in source_map.sources:
-        compiled(connection, source_map, export, {}, Settings())
+        try:
+            compiled(connection, source_map, export, {}, Settings())
+        except UnusableInputError as error:
+            line = _line_of(str(error), source_map, export, path.read_text(encoding="utf-8-sig"))
+            raise UnusableInputError(f"{error}{f' See line {line} of {path.name}.' if line else ''}") from error
     return source_map, [*missing(source_map), *_unused(source_map)]
+
+
+def _line_of(sentence: str, source_map: SourceMap, export: str, text_of_map: str) -> int | None:
+    """The line of the field that a sentence begins with, behind the system; none where it begins with none."""
+    name = sentence.partition(": ")[0].rpartition(", ")[2]
+    for number, target in enumerate(source_map.target):
+        if target.source == export and name in target.fields:
+            return line_of(("target", number, "fields", name), text_of_map)
+    return None
 
 
 def delivered(

@@ -27,7 +27,7 @@ from pelcro_pipeline.sources.proposal import (
     read,
 )
 from pelcro_pipeline.sources.source_map import FILE_NAME, STATUS
-from pelcro_pipeline.spec import ADDRESSES, ATTRIBUTES, BY_OBJECT, TEMPLATES
+from pelcro_pipeline.spec import ADDRESSES, ATTRIBUTES, BILLING_ADDRESSES, BY_OBJECT, SHIPPING_ADDRESSES, TEMPLATES
 from pelcro_pipeline.spec.sql import literal, quoted
 
 CANCEL = "subscription.cancel_at_period_end"
@@ -51,6 +51,7 @@ _USUAL = {
     "plan.currency": "usd",
     "product.address_required": "0",
 }
+_WHICH_ADDRESS = "Is the address that is read as the billing address the one that copies are sent to, too or instead?"
 #: Codes of a column that a comment repeats at most.
 _CODES_SHOWN = 12
 _WIDTH = 120
@@ -108,18 +109,30 @@ def proposed(paths: Sequence[Path]) -> Proposal:
         if each.placed is None and _choice(each, _by_attribute(placed))
     ]
     names = ", ".join(_plain(each.name) for each in samples)
+    asked_of_addresses = any(_is_of_no_address(each) for each in columns)
+    asks = "\n".join(_list("asks", [_WHICH_ADDRESS])) + "\n" if asked_of_addresses else ""
     head = f"""# Proposed for {names}, by what the columns are called and what their values look like.
 # What stands without a # is surer than {THRESHOLD:.0%}. Behind a # stands what a person decides: take the # away from what is right.
 # `pelcro-pipeline check-map {FILE_NAME}` says what is still missing.
 system = "own"
 title = "A system of the publisher's own"
 about = {_text(f"Proposed for {names}; to be confirmed by the publisher.")}
-"""
+{asks}"""
     return Proposal(
         "\n".join([head, *sources, *targets]),
         placed=sum(each.placed is not None for each in columns),
         asked=len(asked),
         unknown=sum(each.placed is None for each in columns) - len(asked),
+    )
+
+
+def _is_of_no_address(placement: Placement) -> bool:
+    """Whether a column is of an address, and does not say whether it is billed or sent to."""
+    placed, others = placement.placed, placement.candidates[1:]
+    return placed is not None and any(
+        each.attribute == placed.attribute.replace(BILLING_ADDRESSES.prefix, SHIPPING_ADDRESSES.prefix)
+        and placed.attribute.startswith(BILLING_ADDRESSES.prefix)
+        for each in others
     )
 
 

@@ -36,11 +36,12 @@ _OWNERS = {
 }
 #: What the header of a readers' column says alone; an address has it where the header says which address.
 _PERSONAL = ("first_name", "last_name", "phone", "salutation", "title")
-#: Endings and abbreviations that end a compound.
-_SHORT = frozenset(("id", "nr", "no", "nm", "dt", "cd"))
+#: What is shorter than a part of a compound and stands in one all the same; the latter at its end alone.
+_SHORT = frozenset(("abo", "ort", "plz", "zip"))
+_SHORT_ENDINGS = frozenset(("id", "nr", "no", "nm", "dt", "cd", "tel", "art", "code", *_SHORT))
 _LINKS = ("", "s", "n", "en", "es", "e")
 _PHRASES = ("english", "french", "german", "spanish", "abbreviated")
-_SHORTEST_PART = 3
+_SHORTEST_PART = 4
 #: Says nothing of an address's attribute.
 _ADDRESS = frozenset(("address",))
 #: C.P. is CP.
@@ -145,7 +146,7 @@ def words_of(header: str) -> list[str]:
 
 @functools.cache
 def _parted(word: str) -> tuple[str, ...]:
-    if word in _vocabulary() or len(word) < 2 * _SHORTEST_PART - 1:
+    if word in _vocabulary() or len(word) <= _SHORTEST_PART:
         return (word,)
     return _compound(word) or (word,)
 
@@ -154,7 +155,8 @@ def _compound(word: str) -> tuple[str, ...] | None:
     """The known words that a compound is made of, the longest first; none where a part of it is unknown."""
     for end in range(len(word), 1, -1):
         part, rest = word[:end], word[end:]
-        if part not in _vocabulary() or part in _left_out() or (end < _SHORTEST_PART and (rest or part not in _SHORT)):
+        known = len(part) >= _SHORTEST_PART or part in (_SHORT if rest else _SHORT_ENDINGS)
+        if not known or part not in _vocabulary() or part in _left_out():
             continue
         if not rest:
             return (part,)

@@ -40,6 +40,8 @@ _MOST_FIT, _SOME_FIT = 0.9, 0.6
 _EMPTY = 0.95
 #: The only emails of an export are its readers', whatever their header says, where few of them stand twice.
 _ONLY_EMAILS, _DIFFERENT = 0.9, 0.8
+#: Nearly every record of readers says whose it is: a column that is often empty names something else.
+_IDENTIFIED = 0.8
 #: Values that are statuses, under a header that can mean one.
 _STATUSES = 0.9
 #: A column called id or name alone, where the others tell of what.
@@ -175,6 +177,8 @@ def _by_name_and_values(sample: Sample, column: str) -> list[Candidate]:
         share = shape.fit(meaning.attribute, values)
         likeness = _EMPTY if not values else 1.0 if share >= _MOST_FIT else _PARTLY if share >= _SOME_FIT else _UNLIKE
         sureness = meaning.sureness
+        if meaning.attribute == CUSTOMER_ID and values and len(values) < _IDENTIFIED * len(sample.columns[column]):
+            sureness *= _DOUBTED
         if meaning.attribute == STATUS and shape.are_statuses(values):
             sureness = max(sureness, _STATUSES)
         candidates.append(Candidate(meaning.attribute, round(sureness * likeness, 2), meaning.inverse))

@@ -130,7 +130,7 @@ def fit(attribute: str, values: Sequence[str]) -> float:
             return float(any({each.lower() for each in values} <= pair for pair in _BOOLEANS))
         case "service status" | "collection method" | "subscription type" | "plan type" | "salutation":
             few = len({*values}) <= _MOST_CODES and not formats_of(values)
-            return float(few) * _share(values, _WORDS.fullmatch)
+            return float(few and not are_emails(values)) * _share(values, _WORDS.fullmatch)
         case "whole number" | "positive number":
             return _share(values, _WHOLE.fullmatch)
         case "identifier":
