@@ -94,7 +94,7 @@ def proposed(paths: Sequence[Path]) -> Proposal:
     keys = _keys(samples)
     found = {key: placements(sample) for key, sample in keys.items()}
     sources = [_source(key, keys[key], found[key]) for key in keys]
-    sold_elsewhere = any("customers" not in _files(each, sold_elsewhere=True) for each in found.values())
+    sold_elsewhere = any("plan.old_id" in _by_attribute(each) for each in found.values())
     targets = [
         _target(key, keys[key], found[key], file, files)
         for key in keys
@@ -177,7 +177,10 @@ def _pattern(name: str) -> str:
 def _files(placed: Sequence[Placement], *, sold_elsewhere: bool) -> list[str]:
     """The templates that an export fills, and of subscriptions those that nothing else of the delivery does."""
     objects = {each.placed.attribute.partition(".")[0] for each in placed if each.placed is not None}
-    if objects & {"customer", "address", "subscription"} or not objects:
+    if not objects:
+        maybe = {_template_of(candidate.attribute) for each in placed for candidate in each.candidates}
+        return [file for file in TEMPLATES if file in maybe] or ["customers"]
+    if objects & {"customer", "address", "subscription"}:
         sold = objects & {"subscription", "plan", "product"} and not sold_elsewhere
         return ["customers", *(["products", "plans"] if sold else [])]
     return [file for file, object_ in (("products", "product"), ("plans", "plan")) if object_ in objects]
@@ -205,7 +208,11 @@ def _target(key: str, sample: Sample, placed: Sequence[Placement], file: str, fi
     ]
     lines = [_without_half_addresses(line, columns) for line in lines]
     live = any(not line.is_open for line in lines)
-    left = [each.column for each in placed if each.placed is None and not _choice(each, columns)]
+    left = [
+        each.column
+        for each in placed
+        if each.placed is None and not any(_template_of(one.attribute) in files for one in _choice(each, columns))
+    ]
     head = ["[[target]]", f"file = {_text(file)}", f"source = {_text(key)}", *_unique(columns, file), "[target.fields]"]
     body = [*map(str, lines), *_listed_columns("Nothing is proposed for", left if file == files[0] else [])]
     elsewhere = [column for name, column in columns.items() if _template_of(name) not in files]
