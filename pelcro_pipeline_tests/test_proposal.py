@@ -1,8 +1,9 @@
 """Maps that are proposed for exports that no map is of: how many columns are placed right, and what a person is left to decide.
 
 ``headers.csv`` holds the columns of the shipped example exports under other names (paraphrased, abbreviated, in French, German and
-Spanish), and under ``unseen/`` those of systems that no map is of, with invented values. Which half of it the words were tuned by
-is told by the hash of a header; the other half says what to expect of an export that nobody has seen.
+Spanish), and under ``unseen/`` those of systems that no map is of, with invented values: which half of these the words were tuned by
+is told by the hash of a header. Those under ``second/`` were written when the words were settled, and the words were not changed for
+them: they say what to expect of an export that nobody has seen.
 """
 
 from __future__ import annotations
@@ -85,8 +86,11 @@ def outcomes() -> dict[tuple[str, str], Counter]:
                 outcome = "right" if placed.attribute in expected else "wrong"
             else:
                 outcome = "rightly none" if "" in expected else "not at all"
-            origin = "other systems" if name.startswith("unseen/") else "shipped examples"
-            counts[origin, "held out" if is_held_out(row) else "tuned"][outcome] += 1
+            origin = {"unseen": "other systems", "second": "a second look"}.get(
+                name.partition("/")[0], "shipped examples"
+            )
+            held_out = origin == "a second look" or is_held_out(row)
+            counts[origin, "held out" if held_out else "tuned"][outcome] += 1
     return counts
 
 
@@ -97,6 +101,7 @@ def outcomes() -> dict[tuple[str, str], Counter]:
         ("shipped examples", "held out", 0.93),
         ("other systems", "tuned", 0.95),
         ("other systems", "held out", 0.85),
+        ("a second look", "held out", 0.8),
     ],
 )
 def test_headers_are_placed_right_or_left_to_a_person(outcomes, capsys, origin, part, least):
@@ -104,14 +109,14 @@ def test_headers_are_placed_right_or_left_to_a_person(outcomes, capsys, origin, 
     with capsys.disabled():
         print(f"\n{origin}, {part}: " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(found.items())))
     named = found["right"] + found["wrong"] + found["not at all"]
-    assert named >= 80
+    assert named >= 70
     assert found["right"] / named >= least
     assert found["wrong"] < 0.01 * (found["right"] + found["wrong"])
 
 
 def test_no_part_of_the_labelled_set_is_small(outcomes):
     assert sum(map(Counter.total, outcomes.values())) >= 300
-    assert {*outcomes} == {(o, p) for o in ("shipped examples", "other systems") for p in ("tuned", "held out")}
+    assert len(outcomes) == 5
 
 
 def test_labels_and_words_are_of_attributes():
