@@ -25,9 +25,11 @@ from typer.testing import CliRunner
 from pelcro_pipeline.cli import app
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import UnusableInputError
-from pelcro_pipeline.sources import check, draft, naming, proposal, shape
+from pelcro_pipeline.settings import Settings
+from pelcro_pipeline.sources import check, draft, naming, proposal, select, shape
 from pelcro_pipeline.sources.naming import FULL_NAME
 from pelcro_pipeline.sources.proposal import Sample
+from pelcro_pipeline.sources.select import Delivered
 from pelcro_pipeline.sources.source_map import SourceMap
 from pelcro_pipeline.spec import ATTRIBUTES
 from pelcro_pipeline_tests.extract import migrate
@@ -122,7 +124,7 @@ def test_no_part_of_the_labelled_set_is_small(outcomes):
 def test_labels_and_words_are_of_attributes():
     labels = {each for rows in exports().values() for row in rows for each in re.split(r"[|&]", row["attribute"])}
     assert labels - {""} <= {*ATTRIBUTES}
-    assert {each.attribute for each in naming._names()} - {FULL_NAME} <= {*ATTRIBUTES}
+    assert {each.attribute for each in naming.names()} - {FULL_NAME} <= {*ATTRIBUTES}
 
 
 @pytest.mark.parametrize(
@@ -230,6 +232,28 @@ def test_values_and_the_other_columns_tell_what_a_header_does_not(columns, expec
 )
 def test_the_formats_of_a_date_are_those_that_fit_all_values(values, formats):
     assert shape.formats_of(values) == formats
+
+
+@pytest.mark.parametrize(
+    ("value", "day"),
+    [
+        *((f"2026-12-31{time}", "2026-12-31") for time in ("", " 10:20:30", " 10:20", " 10:20:30 UTC", " 10:20:30+0000")),
+        *((f"2026-12-31T10:20:30{zone}", "2026-12-31") for zone in ("", "Z", ".000Z", "+00:00", ".123+0000")),
+        *((written, "2026-12-31") for written in ("2026/12/31", "31/12/2026", "12/31/2026", "31.12.2026", "31.12.26")),
+        *((written, "2026-12-31") for written in ("31.12.2026 10:20", "31-12-2026", "12-31-2026", "1798712430", "1798712430000")),
+    ],
+)  # fmt: skip
+def test_a_date_is_read_as_it_is_proposed(value, day, tmp_path):
+    _, known = drafted(tmp_path, export=f"Mail,Renewal date\na@example.com,{value}\n")
+    with duck.connect() as connection:
+        row = f"SELECT 0 AS record, 'a@example.com' AS c0, '{value}' AS c1"
+        file = Delivered(0, row, {"Mail": "c0", "Renewal date": "c1"})
+        made = select.compiled(connection, known, "export", {"export": [file]}, Settings())
+        select.create_inputs(connection, made, [file])
+        ((read,),) = connection.execute(
+            f'SELECT "subscription.current_period_end" FROM ({made.select(file)})'
+        ).fetchall()
+    assert read == day
 
 
 def drafted(folder: Path, **contents: str) -> tuple[str, SourceMap]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from pelcro_pipeline.delivery.recognition import INDISPENSABLE
 from pelcro_pipeline.errors import UnusableInputError
@@ -54,6 +55,7 @@ _USUAL = {
 _WHICH_ADDRESS = "Is the address that is read as the billing address the one that copies are sent to, too or instead?"
 #: Codes of a column that a comment repeats at most.
 _CODES_SHOWN = 12
+_NO_VALUES = ", without values here"
 _WIDTH = 120
 #: Candidates of a column that are shown, how sure one is whose attribute another column has, and a runner-up that is told.
 _MOST_SHOWN, _CONTESTED, _TOLD = 3, 0.4, 0.3
@@ -74,6 +76,14 @@ class Line:
 
     def __str__(self) -> str:
         return f"{'# ' if self.is_open else ''}{_text(self.attribute)} = {{ {self.made} }}  # {self.said}"
+
+
+class _Making(NamedTuple):
+    """What an attribute is made of as a map has it, a remark, and whether a person decides though the column is sure."""
+
+    text: str
+    remark: str = ""
+    is_open: bool = False
 
 
 @dataclass(frozen=True)
@@ -250,9 +260,8 @@ def _lines(sample: Sample, placement: Placement, columns: dict[str, str]) -> Ite
         )
         if placed is not None and runner_up is not None:
             said += f", or {runner_up.attribute} {runner_up.confidence:.0%}"
-        for attribute, made, remark in _made(sample, placement.column, candidate, columns):
-            open_ = placed is None or made.startswith("?")
-            yield Line(attribute, made.lstrip("?"), said + remark, is_open=open_)
+        for attribute, making in _made(sample, placement.column, candidate, columns):
+            yield Line(attribute, making.text, said + making.remark, placed is None or making.is_open)
 
 
 def _choice(placement: Placement, columns: dict[str, str]) -> list[Candidate]:
@@ -261,48 +270,48 @@ def _choice(placement: Placement, columns: dict[str, str]) -> list[Candidate]:
     return shown[:_MOST_SHOWN]
 
 
-def _made(sample: Sample, column: str, candidate: Candidate, columns: dict[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Attribute, what it is made of, and a remark; behind a ? what a person decides though the column is sure."""
+def _made(sample: Sample, column: str, candidate: Candidate, columns: dict[str, str]) -> Iterator[tuple[str, _Making]]:
+    """The attributes that a column is proposed as, and how each is made of it."""
     attribute, values = candidate.attribute, sample.filled(column)
     of_column = f"from = {_text(column)}"
     if attribute == FULL_NAME:
         first = f"split_part({quoted(column)}, ' ', 1)"
         others = f"regexp_extract({quoted(column)}, '^\\S+\\s+(.+)$', 1)"
-        yield "customer.first_name", f"sql = {_text(first)}", ", its first word"
-        yield "customer.last_name", f"sql = {_text(others)}", ", the others"
+        yield "customer.first_name", _Making(f"sql = {_text(first)}", ", its first word")
+        yield "customer.last_name", _Making(f"sql = {_text(others)}", ", the others")
     elif attribute == CUSTOMER_ID:
-        yield attribute, of_column, ""
-        yield ORIGINAL_ID, of_column, ""
+        yield attribute, _Making(of_column)
+        yield ORIGINAL_ID, _Making(of_column)
     elif attribute == PLAN_ID:
-        yield attribute, _plan_id(columns) if columns.get(PLAN_ID) == column else of_column, ""
+        yield attribute, _Making(_plan_id(columns) if columns.get(PLAN_ID) == column else of_column)
     elif attribute == CANCEL and candidate.inverse:
         codes = {
             value: "0" if yes else "1" for value in dict.fromkeys(values) if (yes := shape.is_yes(value)) is not None
         }
         if codes:
-            yield attribute, f"{of_column}, map = {_table(codes)}", ", yes is no here"
+            yield attribute, _Making(f"{of_column}, map = {_table(codes)}", ", yes is no here")
         else:
-            yield attribute, f"?{of_column}", "; where it is yes this is no"
+            yield attribute, _Making(of_column, "; where it is yes this is no", is_open=True)
     elif attribute == "plan.amount":
-        yield attribute, *_amount(column, values)
+        yield attribute, _amount(column, values)
     elif naming.codes_of(attribute):
-        yield attribute, *_coded(attribute, of_column, values)
+        yield attribute, _coded(attribute, of_column, values)
     elif attribute in ATTRIBUTES and ATTRIBUTES[attribute].kind.name == "date":
-        yield attribute, *_dated(column, values)
+        yield attribute, _dated(column, values)
     else:
-        yield attribute, of_column, "" if values else ", without values here"
+        yield attribute, _Making(of_column, "" if values else _NO_VALUES)
 
 
-def _amount(column: str, values: Sequence[str]) -> tuple[str, str]:
+def _amount(column: str, values: Sequence[str]) -> _Making:
     of_column = f"from = {_text(column)}"
     if shape.has_decimals(values):
-        return f'{of_column}, money = "major"', ""
+        return _Making(f'{of_column}, money = "major"')
     if _CENTS & {*naming.words_of(column)}:
-        return f'{of_column}, money = "minor"', ""
-    return f'?{of_column}, money = "major"', '; "minor" where 1900 is 19.00'
+        return _Making(f'{of_column}, money = "minor"')
+    return _Making(f'{of_column}, money = "major"', '; "minor" where 1900 is 19.00', is_open=True)
 
 
-def _coded(attribute: str, of_column: str, values: Sequence[str]) -> tuple[str, str]:
+def _coded(attribute: str, of_column: str, values: Sequence[str]) -> _Making:
     """What codes say is written where it is known; the others are a person's to map, and told until then."""
     known = naming.codes_of(attribute)
     found = {value: known.get(naming.folded(value)) for value in dict.fromkeys(values)}
@@ -310,11 +319,12 @@ def _coded(attribute: str, of_column: str, values: Sequence[str]) -> tuple[str, 
     left = [value for value, said in found.items() if said is None][:_CODES_SHOWN]
     remark = f"; to be decided: {', '.join(map(_plain, left))}" if left else ""
     if not codes:
-        return f"?{of_column}, map = {{}}", remark
-    return f"{of_column}, map = {_table(codes)}", remark
+        # Nothing says that these are codes, and no names of readers.
+        return _Making(f"{of_column}, map = {{}}", "; what it holds is to be mapped", is_open=True)
+    return _Making(f"{of_column}, map = {_table(codes)}", remark)
 
 
-def _dated(column: str, values: Sequence[str]) -> tuple[str, str]:
+def _dated(column: str, values: Sequence[str]) -> _Making:
     formats, mixed = shape.formats_of(values), shape.mixed_formats_of(values)
     named = quoted(column)
     empty = shape.NO_DATE & {*values}
@@ -322,19 +332,22 @@ def _dated(column: str, values: Sequence[str]) -> tuple[str, str]:
         named = f"nullif({named}, {literal(none)})"
     source = f"sql = {_text(named)}" if empty else f"from = {_text(column)}"
     if not values:
-        return source, ", without values here"
+        return _Making(source, _NO_VALUES)
     if not formats and mixed:
-        return f"{source}, date = [{', '.join(map(_text, mixed))}]", ""
+        return _Making(f"{source}, date = [{', '.join(map(_text, mixed))}]")
     if len(formats) != 1:
-        return source, "; day or month first is asked" if formats else "; written in several ways"
+        return _Making(source, "; day or month first is asked" if formats else "; written in several ways")
     (format_,) = formats
-    if format_.endswith("%Z"):
+    if format_.endswith("%z") and any(value.endswith("Z") for value in values):
+        # DuckDB's %z reads +0000 and no Z.
+        named = f"regexp_replace({named}, 'Z$', '+0000')"
+    elif format_.endswith("%Z"):
         named = f"regexp_replace({named}, ' (UTC|GMT|Z)$', ' +0000')"
         format_ = format_[:-1] + "z"
     elif "%H" in format_ and "%z" not in format_ and _UTC & set(re.findall(r"[a-z]+", column.lower())):
         named, format_ = f"{named} || ' +0000'", f"{format_} %z"
     source = f"from = {_text(column)}" if named == quoted(column) else f"sql = {_text(named)}"
-    return f"{source}, date = {_text(format_)}", ""
+    return _Making(f"{source}, date = {_text(format_)}")
 
 
 def _plan_id(columns: dict[str, str]) -> str:

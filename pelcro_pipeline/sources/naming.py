@@ -56,7 +56,7 @@ class Meaning(NamedTuple):
     inverse: bool = False
 
 
-class _Name(NamedTuple):
+class Name(NamedTuple):
     """One way to name an attribute: its words, and how sure it makes by itself, or with a word of its owner's alone."""
 
     attribute: str
@@ -106,24 +106,25 @@ def _vocabulary() -> frozenset[str]:
 
 
 @functools.cache
-def _names() -> tuple[_Name, ...]:
+def names() -> tuple[Name, ...]:
+    """Every way to name an attribute that the tables declare."""
     return tuple(_declared())
 
 
-def _declared() -> Iterator[_Name]:
+def _declared() -> Iterator[Name]:
     for key, entry in _phrases():
         for attribute in _attributes_of(key):
             personal = attribute.startswith("address.") and key.startswith("customer.")
             for each in _PHRASES:
                 for phrase in entry.get(each, ()):
-                    yield _Name(attribute, _meant(phrase.split()), _CALLED, needs_owner=personal)
+                    yield Name(attribute, _meant(phrase.split()), _CALLED, needs_owner=personal)
             for phrase in entry.get("owned", ()):
-                yield _Name(attribute, _meant(phrase.split()), _OWNED, needs_owner=True)
+                yield Name(attribute, _meant(phrase.split()), _OWNED, needs_owner=True)
             for phrase in entry.get("weak", ()):
                 # With its owner's word beside it nothing is left open.
-                yield _Name(attribute, _meant(phrase.split()), _WEAK, needs_owner=personal)
+                yield Name(attribute, _meant(phrase.split()), _WEAK, needs_owner=personal)
             for phrase in entry.get("inverse", ()):
-                yield _Name(attribute, _meant(phrase.split()), _CALLED, inverse=True)
+                yield Name(attribute, _meant(phrase.split()), _CALLED, inverse=True)
 
 
 def _attributes_of(key: str) -> list[str]:
@@ -180,14 +181,14 @@ def meanings(header: str) -> list[Meaning]:
     owners: dict[str, str] = {_same().get(word, word): _owner_of()[word] for word in raw if word in _owner_of()}
     words = _meant(raw)
     best: dict[str, Meaning] = {}
-    for name in _names():
+    for name in names():
         sureness = _sureness(name, words, owners)
         if sureness and sureness > best.get(name.attribute, Meaning("", 0)).sureness:
             best[name.attribute] = Meaning(name.attribute, sureness, name.inverse)
     return sorted(best.values(), key=lambda each: -each.sureness)
 
 
-def _sureness(name: _Name, words: frozenset[str], owners: dict[str, str]) -> float:
+def _sureness(name: Name, words: frozenset[str], owners: dict[str, str]) -> float:
     shared = words & name.words
     if not shared:
         return 0
