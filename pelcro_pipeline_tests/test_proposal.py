@@ -266,8 +266,14 @@ def drafted(folder: Path, **contents: str) -> tuple[str, SourceMap]:
     return text, SourceMap.model_validate(tomllib.loads(text))
 
 
-def fields(known: SourceMap, file: str = "customers") -> dict[str, str | None]:
-    return {name: made.column for target in known.target if target.file == file for name, made in target.fields.items()}
+def fields(known: SourceMap, file: str = "customers") -> dict[str, str]:
+    """By attribute, the column that it is made of."""
+    return {
+        name: made.column or re.search('"([^"]+)"', made.sql)[1]
+        for target in known.target
+        if target.file == file
+        for name, made in target.fields.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -430,6 +436,11 @@ def test_any_header_can_stand_in_a_map(header, tmp_path):
         ),
         ("Email,Price in cents\na@example.com,1900\n", '"plan.amount" = { from = "Price in cents", money = "minor" }'),
         ("Email,Price\na@example.com,19.00\n", '"plan.amount" = { from = "Price", money = "major" }'),
+        (
+            'Email,Price\na@example.com,"19,00"\n',
+            '"plan.amount" = { sql = "replace(\\"Price\\", \',\', \'.\')", money = "major" }',
+        ),
+        ("Email,Price\na@example.com,$19.00\n", '# "plan.amount" = { from = "Price", money = "major" }'),
         ("Email,Start date\na@example.com,01/02/2026\n", '"subscription.start_date" = { from = "Start date" }'),
         (
             "Email,Start date (UTC)\na@example.com,2026-01-02 03:04\n",

@@ -305,7 +305,14 @@ def _made(sample: Sample, column: str, candidate: Candidate, columns: dict[str, 
 def _amount(column: str, values: Sequence[str]) -> _Making:
     of_column = f"from = {_text(column)}"
     if shape.has_decimals(values):
-        return _Making(f'{of_column}, money = "major"')
+        if shape.are_plain_amounts(values):
+            return _Making(f'{of_column}, money = "major"')
+        if shape.are_plain_amounts([value.replace(",", ".") for value in values]):
+            pointed = f"replace({quoted(column)}, ',', '.')"
+            return _Making(f'sql = {_text(pointed)}, money = "major"')
+        return _Making(
+            f'{of_column}, money = "major"', "; what stands beside the digits is to be taken out", is_open=True
+        )
     if _CENTS & {*naming.words_of(column)}:
         return _Making(f'{of_column}, money = "minor"')
     return _Making(f'{of_column}, money = "major"', '; "minor" where 1900 is 19.00', is_open=True)

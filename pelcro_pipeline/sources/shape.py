@@ -41,6 +41,7 @@ _EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;.]+")
 _PHONE = re.compile(r"[+(]?\d[\d\s().+/-]{5,}(?:\s?(?:x|ext)\.?\s?\d+)?", re.IGNORECASE)
 _AMOUNT = re.compile(r"[^\d\s-]{0,3}\s?\d{1,3}(?:[ ,.']?\d{3})*(?:[.,]\d{1,3})?\s?[^\d\s]{0,3}")
 _DECIMAL = re.compile(r".*\d[.,]\d{1,2}\D*")
+_PLAIN_AMOUNT = re.compile(r"\d+(?:\.\d{1,3})?")
 _WHOLE = re.compile(r"\d{1,4}")
 _ID = re.compile(r"[^\s@]{1,64}")
 _ZIP = re.compile(r"(?=.*\d)[A-Za-z0-9 -]{3,10}")
@@ -92,6 +93,11 @@ def _is_date(value: str, format_: str) -> bool:
 def has_decimals(values: Sequence[str]) -> bool:
     """Whether an amount is written with a part of its unit: then it is in units, and not in cents."""
     return any(map(_DECIMAL.fullmatch, values))
+
+
+def are_plain_amounts(values: Sequence[str]) -> bool:
+    """Whether amounts are digits and a decimal point alone, as the step that makes cents of them reads them."""
+    return all(map(_PLAIN_AMOUNT.fullmatch, values))
 
 
 def are_emails(values: Sequence[str]) -> bool:
