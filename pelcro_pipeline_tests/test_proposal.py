@@ -71,6 +71,12 @@ def exports() -> dict[str, list[dict[str, str]]]:
     return found
 
 
+@pytest.fixture(scope="module")
+def connection():
+    with duck.connect() as opened:
+        yield opened
+
+
 def is_held_out(row: dict[str, str]) -> bool:
     return hashlib.sha256(f"{row['export']} {row['header']}".encode()).digest()[0] % 2 == 1
 
@@ -243,16 +249,13 @@ def test_the_formats_of_a_date_are_those_that_fit_all_values(values, formats):
         *((written, "2026-12-31") for written in ("31.12.2026 10:20", "31-12-2026", "12-31-2026", "1798712430", "1798712430000")),
     ],
 )  # fmt: skip
-def test_a_date_is_read_as_it_is_proposed(value, day, tmp_path):
+def test_a_date_is_read_as_it_is_proposed(value, day, tmp_path, connection):
     _, known = drafted(tmp_path, export=f"Mail,Renewal date\na@example.com,{value}\n")
-    with duck.connect() as connection:
-        row = f"SELECT 0 AS record, 'a@example.com' AS c0, '{value}' AS c1"
-        file = Delivered(0, row, {"Mail": "c0", "Renewal date": "c1"})
-        made = select.compiled(connection, known, "export", {"export": [file]}, Settings())
-        select.create_inputs(connection, made, [file])
-        ((read,),) = connection.execute(
-            f'SELECT "subscription.current_period_end" FROM ({made.select(file)})'
-        ).fetchall()
+    row = f"SELECT 0 AS record, 'a@example.com' AS c0, '{value}' AS c1"
+    file = Delivered(0, row, {"Mail": "c0", "Renewal date": "c1"})
+    made = select.compiled(connection, known, "export", {"export": [file]}, Settings())
+    select.create_inputs(connection, made, [file])
+    ((read,),) = connection.execute(f'SELECT "subscription.current_period_end" FROM ({made.select(file)})').fetchall()
     assert read == day
 
 
@@ -373,7 +376,7 @@ def test_with_its_open_points_filled_in_the_file_migrates(tmp_path):
 
 
 @pytest.mark.parametrize("system", sorted(each.name for each in EXPORTS.iterdir()))
-def test_what_is_proposed_for_an_example_can_be_run(system, tmp_path):
+def test_what_is_proposed_for_an_example_can_be_run(system, tmp_path, connection):
     paths = sorted(
         each
         for each in (EXPORTS / system / "delivered").iterdir()
@@ -381,8 +384,7 @@ def test_what_is_proposed_for_an_example_can_be_run(system, tmp_path):
     )
     path = tmp_path / "source.toml"
     path.write_text(draft.proposed(paths).text, encoding="utf-8")
-    with duck.connect() as connection:
-        known, _ = check.checked(path, connection)
+    known, _ = check.checked(path, connection)
     # Each export is known again by its own columns.
     for key, sample in zip(known.sources, proposal.read(paths), strict=True):
         if not sample.is_json:
