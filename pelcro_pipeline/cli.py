@@ -74,10 +74,21 @@ def _fail(sentence: str, status: int) -> None:
 
 
 @app.command()
-def new(folder: Annotated[Path, typer.Argument(help="Where the request is written.")]) -> None:
-    """Write empty templates, an extract.toml and the data dictionary into FOLDER."""
+def new(
+    folder: Annotated[Path, typer.Argument(help="Where the request is written.")],
+    exports: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from", help="An export of another system, of which a map is proposed; once for each.", metavar="EXPORT"
+        ),
+    ] = None,
+) -> None:
+    """Write empty templates, an extract.toml and the data dictionary into FOLDER; for exports a proposed map, source.toml."""
     if folder.exists() and not folder.is_dir():
         raise UnusableInputError(f"{folder} is a file: name a folder.")
+    if exports:
+        _propose(folder, exports)
+        return
     try:
         written = templates.write(folder)
     except OSError as error:
@@ -87,20 +98,66 @@ def new(folder: Annotated[Path, typer.Argument(help="Where the request is writte
     _out.print(f"Send these to the publisher, or fill them; then: {_COMMAND} dry-run FOLDER", soft_wrap=True)
 
 
+def _propose(folder: Path, exports: list[Path]) -> None:
+    """The request, and a proposed map beside it."""
+    from pelcro_pipeline.sources import draft, source_map
+
+    path = folder / source_map.FILE_NAME
+    if path.exists():
+        raise UnusableInputError(f"{path} stands already: take it away, or name another folder.")
+    proposal = draft.proposed(exports)
+    try:
+        with atomic.file(path) as unfinished:
+            unfinished.write_text(proposal.text, encoding="utf-8")
+        written = templates.write(folder)
+    except OSError as error:
+        raise UnusableInputError(f"{folder} cannot be written to ({error.strerror}): name another folder.") from error
+    for each in (*written, path):
+        _out.print(f"  {each}", soft_wrap=True)
+    _out.print(
+        f"Of {proposal.placed + proposal.asked + proposal.unknown} columns {proposal.placed} are placed, "
+        f"{proposal.asked} have candidates to choose from, {proposal.unknown} have none.",
+        soft_wrap=True,
+    )
+    _out.print(f"Decide what stands behind a # in {path}; then: {_COMMAND} check-map {path}", soft_wrap=True)
+
+
 @app.command("check-map")
 def check_map(
-    file: Annotated[Path, typer.Argument(help="A map of a legacy system's exports, such as source.toml.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A map of a legacy system's exports, such as source.toml, or an extract's folder.",
+            metavar="FILE_OR_EXTRACT",
+        ),
+    ],
 ) -> None:
-    """Say of a map whether it can be run, and what it leaves open."""
-    from pelcro_pipeline.engine import connection as duck
+    """Say of a map whether it can be run, and what it leaves open; of an extract, whether its files are those that its map knows."""
     from pelcro_pipeline.sources import check
+    from pelcro_pipeline.sources import source_map as maps
 
-    if not file.is_file():
-        raise UnusableInputError(f"There is no file {file}: give a map.")
+    inside = places.home() / "extracts" / file
+    folder = next((each for each in (file, inside) if each.is_dir()), None)
+    if folder is None and not file.is_file():
+        raise UnusableInputError(f"There is no file {file}: give a map, or an extract.")
+    given = settings.load(folder) if folder else settings.Settings()
+    path = maps.path_of(folder, given.source) if folder else file
+    if path is None:
+        raise UnusableInputError(
+            f"{file} has no map: name its source in extract.toml, or put a map beside it as {maps.FILE_NAME}."
+        )
     with duck.connect() as connection:
-        source_map, left_open = check.checked(file, connection)
+        source_map, left_open = check.checked(path, connection)
+        if folder:
+            left_open += check.delivered(source_map, folder, given, connection)
     for sentence in left_open:
         _out.print(f"  {sentence}", soft_wrap=True, markup=False)
+    missing = len(check.missing(source_map))
+    if missing:
+        attributes = "an attribute" if missing == 1 else f"{missing} attributes"
+        raise UnusableInputError(
+            f"{path.name} lacks {attributes} that objects cannot stand without: give each a field."
+        )
     _out.print(f"The map of {source_map.title} can be run.", soft_wrap=True, markup=False)
 
 

@@ -24,6 +24,8 @@ from pelcro_pipeline.workspace.intake import LATER, PASSWORD_SAMPLES, TICKED_OFF
 SETTING_FILES = (
     extract_settings.FILE_NAME,
     source_map.FILE_NAME,
+    # What `new` writes into a folder that is filled in place.
+    "data-dictionary.md",
     "cards.*",
     PASSWORD_SAMPLES,
     answers.ANSWERS,

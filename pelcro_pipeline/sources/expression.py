@@ -7,6 +7,7 @@ from that tree, not pasted from the map. A second parser was weighed (sqlglot): 
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Collection, Iterator
 
@@ -100,7 +101,7 @@ def _vet(node: dict, columns: Collection[str], named: dict[str, None], where: st
     if class_ == "COLUMN_REF":
         if len(node["column_names"]) != 1 or node["column_names"][0] not in columns:
             raise UnusableInputError(
-                f"{where}: sql names {'.'.join(node['column_names'])}, which is no column of the export."
+                f"{where}: sql names {'.'.join(node['column_names'])}, which is no column of the export{_nearest(node, columns)}."
             )
         named[node["column_names"][0]] = None
         node["column_names"] = [relation, *node["column_names"]]
@@ -115,6 +116,12 @@ def _vet(node: dict, columns: Collection[str], named: dict[str, None], where: st
         return
     for child in _children(node):
         _vet(child, columns, named, where, relation)
+
+
+def _nearest(node: dict, columns: Collection[str]) -> str:
+    """What a sentence says of the column that comes nearest, if any does."""
+    found = difflib.get_close_matches(node["column_names"][0], columns, n=1)
+    return f" (the nearest is {found[0]})" if found else ""
 
 
 def _vet_function(node: dict, where: str) -> None:

@@ -28,6 +28,13 @@ from pelcro_pipeline.workspace.intake import own_file
 FILE_NAME = "source.toml"
 _LARGEST = 1_000_000
 STATUS = "subscription.common_metadata.service_status"
+#: What pydantic finds, in the words of a map.
+_SAID = {
+    "extra_forbidden": "is no key of a map",
+    "missing": "is missing",
+    "string_type": "is a text: write it in quotation marks",
+    "tuple_type": "is a list: write it in square brackets",
+}
 #: What an error repeats at most.
 _REASONS_SHOWN = 5
 
@@ -38,6 +45,14 @@ class _Part(BaseModel):
     """A part of a map: it has the keys below and no others."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class _PlacedError(ValueError):
+    """What is wrong beneath what is validated, by the keys that lead there."""
+
+    def __init__(self, sentence: str, place: tuple[str | int, ...]) -> None:
+        super().__init__(sentence)
+        self.place = place
 
 
 class Format(StrEnum):
@@ -224,7 +239,8 @@ class Target(_Part):
     def _own_attributes(self) -> Target:
         for name, made in self.fields.items():
             if name not in attributes(self.file) and not name.startswith(metadata_prefixes(self.file)):
-                raise ValueError(f"{name} is no attribute of {self.file}{_nearest(name, attributes(self.file))}")
+                nearest = _nearest(name, attributes(self.file))
+                raise _PlacedError(f"{name} is no attribute of {self.file}{nearest}", ("fields", name))
             if made.lookup is not None and self.unique is not None and name in self.unique.key:
                 raise ValueError(f"{name}: what is looked up can be no key")
             if made.money is not None and name != "plan.amount":
@@ -282,7 +298,7 @@ class SourceMap(_Part):
     @model_validator(mode="after")
     def _known_columns(self) -> SourceMap:
         taken = set()
-        for target in self.target:
+        for number, target in enumerate(self.target):
             if target.source not in self.sources:
                 raise ValueError(
                     f"target {target.file} is of {target.source}, and sources has {', '.join(self.sources)}"
@@ -290,19 +306,24 @@ class SourceMap(_Part):
             if (target.source, target.file) in taken:
                 raise ValueError(f"{target.source} fills {target.file} twice")
             taken.add((target.source, target.file))
+            place = ("target", number)
+            for name, made in target.fields.items():
+                if made.column is not None:
+                    self._refuse_unknown(target.source, made.column, name, (*place, "fields", name))
             for column in columns_of(target):
-                self._refuse_unknown(target.source, column, f"target {target.file}")
+                self._refuse_unknown(target.source, column, f"target {target.file}", place)
             for name, made in target.fields.items():
                 if made.lookup is not None:
                     if made.lookup.export not in self.sources:
                         raise ValueError(f"{name} looks into {made.lookup.export}, which is not in sources")
                     for column in (made.lookup.key, made.lookup.value):
-                        self._refuse_unknown(made.lookup.export, column, name)
+                        self._refuse_unknown(made.lookup.export, column, name, (*place, "fields", name))
         return self
 
-    def _refuse_unknown(self, source: str, column: str, where: str) -> None:
+    def _refuse_unknown(self, source: str, column: str, where: str, place: tuple[str | int, ...]) -> None:
         if not self.sources[source].knows(column):
-            raise ValueError(f"{where}: {source} has no column {column}{_nearest(column, self.sources[source].named)}")
+            nearest = _nearest(column, self.sources[source].named)
+            raise _PlacedError(f"{where}: {source} has no column {column}{nearest}", place)
 
     def with_statuses(self, settings: Settings) -> SourceMap:
         """The map with what the publisher says of statuses that it leaves open."""
@@ -375,9 +396,15 @@ def of(folder: Path, system: str | None) -> SourceMap | None:
 
     Raises UnusableInputError for a system that no shipped map is of, and for a map that cannot be used.
     """
+    path = path_of(folder, system)
+    return None if path is None else load(path)
+
+
+def path_of(folder: Path, system: str | None) -> Path | None:
+    """Where the map of an extract stands. Raises UnusableInputError for a system that no shipped map is of."""
     own = folder / FILE_NAME
     if own.exists():
-        return load(own_file(own))
+        return own_file(own)
     if system is None:
         return None
     known = shipped()
@@ -386,7 +413,7 @@ def of(folder: Path, system: str | None) -> SourceMap | None:
             f"extract.toml: no map of the source {system} is shipped (there are {', '.join(known)}): "
             f"name one of these, or put a map of your own beside it as {FILE_NAME}."
         )
-    return load(known[system.lower()])
+    return known[system.lower()]
 
 
 def load(path: Path) -> SourceMap:
@@ -406,14 +433,17 @@ def load(path: Path) -> SourceMap:
 def _sentence(error: ValidationError, text: str) -> str:
     reasons = []
     for each in error.errors()[:_REASONS_SHOWN]:
-        place = f"line {line}, {each['loc'][-1]}" if (line := _line(each["loc"], text)) else ""
-        said = "is no key of a map" if each["type"] == "extra_forbidden" else each["msg"].removeprefix("Value error, ")
+        said = _SAID.get(each["type"], each["msg"].removeprefix("Value error, "))
+        beneath = getattr(each.get("ctx", {}).get("error"), "place", None)
+        line = line_of((*each["loc"], *(beneath or ())), text)
+        key = "" if beneath else next((part for part in reversed(each["loc"]) if isinstance(part, str)), "")
+        place = ", ".join(filter(None, (f"line {line}" if line else "", key)))
         reasons.append(f"{place}: {said}" if place else said)
     more = error.error_count() - len(reasons)
     return "; ".join(reasons) + (f"; and {more:,} more." if more else ".")
 
 
-def _line(place: Sequence[str | int], text: str) -> int | None:
+def line_of(place: Sequence[str | int], text: str) -> int | None:
     """The line of a map on which a key stands, as deep as it can be followed; none for the map as a whole."""
     lines = text.splitlines()
     found = None

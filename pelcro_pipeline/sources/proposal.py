@@ -1,0 +1,290 @@
+"""A proposed map of exports that no map is of: each column with what it may be, how sure that is, and what else it may be.
+
+What is surer than ``THRESHOLD`` is proposed. Everything else is written into the map as a comment, with its candidates: a person decides.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pelcro_pipeline.delivery import foreign, raw, text
+from pelcro_pipeline.delivery.header import is_nameless
+from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline.settings import Settings
+from pelcro_pipeline.sources import naming, shape
+from pelcro_pipeline.sources.naming import FULL_NAME
+from pelcro_pipeline.sources.source_map import STATUS
+
+#: How sure a column's meaning is, from 0 to 1, where it is proposed and not only listed.
+THRESHOLD = 0.8
+#: Records of each export that are looked at.
+RECORDS = 2_000
+#: What a file must have one of, surely, to be of readers; others are of products and plans.
+_OF_READERS = ("customer.", "address.", "subscription.current_period_end", "subscription.start_date", STATUS)
+#: A word that may mean something else, as Nombre may, makes no file one of readers.
+_TELLING = 0.9
+#: Where two meanings are as near to each other, neither is sure.
+_NEAR = 0.05
+_DOUBTED = 0.7
+#: The weight of a name whose values are doubtful, or are not of its kind at all.
+_UNLIKE, _PARTLY = 0.3, 0.85
+_MOST_FIT, _SOME_FIT = 0.9, 0.6
+#: A column without any value is taken by its name.
+_EMPTY = 0.95
+#: The only emails of an export are its readers', whatever their header says, where few of them stand twice.
+_ONLY_EMAILS, _DIFFERENT = 0.9, 0.8
+#: Nearly every record of readers says whose it is: a column that is often empty names something else.
+_IDENTIFIED = 0.8
+#: Values that are statuses, under a header that can mean one.
+_STATUSES = 0.9
+#: A column called id or name alone, where the others tell of what.
+_TOLD_BY_OTHERS = 0.85
+#: What is less sure is no candidate.
+_LISTED = 0.25
+#: Neither of which names an object of its own.
+PLAN_ID = "subscription.common_metadata.temporary_plan_id"
+CUSTOMER_ID, SUBSCRIPTION_ID = "customer.old_provider_id", "subscription.common_metadata.old_id"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The first records of a delivered export: by column, in its order, its cells; empty ones are empty texts."""
+
+    name: str
+    columns: Mapping[str, Sequence[str]]
+    is_json: bool = False
+    records: str | None = None
+
+    def filled(self, column: str) -> list[str]:
+        """A column's values, trimmed."""
+        return [value.strip() for value in self.columns[column] if value.strip()]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An attribute that a column may hold, how sure that is from 0 to 1, and whether yes there is no here."""
+
+    attribute: str
+    confidence: float
+    inverse: bool = False
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A delivered column, and what it may hold, the surest first."""
+
+    column: str
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def placed(self) -> Candidate | None:
+        """What is proposed; none where nothing is sure enough."""
+        first = next(iter(self.candidates), None)
+        return first if first is not None and first.confidence >= THRESHOLD else None
+
+
+def read(paths: Iterable[Path]) -> list[Sample]:
+    """The exports' first records: text of any encoding and delimiter, each sheet of a workbook, JSON.
+
+    Raises UnusableInputError for what cannot be read, and for what has no header.
+    """
+    samples = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for path in paths:
+            if not path.is_file():
+                raise UnusableInputError(f"There is no file {path}: name exports.")
+            if foreign.is_json(path.name):
+                samples.append(_of_json(path))
+                continue
+            for sheet in raw.sheets(path, Path(scratch), Settings()):
+                if not sheet.aside:
+                    samples.append(_of_text(sheet))
+    return samples
+
+
+def _of_text(sheet: raw.Sheet) -> Sample:
+    header = text.header_of(sheet.path, sheet.name, sheet.delimiter)
+    names = [cell.strip() for cell in header.cells]
+    if not any(names):
+        raise UnusableInputError(f"{sheet.name} has no header on its first line: take out what stands above it.")
+    twice = [name for name, times in Counter(names).items() if times > 1 and not is_nameless(name)]
+    if twice:
+        raise UnusableInputError(f"{sheet.name} has the column {twice[0]} several times: give it once.")
+    with sheet.path.open(encoding="utf-8-sig", newline="") as lines:
+        rows = csv.reader(lines, delimiter=header.delimiter)
+        records = [row for row in itertools.islice(rows, 1, RECORDS + 1) if any(cell.strip() for cell in row)]
+    return Sample(
+        sheet.name,
+        {
+            name: [row[position] if position < len(row) else "" for row in records]
+            for position, name in enumerate(names)
+            if not is_nameless(name)
+        },
+    )
+
+
+def _of_json(path: Path) -> Sample:
+    """Records under the dotted names of their fields."""
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+        given = (
+            json.loads(content)
+            if content.lstrip().startswith("[")
+            else list(map(json.loads, filter(str.strip, content.splitlines())))
+        )
+    except (ValueError, RecursionError) as error:
+        raise UnusableInputError(f"{path.name} is neither a JSON array nor one JSON record on each line.") from error
+    records = [each for each in given[:RECORDS] if isinstance(each, dict)]
+    if not records:
+        raise UnusableInputError(f"{path.name} holds no JSON record.")
+    flat = [dict(_fields(record)) for record in records]
+    names = dict.fromkeys(name for record in flat for name in record)
+    return Sample(path.name, {name: [record.get(name, "") for record in flat] for name in names}, is_json=True)
+
+
+def _fields(value: object, name: str = "") -> Iterable[tuple[str, str]]:
+    """The scalars of a record by dotted name, of an array its first; what is null is empty."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from _fields(each, f"{name}.{key}" if name else key)
+    elif isinstance(value, list):
+        yield from (_fields(value[0], f"{name}.0") if value else ())
+    else:
+        yield name, "" if value is None else json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def placements(sample: Sample) -> list[Placement]:
+    """What each column of an export may hold; no two are placed as the same attribute."""
+    found = {column: _by_name_and_values(sample, column) for column in sample.columns}
+    found = _of_one_template(sample, found)
+    _told_by_others(sample, found)
+    for column, candidates in found.items():
+        found[column] = _doubted(candidates)
+    return _each_once(found)
+
+
+def _by_name_and_values(sample: Sample, column: str) -> list[Candidate]:
+    values = sample.filled(column)
+    candidates = []
+    for meaning in naming.meanings(column):
+        share = shape.fit(meaning.attribute, values)
+        likeness = _EMPTY if not values else 1.0 if share >= _MOST_FIT else _PARTLY if share >= _SOME_FIT else _UNLIKE
+        sureness = meaning.sureness
+        if meaning.attribute == CUSTOMER_ID and values and len(values) < _IDENTIFIED * len(sample.columns[column]):
+            sureness *= _DOUBTED
+        if meaning.attribute == STATUS and shape.are_statuses(values):
+            sureness = max(sureness, _STATUSES)
+        candidates.append(Candidate(meaning.attribute, round(sureness * likeness, 2), meaning.inverse))
+    emails = [each for each in sample.columns if shape.are_emails(sample.filled(each))]
+    differ = len({*values}) >= _DIFFERENT * len(values)
+    if emails == [column] and differ and not any(each.attribute == "customer.email" for each in candidates):
+        candidates.append(Candidate("customer.email", _ONLY_EMAILS))
+    return _sorted(candidates)
+
+
+def _of_one_template(sample: Sample, found: dict[str, list[Candidate]]) -> dict[str, list[Candidate]]:
+    """Readers and what they are sold stand in different files: what a column would be in the other kind is left out."""
+    sure = [each for candidates in found.values() for each in candidates[:1] if each.confidence >= _TELLING]
+    if any(each.attribute.startswith(_OF_READERS) for each in sure):
+        inverse = {column for column, candidates in found.items() if any(each.inverse for each in candidates)}
+        # A plan is what its subscriptions name.
+        return {
+            column: _sorted(
+                replace(each, attribute=PLAN_ID)
+                if each.attribute in ("plan.old_id", "plan.temporary_product_id")
+                else each
+                for each in candidates
+                if not (each.attribute == "plan.auto_renew" and column in inverse)
+            )
+            for column, candidates in found.items()
+        }
+    return {
+        column: _sorted(
+            replace(each, attribute="plan.old_id") if each.attribute == PLAN_ID else each
+            for each in candidates
+            if each.attribute.startswith(("plan.", "product.")) or each.attribute == PLAN_ID
+        )
+        for column, candidates in found.items()
+    }
+
+
+def _told_by_others(sample: Sample, found: dict[str, list[Candidate]]) -> None:
+    """What a column called id or name alone is, where the other columns tell of what the export is."""
+    sure = {
+        candidates[0].attribute for candidates in found.values() if candidates and candidates[0].confidence >= THRESHOLD
+    }
+    subscribed = any(each.startswith(("subscription.", "plan.")) for each in sure)
+    for column in found:
+        words = frozenset(naming.words_of(column))
+        values = sample.filled(column)
+        alone = bool(values) and len({*values}) == len(values)
+        told = None
+        if words in ({"id"}, {"uuid"}) and alone and shape.fit(CUSTOMER_ID, values) == 1:
+            if "customer.email" in sure and not subscribed and CUSTOMER_ID not in sure:
+                told = CUSTOMER_ID
+            elif CUSTOMER_ID in sure and subscribed and SUBSCRIPTION_ID not in sure:
+                told = SUBSCRIPTION_ID
+            elif {"plan.amount", "plan.interval"} <= sure and not any(each.startswith("customer.") for each in sure):
+                told = "plan.old_id"
+        elif words == {"name"} and not {"customer.first_name", "customer.last_name"} & sure:
+            if "customer.email" in sure and values and sum(" " in each for each in values) >= len(values) / 2:
+                told = FULL_NAME
+            elif {"plan.amount", "plan.interval"} <= sure and not any(each.startswith("customer.") for each in sure):
+                told = "plan.nickname"
+        if told is not None:
+            found[column] = _sorted([Candidate(told, _TOLD_BY_OTHERS), *found[column]])
+
+
+def _doubted(candidates: list[Candidate]) -> list[Candidate]:
+    """The candidates, all doubted that are as near as the first, where it is not the only one."""
+    sure = [each for each in candidates if each.confidence >= THRESHOLD]
+    near = [each for each in sure if sure[0].confidence - each.confidence < _NEAR]
+    if len(near) < 2:
+        return candidates
+    return [
+        replace(each, confidence=round(min(each.confidence, THRESHOLD) * _DOUBTED, 2)) for each in sure
+    ] + candidates[len(sure) :]
+
+
+def _each_once(found: dict[str, list[Candidate]]) -> list[Placement]:
+    """Each attribute for the column that is surest of it; where two are nearly as sure of it, for neither."""
+    pending = dict(found)
+    taken: dict[str, str] = {}
+    while True:
+        claims: dict[str, list[tuple[float, str]]] = {}
+        for column, candidates in pending.items():
+            if column not in taken.values() and candidates and candidates[0].confidence >= THRESHOLD:
+                claims.setdefault(candidates[0].attribute, []).append((candidates[0].confidence, column))
+        if not claims:
+            break
+        for attribute, claimed in claims.items():
+            (most, winner), *others = sorted(claimed, key=lambda each: -each[0])
+            contested = bool(others) and most - others[0][0] < _NEAR
+            if attribute in taken:
+                others = claimed
+            elif not contested:
+                taken[attribute] = winner
+            else:
+                others = claimed
+            for confidence, column in others:
+                lowered = replace(pending[column][0], confidence=round(min(confidence, THRESHOLD) * _DOUBTED, 2))
+                pending[column] = _sorted([lowered, *pending[column][1:]])
+    return [
+        Placement(column, tuple(each for each in candidates if each.confidence >= _LISTED))
+        for column, candidates in pending.items()
+    ]
+
+
+def _sorted(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """The surest first, each attribute once."""
+    best: dict[str, Candidate] = {}
+    for each in sorted(candidates, key=lambda each: -each.confidence):
+        best.setdefault(each.attribute, each)
+    return list(best.values())
