@@ -178,6 +178,7 @@ def dry_run(
         _out.print(f"\nRelations       {paths.analysis / 'relations'}", soft_wrap=True)
     _out.print(f"\n{paths.verdict.read_text(encoding='utf-8')}")
     _out.print(f"\nRead first      {paths.analysis_report}", soft_wrap=True)
+    _out.print(f"Migration day   {paths.forecast_page}", soft_wrap=True)
     _out.print(f"Reports         {paths.reports}", soft_wrap=True)
     _out.print(f"Prepared files  {paths.prepared}", soft_wrap=True)
     _out.print(f"Staging         {paths.database('staging')}", soft_wrap=True)
