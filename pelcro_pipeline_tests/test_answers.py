@@ -80,6 +80,9 @@ ASKED = Delivery(
 )
 #: What of the rules that ask is not in it: each takes a file of its own, and is a question like the others.
 ELSEWHERE = {
+    "SRC-STATUS",
+    "SRC-ASSUMED",
+    "SRC-ASKED",
     "FILE-SHEET",
     "FILE-DIGITS-LOST",
     "FILE-NO-RECORD",

@@ -7,6 +7,7 @@ from pelcro_pipeline_tests import (
     test_rules_files,
     test_rules_products,
     test_rules_relations,
+    test_rules_sources,
     test_rules_subscriptions,
 )
 
@@ -14,6 +15,7 @@ CASES = [
     case
     for module in (
         test_rules_files,
+        test_rules_sources,
         test_rules_customers,
         test_rules_addresses,
         test_rules_products,
