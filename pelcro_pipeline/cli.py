@@ -100,7 +100,8 @@ def new(
 
 def _propose(folder: Path, exports: list[Path]) -> None:
     """The request, and a proposed map beside it."""
-    from pelcro_pipeline.sources import draft, source_map
+    from pelcro_pipeline.matching import draft
+    from pelcro_pipeline.sources import source_map
 
     path = folder / source_map.FILE_NAME
     if path.exists():
@@ -133,7 +134,7 @@ def check_map(
     ],
 ) -> None:
     """Say of a map whether it can be run, and what it leaves open; of an extract, whether its files are those that its map knows."""
-    from pelcro_pipeline.sources import check
+    from pelcro_pipeline.matching import check
     from pelcro_pipeline.sources import source_map as maps
 
     inside = places.home() / "extracts" / file

@@ -51,7 +51,7 @@ def test_only_the_command_line_imports_defs():
 
 #: Data flows from each room to those behind it.
 ROOMS = (
-    "spec", "workspace", "engine", "reporting", "sources", "delivery", "conversion", "rules", "prepared", "migration_day",
+    "spec", "workspace", "engine", "reporting", "sources", "delivery", "matching", "conversion", "rules", "prepared", "migration_day",
     "target", "analysis", "review", "defs",
 )  # fmt: skip
 

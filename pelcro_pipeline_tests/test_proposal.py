@@ -25,10 +25,11 @@ from typer.testing import CliRunner
 from pelcro_pipeline.cli import app
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline.matching import check, draft, naming, proposal, shape
+from pelcro_pipeline.matching.naming import FULL_NAME
+from pelcro_pipeline.matching.proposal import Sample
 from pelcro_pipeline.settings import Settings
-from pelcro_pipeline.sources import check, draft, naming, proposal, select, shape
-from pelcro_pipeline.sources.naming import FULL_NAME
-from pelcro_pipeline.sources.proposal import Sample
+from pelcro_pipeline.sources import select
 from pelcro_pipeline.sources.select import Delivered
 from pelcro_pipeline.sources.source_map import SourceMap
 from pelcro_pipeline.spec import ATTRIBUTES

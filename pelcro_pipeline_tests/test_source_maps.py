@@ -11,8 +11,9 @@ import pytest
 
 from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline.matching import check
 from pelcro_pipeline.settings import Settings
-from pelcro_pipeline.sources import check, expression, schema, select, source_map
+from pelcro_pipeline.sources import expression, schema, select, source_map
 from pelcro_pipeline.sources.select import Delivered
 from pelcro_pipeline.sources.source_map import SourceMap
 

@@ -15,7 +15,7 @@ OWNERS = ["team:migrations"]
 #: The modules and the files of SQL that the steps of each group run through, beside those that all share.
 _ROOMS = {
     "request": ("templates.py",),
-    "raw": ("delivery",),
+    "raw": ("delivery", "sources"),
     "conversion": ("conversion",),
     "analysis": ("conversion", "rules", "analysis", "reporting"),
     "prepared": ("prepared",),

@@ -68,7 +68,7 @@ class Name(NamedTuple):
 
 @functools.cache
 def _tables() -> dict:
-    text = resources.files("pelcro_pipeline.sources.words").joinpath("synonyms.toml").read_text(encoding="utf-8")
+    text = resources.files("pelcro_pipeline.matching.words").joinpath("synonyms.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 

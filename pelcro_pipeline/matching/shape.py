@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from pelcro_pipeline.sources import naming
+from pelcro_pipeline.matching import naming
 from pelcro_pipeline.sources.source_map import STATUS
 from pelcro_pipeline.spec import ATTRIBUTES, codes
 

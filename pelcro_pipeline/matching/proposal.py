@@ -17,9 +17,9 @@ from pathlib import Path
 from pelcro_pipeline.delivery import foreign, raw, text
 from pelcro_pipeline.delivery.header import is_nameless
 from pelcro_pipeline.errors import UnusableInputError
+from pelcro_pipeline.matching import naming, shape
+from pelcro_pipeline.matching.naming import FULL_NAME
 from pelcro_pipeline.settings import Settings
-from pelcro_pipeline.sources import naming, shape
-from pelcro_pipeline.sources.naming import FULL_NAME
 from pelcro_pipeline.sources.source_map import STATUS
 
 #: How sure a column's meaning is, from 0 to 1, where it is proposed and not only listed.

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from pelcro_pipeline.delivery.recognition import INDISPENSABLE
 from pelcro_pipeline.errors import UnusableInputError
-from pelcro_pipeline.sources import naming, shape
-from pelcro_pipeline.sources.check import rejects_where_empty
-from pelcro_pipeline.sources.naming import FULL_NAME
-from pelcro_pipeline.sources.proposal import (
+from pelcro_pipeline.matching import naming, shape
+from pelcro_pipeline.matching.check import rejects_where_empty
+from pelcro_pipeline.matching.naming import FULL_NAME
+from pelcro_pipeline.matching.proposal import (
     CUSTOMER_ID,
     PLAN_ID,
     THRESHOLD,
