@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import datetime
 import json
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+from floor import generated, opened, told
 
 from pelcro_pipeline import steps
 from pelcro_pipeline.migration_day import card_map
@@ -23,25 +21,13 @@ from pelcro_pipeline.migration_day.simulation import simulate, subscriptions
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.workspace.places import ExtractPaths
 
-_GENERATE = Path(__file__).parents[1] / "data" / "generate.py"
 _SIMULATED = 10_000
 
 
 def main() -> None:
     count = sys.argv[1] if len(sys.argv) > 1 else "1000000"
     with tempfile.TemporaryDirectory() as home:
-        paths = ExtractPaths(Path(home), "benchmark")
-        made = [sys.executable, _GENERATE, "benchmark", paths.delivered, "--subscriptions", count]
-        subprocess.run([str(each) for each in made], check=True)
-        customers = paths.delivered / "customers.csv"
-        floor = timed(
-            lambda: duckdb.sql(
-                f"""CREATE TABLE loaded AS FROM read_csv('{customers}', all_varchar = true, header = true, delim = ',',
-                quote = '"', escape = '"')"""
-            )
-        )
-        duckdb.sql("DROP TABLE loaded")
-        print(f"{'floor':32}{floor:7.2f} s")
+        paths, floor = generated(Path(home), count)
         steps.read(paths)
         for step in (steps.convert, steps.judge, steps.prepare):
             opened(paths, step)
@@ -86,24 +72,6 @@ def write_card_map(paths: ExtractPaths) -> None:
         if place % 10
     }
     (paths.delivered / "cards.json").write_text(json.dumps(mapped), encoding="utf-8")
-
-
-def told(floor: float, name: str, work: Callable[[], object]) -> None:
-    began = time.perf_counter()
-    work()
-    took = time.perf_counter() - began
-    print(f"{name:32}{took:7.2f} s{took / floor:7.2f} floors", flush=True)
-
-
-def timed(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
-def opened(paths: ExtractPaths, step: Callable) -> object:
-    with steps.opened(paths) as extract:
-        return step(extract)
 
 
 if __name__ == "__main__":

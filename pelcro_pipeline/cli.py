@@ -14,6 +14,7 @@ import tempfile
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,6 +49,8 @@ _out = Console(markup=False)
 _COMMAND = "pelcro-pipeline" if shutil.which("pelcro-pipeline") else os.path.relpath(sys.argv[0])
 #: `dagster dev` warns on every start that `dg dev`, which needs another package, supersedes it.
 _QUIET = {"PYTHONWARNINGS": "ignore::FutureWarning"}
+#: The columns of small tables that hold words; all others are counts, money and days.
+_WORDS = {"object", "attribute", "currency", "what", "kind", "surprise", "measure", "state_before", "state_after"}
 #: How many differences `certify` prints; the rest stands in certificate.csv.
 _DIFFERENCES_SHOWN = 20
 _Extract = Annotated[str, typer.Argument(help="A delivered folder, or the name of one under extracts/.")]
@@ -478,13 +481,11 @@ def compare(
 def _show_frame(frame: pd.DataFrame) -> None:
     """A small table, counts to the right and with thousands apart; words stand whole."""
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    words = {name for name in ("object", "attribute", "currency", "what", "kind") if name in frame}
     for name in frame:
-        table.add_column(
-            name.replace("_", " "), justify="left" if name in words else "right", no_wrap=name not in words
-        )
+        is_word = name in _WORDS
+        table.add_column(name.replace("_", " "), justify="left" if is_word else "right", no_wrap=not is_word)
     for row in frame.itertuples(index=False):
-        table.add_row(*(_shown(cell if isinstance(cell, str) else f"{cell:,}") for cell in row))
+        table.add_row(*(_shown(f"{cell:,}" if isinstance(cell, Integral) else str(cell)) for cell in row))
     _out.print(table)
 
 
@@ -744,18 +745,8 @@ def _show_money(title: str, frame: pd.DataFrame) -> None:
     """A small table, its money as people write it."""
     from pelcro_pipeline.migration_day.forecast_report import priced
 
-    shown = priced(frame)
-    table = Table(title=f"\n{title}", title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for name in shown.columns:
-        is_text = (
-            frame[name].map(lambda cell: isinstance(cell, str)).any()
-            and name in frame
-            and shown[name].equals(frame[name])
-        )
-        table.add_column(str(name).replace("_", " "), justify="left" if is_text else "right", overflow="fold")
-    for row in shown.itertuples(index=False):
-        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
-    _out.print(table)
+    _out.print(f"\n{title}\n")
+    _show_frame(priced(frame))
 
 
 def _show_statistics(paths: ExtractPaths) -> None:

@@ -255,8 +255,8 @@ def map_cards(
 
 def is_mapped(paths: ExtractPaths, now: datetime.datetime) -> bool:
     """Whether what production will bill has been told for the day that it is loaded for, and by the card map as it stands."""
-    told = forecasting.kept(paths.migration_day("production"))
-    return told is not None and (told.terms.day, told.terms.card_map) == _day_and_map(paths, now)
+    terms = forecasting.kept_terms(paths.migration_day("production"))
+    return terms is not None and (terms.day, terms.card_map) == _day_and_map(paths, now)
 
 
 def _day_and_map(paths: ExtractPaths, now: datetime.datetime) -> tuple[datetime.date, str | None]:
@@ -332,18 +332,19 @@ def stage(extract: OpenedExtract) -> dict[str, int]:
 
 def _terms(paths: ExtractPaths, environment: str) -> Terms:
     """The terms of the forecast that was made before the environment is loaded. Raises RefusedError where none was."""
-    return _forecast_kept(paths, environment).terms
-
-
-def _forecast_kept(paths: ExtractPaths, environment: str) -> Forecast:
-    """The forecast that was made before the environment is loaded. Raises RefusedError where none was."""
-    told = forecasting.kept(paths.migration_day(environment))
-    if told is None:
+    terms = forecasting.kept_terms(paths.migration_day(environment))
+    if terms is None:
         job = "dry-run" if environment == "staging" else environment
         raise RefusedError(
             f"{paths.extract} has no forecast of what {environment} will bill: run `pelcro-pipeline {job} {paths.extract}`."
         )
-    return told
+    return terms
+
+
+def _forecast_kept(paths: ExtractPaths, environment: str) -> Forecast:
+    """The forecast that was made before the environment is loaded. Raises RefusedError where none was."""
+    _terms(paths, environment)
+    return forecasting.kept(paths.migration_day(environment))
 
 
 def money_disagreements(paths: ExtractPaths, environment: str) -> list[str]:

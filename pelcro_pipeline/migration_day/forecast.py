@@ -94,13 +94,16 @@ def keep(connection: duckdb.DuckDBPyConnection, terms: Terms, folder: Path) -> N
         connection.execute(f"COPY ({query}) TO {literal(str(_kept(folder, name)))} (FORMAT parquet)")
 
 
+def kept_terms(folder: Path) -> Terms | None:
+    """The terms of the forecast that was kept in ``folder``; None where none was."""
+    path = folder / _TERMS
+    return Terms.model_validate_json(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
 def kept(folder: Path) -> Forecast | None:
     """The forecast that was kept in ``folder``; None where none was."""
-    path = folder / _TERMS
-    if not path.is_file():
-        return None
-    terms = Terms.model_validate_json(path.read_text(encoding="utf-8"))
-    return Forecast(terms, **{name: _read(_kept(folder, name)) for name in _FRAMES})
+    terms = kept_terms(folder)
+    return terms and Forecast(terms, **{name: _read(_kept(folder, name)) for name in _FRAMES})
 
 
 def _read(path: Path) -> pd.DataFrame:

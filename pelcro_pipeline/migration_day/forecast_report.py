@@ -27,16 +27,7 @@ def write(told: Forecast, paths: ExtractPaths, classes: pd.DataFrame, conserved:
 
 def priced(frame: pd.DataFrame) -> pd.DataFrame:
     """A frame of a forecast with its money as people write it."""
-    money = [name for name in frame.columns if name in _MONEY]
-    return frame.assign(
-        **{
-            name: [
-                page.money(int(amount), currency)
-                for amount, currency in zip(frame[name], frame["currency"], strict=True)
-            ]
-            for name in money
-        }
-    )
+    return page.priced(frame, [name for name in frame.columns if name in _MONEY])
 
 
 def render(told: Forecast, extract: str, classes: pd.DataFrame, conserved: pd.DataFrame) -> str:

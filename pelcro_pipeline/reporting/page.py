@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pelcro_pipeline.spec.codes import minor_digits, price
@@ -17,6 +18,15 @@ def money(amount: int, currency: str) -> str:
 def moneys(amounts: Iterable[Mapping]) -> str:
     """Amounts of several currencies, ``{currency, amount}`` each, as text."""
     return "; ".join(money(each["amount"], each["currency"]) for each in amounts)
+
+
+def priced(frame: pd.DataFrame, names: Iterable[str], written: Callable[[int, str], str] = money) -> pd.DataFrame:
+    """A frame whose columns ``names`` hold money in the smallest unit of each row's ``currency``, as a person writes it."""
+    amounts = {
+        name: [written(int(amount), currency) for amount, currency in zip(frame[name], frame["currency"], strict=True)]
+        for name in names
+    }
+    return frame.assign(**amounts)
 
 
 def dear(amounts: Iterable[Mapping]) -> float:

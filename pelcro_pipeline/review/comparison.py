@@ -14,6 +14,7 @@ from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.engine.relations import Relation, from_folder, make
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.prepared.files import NAMES, PreparedFiles
+from pelcro_pipeline.reporting import page
 from pelcro_pipeline.review import sign_off
 from pelcro_pipeline.spec import (
     ADDRESS_IDS,
@@ -145,11 +146,7 @@ def basis_of(paths: ExtractPaths) -> ExtractPaths | None:
 
 def priced(money: pd.DataFrame) -> pd.DataFrame:
     """The money of a comparison as people write it, in the currency itself."""
-    amounts = {
-        name: [price(amount, currency) for amount, currency in zip(money[name], money["currency"], strict=True)]
-        for name in ("cost_before", "cost_after", "difference")
-    }
-    return money.assign(**amounts)
+    return page.priced(money, ("cost_before", "cost_after", "difference"), price)
 
 
 def _missing(paths: ExtractPaths) -> list[Path]:

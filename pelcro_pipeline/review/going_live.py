@@ -120,14 +120,16 @@ def _unpaid(extract: _Extract) -> Evidence:
 
 def _invoices(paths: ExtractPaths) -> list[tuple] | None:
     """Currency, count and amount of the open invoices where they were loaded last; None where they cannot be read."""
-    loaded = [each for each in map(paths.database, ("production", "staging")) if each.is_file()]
+    loaded = next((each for each in map(paths.database, ("production", "staging")) if each.is_file()), None)
+    if loaded is None:
+        return None
     try:
-        with duck.connect() as connection, database.opened(loaded[0], "loaded", connection):
+        with duck.connect() as connection, database.opened(loaded, "loaded", connection):
             return connection.execute(
                 """SELECT "invoice.currency" AS currency, count(*), sum("invoice.amount") FROM loaded.invoices
                 GROUP BY currency ORDER BY currency"""
             ).fetchall()
-    except (IndexError, RefusedError, duckdb.Error):
+    except (RefusedError, duckdb.Error):
         return None
 
 

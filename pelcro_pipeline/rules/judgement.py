@@ -40,6 +40,7 @@ RECORDS = (
     "placeholder_email",
     "subscriber",
     "excluded",
+    "unhandled_value",
     "gift_flag",
     "received_subscription",
     "judged_subscription",

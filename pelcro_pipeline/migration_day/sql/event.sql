@@ -2,8 +2,7 @@
 -- table of: migrating_subscription, subscription_state, invoice, payable_until
 WITH period AS (
     SELECT
-        state.*, subscription.customer, (subscription.amount::HUGEINT * subscription.quantity)::DECIMAL(38, 0) AS amount, currency, is_in_days, interval_length,
-        type = 'member' AS is_billed_to_admin, payable_until
+        state.*, customer, renewal_amount AS amount, currency, is_in_days, interval_length, is_billed_to_admin, payable_until
     FROM subscription_state AS state
     JOIN migrating_subscription AS subscription USING (record)
     LEFT JOIN payable_until USING (customer)

@@ -11,7 +11,10 @@ SELECT
     coalesce("subscription.common_metadata.is_gift_recipient", false) AS is_recipient,
     "subscription.common_metadata.membership" AS membership,
     "subscription.current_period_end" AS given_period_end, "subscription.collection_method" AS given_collection_method,
-    "subscription.quantity" AS quantity, "plan.amount" AS amount, "plan.currency" AS currency,
+    "plan.amount" AS amount, "plan.currency" AS currency,
+    ("plan.amount"::HUGEINT * "subscription.quantity")::DECIMAL(38, 0) AS renewal_amount,
+    -- Whose renewal the group's admin is billed for.
+    "subscription.type" = 'member' AS is_billed_to_admin,
     "plan.interval" IN (1, 2) AS is_in_days,
     -- Ten thousand years lead beyond every calendar, and overflow nothing.
     least("plan.interval_count", CASE "plan.interval" WHEN 1 THEN 3653000 WHEN 2 THEN 521900 WHEN 3 THEN 120000 ELSE 10000 END)::INTEGER

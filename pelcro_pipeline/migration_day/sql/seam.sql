@@ -2,13 +2,13 @@
 -- table of: migrating_subscription, subscription_state, next_charge, legacy_charge, valued_subscription
 WITH both_sides AS (
     SELECT
-        record, customer, old_id, plan, currency, unpaid_case, state, renews, starts_now, cancels, is_recipient, type, is_unreadable,
+        record, customer, old_id, plan, currency, unpaid_case, state, renews, starts_now, cancels, is_recipient, is_billed_to_admin, is_unreadable,
         -- Where the export gives no date of its own, the old system charges whoever pays when the period ends: a gift's donor, a
         -- group's admin. When what is owed, is not told.
         coalesce(next_bill_date, CASE
-            WHEN NOT is_unpaid AND NOT cancels AND NOT starts_now AND NOT is_recipient AND type <> 'member' THEN given_period_end
+            WHEN NOT is_unpaid AND NOT cancels AND NOT starts_now AND NOT is_recipient AND NOT is_billed_to_admin THEN given_period_end
         END) AS legacy_date,
-        coalesce(next_bill_amount, CASE WHEN legacy_date IS NOT NULL THEN (amount::HUGEINT * quantity)::DECIMAL(38, 0) END) AS legacy_amount,
+        coalesce(next_bill_amount, CASE WHEN legacy_date IS NOT NULL THEN renewal_amount END) AS legacy_amount,
         next_bill_card AS legacy_card, next_bill_date IS NOT NULL AS is_told,
         pelcro_date, pelcro_amount, then_date, day
     FROM migrating_subscription
@@ -41,7 +41,7 @@ SELECT
         WHEN state = 'expired' THEN 'subscription.common_metadata.is_expired'
         WHEN starts_now AND class IN ('earlier', 'later', 'not told') THEN 'subscription.common_metadata.start_now'
         WHEN class = 'missing' AND is_recipient THEN 'subscription.common_metadata.is_gift_recipient'
-        WHEN class = 'missing' AND type = 'member' THEN 'subscription.type'
+        WHEN class = 'missing' AND is_billed_to_admin THEN 'subscription.type'
         WHEN class = 'missing' AND cancels AND NOT is_told THEN 'subscription.cancel_at_period_end'
     END AS explained_by
 FROM classed

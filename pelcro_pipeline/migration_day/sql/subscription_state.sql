@@ -2,7 +2,7 @@
 -- table of: migrating_subscription, payable_until, day
 WITH placed AS (
     SELECT
-        subscription.* EXCLUDE (quantity, shipments_remaining, shipments_per_interval), day,
+        subscription.* EXCLUDE (shipments_remaining, shipments_per_interval), day,
         payable_until >= date_trunc('month', day) IS TRUE AS has_valid_card,
         if(starts_now, day, given_period_end) AS anchor,
         NOT starts_now AND given_period_end < day AS has_ended

@@ -1,7 +1,7 @@
 -- What a publisher would not expect of the day and of the 90 days after it: each with the subscription, the date and the money.
 -- table of: migrating_subscription, subscription_state, event, payable_until, customers
 WITH usual AS (
-    SELECT plan, median(amount::HUGEINT * quantity) AS usual FROM migrating_subscription GROUP BY plan
+    SELECT plan, median(renewal_amount) AS usual FROM migrating_subscription GROUP BY plan
 ), billed AS (
     -- Once for each subscription: what it is billed first.
     SELECT record, day, min(date) AS date, arg_min(amount, date) AS amount FROM event WHERE what = 'invoice' GROUP BY record, day

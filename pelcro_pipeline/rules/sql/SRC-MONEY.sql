@@ -1,6 +1,5 @@
 -- A value that the money step of a source's map could not handle.
--- table of: unhandled, excluded
+-- table of: unhandled_value
 SELECT record, object, attribute, severity, value, detail
-FROM unhandled
-ANTI JOIN (SELECT record, 'subscription' AS object FROM excluded) AS stays USING (record, object)
+FROM unhandled_value
 WHERE step = 'money'
