@@ -51,6 +51,13 @@ _COMMAND = "pelcro-pipeline" if shutil.which("pelcro-pipeline") else os.path.rel
 _QUIET = {"PYTHONWARNINGS": "ignore::FutureWarning"}
 #: The columns of small tables that hold words; all others are counts, money and days.
 _WORDS = {"object", "attribute", "currency", "what", "kind", "surprise", "measure", "state_before", "state_after"}
+#: What the best days are told by, as short as a screen of 80 columns wants it.
+_OF_A_DAY = {
+    "ended_since": "ended since",
+    "charged_on_the_day": "charges",
+    "renew_within_three_days": "renew soon",
+    "surprises": "together",
+}
 #: How many differences `certify` prints; the rest stands in certificate.csv.
 _DIFFERENCES_SHOWN = 20
 _Extract = Annotated[str, typer.Argument(help="A delivered folder, or the name of one under extracts/.")]
@@ -228,7 +235,7 @@ def forecast(
         _show_forecast(paths)
         with lock.held(paths), _sandboxed():
             best = steps.best_days(paths)
-        _show_money("Of the next 30 days those with the fewest surprises", best)
+        _show_money("Of the next 30 days those with the fewest surprises", best.rename(columns=_OF_A_DAY))
         _out.print(f"\nForecast  {paths.forecast_page}", soft_wrap=True)
         return
     with lock.held(paths), _sandboxed():
