@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime
+import ipaddress
 import os
+import re
 import tomllib
 import zoneinfo
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.spec.codes import currencies
@@ -57,6 +61,116 @@ class UnpaidReading(StrEnum):
 
     DUE_IN_ONE_DAY = "due_in_one_day"
     OPEN_UNTIL_UNCOLLECTIBLE = "open_until_uncollectible"
+
+
+class Target(StrEnum):
+    """What an environment is."""
+
+    DUCKDB = "duckdb"
+    CORE_API = "core_api"
+
+
+class Existing(StrEnum):
+    """What becomes of a row of a site that has an object's id and not our mark."""
+
+    KEEP = "keep"
+    UPDATE = "update"
+
+
+#: Where Pelcro's Core API is; besides these only this machine is spoken to.
+CORE_API_HOSTS = ("www.pelcro.com", "staging.pelcro.com")
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{2,63}")
+
+
+class Environment(BaseModel):
+    """Where an environment is loaded to: a DuckDB file, and a Pelcro site where one is named."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    target: Target = Target.DUCKDB
+    #: Where the Core API answers.
+    url: str = f"https://{CORE_API_HOSTS[0]}/api/v1/core"
+    #: The site's number.
+    site: int = Field(0, ge=0)
+    #: The environment variable that holds the key.
+    key: str = ""
+    #: Calls a second; 0 for as many as the site answers.
+    rate: float = Field(10, ge=0)
+    #: Calls in flight at most; as many as rate and latency ask for where it is not set.
+    connections: int | None = Field(None, ge=1, le=64)
+    #: Seconds after which a call without an answer has taken effect, or never will.
+    settle: float = Field(60, gt=0, le=600)
+    existing: Existing = Existing.KEEP
+    #: The window that a load has to fit into.
+    opens: datetime.datetime | None = None
+    closes: datetime.datetime | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _known_host(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("give the address alone, such as https://www.pelcro.com/api/v1/core")
+        local = _is_loopback(parts.hostname or "")
+        if not local and parts.hostname not in CORE_API_HOSTS:
+            raise ValueError(f"the Core API is at {' and '.join(CORE_API_HOSTS)}; no other host is spoken to")
+        if parts.scheme != "https" and not (local and parts.scheme == "http"):
+            raise ValueError("give it as https://")
+        return value.rstrip("/")
+
+    @field_validator("key")
+    @classmethod
+    def _no_key(cls, value: str) -> str:
+        if value and not _VARIABLE.fullmatch(value):
+            # What stands here may be the key itself: it is not repeated.
+            raise ValueError(
+                "give the NAME of the environment variable that holds the key, in capitals, such as PELCRO_STAGING_KEY, "
+                "and never the key; if one was written here, have it revoked"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> Environment:
+        if self.target is Target.CORE_API and not (self.site and self.key):
+            raise ValueError("a site needs site, its number, and key, the name of an environment variable")
+        if (self.opens is None) != (self.closes is None) or (self.opens and self.opens >= self.closes):
+            raise ValueError("opens and closes go together, opens first")
+        if any(each and each.tzinfo is None for each in (self.opens, self.closes)):
+            raise ValueError("opens and closes need a time zone, as in 2026-11-01T06:00:00-03:00")
+        return self
+
+    @property
+    def is_site(self) -> bool:
+        """Whether it is loaded into a Pelcro site."""
+        return self.target is Target.CORE_API
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Conventions(BaseModel):
+    """What the public documentation of the Core API leaves open, and the account decides: each with the reading that is taken."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: plan-amount: 15.00 for $15.00, or 1500.
+    plan_amount: Literal["major", "minor"] = "major"
+    #: shipments-word.
+    shipments_word: Literal["shipments", "shipment_based"] = "shipments"
+    #: password-type: the schemes that are taken beside bcrypt.
+    password_types: tuple[Literal["bcrypt", "md5", "drupal", "plain"], ...] = ("bcrypt",)
+    #: subscription-metadata.
+    subscription_metadata: Literal["array", "object"] = "array"
+    #: subscription-old-id: whether a subscription takes an old_provider_id.
+    subscription_old_id: bool = True
+    #: start-in-the-past: whether a start_date before today is taken.
+    start_in_the_past: bool = True
+    #: email-case and rewriting: whether the site writes emails in lower case and text without spaces around it.
+    rewrites_text: bool = False
 
 
 class Settings(BaseModel):
@@ -139,6 +253,24 @@ class Settings(BaseModel):
         (), description='Columns, by header, whose long numbers are no payment card numbers, such as ["Receipt"].'
     )
 
+    staging: Environment = Field(
+        Environment(),
+        description="The staging site, where there is one: docs/core-api.md says what stands in such a table.",
+        examples=[
+            '{ target = "core_api", url = "https://staging.pelcro.com/api/v1/core", site = 1001, key = "PELCRO_STAGING_KEY" }'
+        ],
+    )
+    production: Environment = Field(
+        Environment(),
+        description="The same of the production site.",
+        examples=['{ target = "core_api", site = 2001, key = "PELCRO_PRODUCTION_KEY" }'],
+    )
+    core_api: Conventions = Field(
+        Conventions(),
+        description="What the account does where the Core API's documentation leaves it open: docs/core-api.md.",
+        examples=['{ plan_amount = "major" }'],
+    )
+
     @field_validator("migration_date", mode="before")
     @classmethod
     def _no_time_of_day(cls, value: object) -> object:
@@ -173,6 +305,17 @@ class Settings(BaseModel):
         if value is not None and value.lower() not in ENCODINGS:
             raise ValueError(f"give one of {', '.join(ENCODINGS)}")
         return value
+
+    @model_validator(mode="after")
+    def _two_sites(self) -> Settings:
+        both = self.staging, self.production
+        if all(each.is_site for each in both) and len({(each.url, each.site) for each in both}) == 1:
+            raise ValueError("staging and production are the same site: give each its own")
+        return self
+
+    def environment(self, name: str) -> Environment:
+        """``staging`` or ``production``."""
+        return getattr(self, name)
 
     @property
     def today(self) -> datetime.date:

@@ -41,6 +41,8 @@ def settings_file() -> str:
     lines = ["# What this extract says of itself. Take away a # and write a value; text stands in quotation marks.", ""]
     for name, field in Settings.model_fields.items():
         value = field.default
-        shown = "" if value is None else json.dumps(list(value) if isinstance(value, tuple) else value)
+        shown = "" if value is None else json.dumps(list(value) if isinstance(value, tuple) else value, default=str)
+        if field.examples:
+            (shown,) = field.examples
         lines += [f"# {field.description}", f"# {name} = {shown}".rstrip(), ""]
     return "\n".join(lines)

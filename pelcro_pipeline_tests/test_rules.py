@@ -1,6 +1,6 @@
 """The catalogue: every rule has a case that breaks it and one that does not."""
 
-from pelcro_pipeline.rules.catalogue import RULES
+from pelcro_pipeline.rules.catalogue import RULES, SECTIONS
 from pelcro_pipeline_tests import (
     test_rules_addresses,
     test_rules_customers,
@@ -29,7 +29,8 @@ NEVER_NAMED = {"ADR-SALUTATION", "CUS-MERGED"}
 
 
 def test_every_rule_has_a_case_that_breaks_it_and_one_that_does_not():
-    assert {case.rule for case in CASES} == set(RULES)
+    # Those of a site are told beside its rows, and have cases of their own.
+    assert {case.rule for case in CASES} == set(RULES) - {rule.id for rule in SECTIONS["Pelcro's Core API"]}
     assert [case.rule for case in CASES if not (case.breaking and case.clean)] == []
 
 

@@ -1276,6 +1276,222 @@ UNPAID = (
     ),
 )
 
+#: What a site says, told when the load is planned and when a call is answered: for extracts that name a site.
+CORE_API = (
+    Rule(
+        id="API-REQUIRED",
+        sentence="The Core API wants a value here, and there is none.",
+        fix="Deliver the value.",
+        severities=(Severity.REJECT,),
+        interpretation="Pelcro's own import takes such objects, the API's page of their creation does not.",
+        attributes=(
+            "product.name",
+            "plan.nickname",
+            "plan.currency",
+            "address.billing_line1",
+            "address.billing_country",
+            "address.shipping_line1",
+            "address.shipping_country",
+        ),
+    ),
+    Rule(
+        id="API-LENGTH",
+        sentence="The value is longer than the Core API takes.",
+        fix="Shorten the value in the delivery.",
+        severities=(Severity.REJECT,),
+        interpretation="The API's pages name the most characters of each field: 22 of a statement descriptor, 100 of a display name, "
+        "255 of most.",
+        attributes=(
+            "product.id",
+            "product.name",
+            "product.statement_descriptor",
+            "product.image",
+            "plan.old_id",
+            "plan.nickname",
+            "customer.old_provider_id",
+            "customer.email",
+            "customer.first_name",
+            "customer.last_name",
+            "customer.title",
+            "customer.salutation",
+            "customer.display_name",
+            "subscription.common_metadata.old_id",
+            "billing_address_id",
+            "shipping_address_id",
+        ),
+    ),
+    Rule(
+        id="API-PHONE",
+        sentence="The Core API takes phone numbers of 5 to 20 digits, and this one has others.",
+        fix="Correct the number in the delivery, or leave it empty.",
+        severities=(Severity.REJECT,),
+        interpretation="The API drops what is no digit and counts the rest.",
+        attributes=("customer.phone",),
+    ),
+    Rule(
+        id="API-STATE",
+        sentence="The Core API wants a state for addresses in Canada, the US and Australia.",
+        fix="Deliver the state's code.",
+        severities=(Severity.REJECT,),
+        interpretation="The API's page asks for two letters; Australia's states have two or three, and are sent as they are.",
+        attributes=("address.billing_state", "address.shipping_state"),
+    ),
+    Rule(
+        id="API-QUANTITY",
+        sentence="The Core API takes quantities up to 100,000.",
+        fix="Split the subscription, or ask Pelcro.",
+        severities=(Severity.REJECT,),
+        interpretation="The bound stands in the API's page of a subscription's creation.",
+        attributes=("subscription.quantity",),
+    ),
+    Rule(
+        id="API-PERIOD-END",
+        sentence="The Core API creates subscriptions whose period ends after the load, and before 19 January 2038; this one's does not.",
+        fix="Ask Pelcro how it is to be brought over; it is held back until then.",
+        severities=(Severity.QUESTION,),
+        interpretation="What the guide makes of an expired unpaid subscription, a scheduled or a cancelled one with an invoice, no call of "
+        "the API makes.",
+        attributes=("subscription.current_period_end",),
+        asks=Asks(
+            "How is subscription {about} brought over, which the Core API cannot create?",
+            About.OBJECT,
+            (_accept("It is held back, and Pelcro is asked."),),
+        ),
+    ),
+    Rule(
+        id="API-ADDRESS",
+        sentence="The product requires an address, and the customer has none that the subscription could use.",
+        fix="Deliver an address, or set product.address_required to 0.",
+        severities=(Severity.QUESTION,),
+        interpretation="The API refuses a subscription to such a product without an address of the customer's own.",
+        attributes=("subscription.common_metadata.temporary_plan_id",),
+        asks=Asks(
+            "Where is subscription {about} sent, whose product requires an address?",
+            About.OBJECT,
+            (_accept("It is held back."),),
+        ),
+    ),
+    Rule(
+        id="API-CARD",
+        sentence="The subscription charges automatically, and no card of the customer's has been mapped: it is sent invoices until one is.",
+        fix="Deliver the processor's card map; a card that comes later makes the subscription charge automatically again.",
+        severities=(Severity.QUESTION,),
+        interpretation="The API creates no subscription that charges automatically without a source; to add one switches all of the "
+        "customer's subscriptions to automatic charging.",
+        attributes=("subscription.collection_method",),
+        asks=Asks(
+            "Is subscription {about} sent invoices until its card comes?",
+            About.OBJECT,
+            (_accept("It is sent invoices."),),
+        ),
+    ),
+    Rule(
+        id="API-MEMBER",
+        sentence="A member of a group owes by itself, and the Core API has memberships without invoices of their own.",
+        fix="Say who owes: bill the group's admin, or the member by hand; the invoice is held back.",
+        severities=(Severity.QUESTION,),
+        interpretation="In the API a member is no subscription, and an invoice of none is never charged to a card.",
+        attributes=("subscription.type",),
+        asks=Asks(
+            "Who owes for {about}, a member of a group?",
+            About.OBJECT,
+            (_accept("The invoice is held back."),),
+        ),
+    ),
+    Rule(
+        id="API-PASSWORD",
+        sentence="The account takes no passwords of this scheme: the customer is created without one.",
+        fix="Ask Pelcro which schemes the account takes, and name them in extract.toml (password_types of core_api); else send the "
+        "customers of password_resets.csv an email to set one.",
+        severities=(Severity.CLEAR,),
+        interpretation="The API documents bcrypt alone by name.",
+        attributes=("customer.password",),
+    ),
+    Rule(
+        id="API-INACTIVE",
+        sentence="The product is inactive, and the Core API makes each product active.",
+        fix="Set it to inactive on the site once it is loaded.",
+        severities=(Severity.QUESTION,),
+        interpretation="The API's page says that active is set on creation.",
+        attributes=("product.active",),
+        asks=Asks(
+            "Is product {about} set to inactive by hand once it is loaded?",
+            About.VALUE,
+            (_accept("It is."),),
+        ),
+    ),
+    Rule(
+        id="API-START",
+        sentence="The subscription starts after the load: sent as it is, its reader would have no access until then.",
+        fix="Say whether the reader has access before that day; the start is left out.",
+        severities=(Severity.CLEAR,),
+        interpretation="The API makes a subscription with a start to come scheduled, and scheduled ones give no access.",
+        attributes=("subscription.start_date",),
+    ),
+    Rule(
+        id="API-TAKEN",
+        sentence="Another row of the site has this id or email, and it is not ours.",
+        fix="Say whether they are the same: then have the site's row deleted or changed by whoever it belongs to; it is never touched.",
+        severities=(Severity.QUESTION,),
+        interpretation="The API wants these to be unique in the account; nothing that we did not make is changed.",
+        attributes=("customer.old_provider_id", "customer.email"),
+        asks=Asks(
+            "Whose is the row of the site that has what {about} is to have?",
+            About.OBJECT,
+            (_accept("The object is held back, and what belongs to it."),),
+        ),
+    ),
+    Rule(
+        id="API-CHANGED",
+        sentence="The site has it otherwise than the delivery, and no call changes that, or it is not known to be ours.",
+        fix='Change it on the site by hand, or set existing = "update" for products and plans that stood there before.',
+        severities=(Severity.QUESTION,),
+        interpretation="A product or plan carries its old id alone: one that differs may be somebody else's. Plan, period and quantity "
+        "of a subscription cannot be changed by the API.",
+        attributes=("product.id", "plan.old_id", "customer.old_provider_id", "subscription.common_metadata.old_id"),
+        asks=Asks(
+            "Does what the site has of {about} stand?",
+            About.OBJECT,
+            (_accept("The site's row stands, and what belongs to it is held back."),),
+        ),
+    ),
+    Rule(
+        id="API-DOUBLE",
+        sentence="The site has this object more than once.",
+        fix="Cancel or delete all but one on the site, by its id, before anything else is loaded.",
+        severities=(Severity.REJECT,),
+        interpretation="A second subscription is a second charge: which of them stays is never chosen for the publisher.",
+        attributes=("customer.old_provider_id", "subscription.common_metadata.old_id"),
+    ),
+    Rule(
+        id="API-DELETED",
+        sentence="It was loaded, and is not on the site any more.",
+        fix="Find out who deleted it and why; what belongs to it is held back.",
+        severities=(Severity.QUESTION,),
+        interpretation="Somebody has deleted it: to create it again would undo that.",
+        attributes=("customer.old_provider_id", "subscription.common_metadata.old_id", "product.id", "plan.old_id"),
+        asks=Asks(
+            "Is {about} to stay deleted?",
+            About.OBJECT,
+            (_accept("It stays deleted."),),
+        ),
+    ),
+    Rule(
+        id="API-REFUSED",
+        sentence="The site has refused it.",
+        fix="Correct what the site names in the delivery, and run the extract again: this object and what belongs to it are sent alone.",
+        severities=(Severity.REJECT,),
+        interpretation="What the API's pages do not say is told by its refusals.",
+        attributes=(
+            "customer.old_provider_id",
+            "customer.email",
+            "subscription.common_metadata.old_id",
+            "product.id",
+            "plan.old_id",
+        ),
+    ),
+)
+
 #: The sections by their titles.
 SECTIONS: dict[str, tuple[Rule, ...]] = {
     "Files": FILES,
@@ -1287,6 +1503,7 @@ SECTIONS: dict[str, tuple[Rule, ...]] = {
     "Subscriptions": SUBSCRIPTIONS,
     "Relations": RELATIONS,
     "Unpaid subscriptions": UNPAID,
+    "Pelcro's Core API": CORE_API,
 }
 RULES: dict[str, Rule] = {rule.id: rule for section in SECTIONS.values() for rule in section}
 #: A rule's rank in the catalogue.

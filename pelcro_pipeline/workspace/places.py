@@ -279,6 +279,52 @@ class ExtractPaths:
         """``environment`` is ``staging`` or ``production``."""
         return self.home / environment / f"{self.extract}.duckdb"
 
+    @property
+    def journals(self) -> Path:
+        """What is known of calls to sites; with it goes the way back."""
+        return self.home / "journals" / self.extract
+
+    def journal(self, environment: str) -> Path:
+        """Of each object that was sent to a site, what came of it."""
+        return self.journals / f"{environment}.sqlite"
+
+    def site_plan(self, environment: str) -> Path:
+        """What the load of a site calls: it walks this file, and goes on in it when it is run again."""
+        return self.journals / f"{environment}.plan.parquet"
+
+    def site_plan_summary(self, environment: str) -> Path:
+        """The same in numbers, with the digest that is signed."""
+        return self.journals / f"{environment}.plan.json"
+
+    def site_rows(self, environment: str) -> Path:
+        """The rows of a site while they are compared."""
+        return self.journals / f"{environment}.rows"
+
+    def site_database(self, environment: str) -> Path:
+        """A site as it was read back, in the tables of a target."""
+        return self.journals / f"{environment}.site.duckdb"
+
+    def plan_report(self, environment: str) -> Path:
+        """What a load of a site would do, as people read it."""
+        return self.reports / f"plan.{environment}.csv"
+
+    def site_findings(self, environment: str) -> Path:
+        """What a site refuses, or would: as findings."""
+        return self.reports / f"site_findings.{environment}.csv"
+
+    def reconciliation(self, environment: str) -> Path:
+        """What a site has otherwise than was prepared."""
+        return self.reports / f"reconciliation.{environment}.csv"
+
+    @property
+    def publisher(self) -> str:
+        """The extract's name without its day: whose readers they are, whichever extract brings them."""
+        return _publisher(self.extract)
+
+    def site_lock(self, name: str) -> Path:
+        """What a load holds locked of a site, whichever extract it is of: its limit is the account's."""
+        return self.home / "sites" / f"{name}.lock"
+
 
 def extracts(at: Path) -> list[str]:
     """The extracts that stand in a workspace, by name; a folder whose name is none's is passed over."""

@@ -1,0 +1,270 @@
+"""The only room that knows HTTP: one call, and what of it can be known.
+
+A call with an effect has four ends: it was answered, it was refused, nobody knows, or nothing must be sent any more, which raises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import json
+import logging
+import os
+import ssl
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from urllib.parse import urlencode
+
+import httpx2
+
+from pelcro_pipeline.errors import RefusedError, UnusableInputError
+from pelcro_pipeline.settings import Environment
+from pelcro_pipeline.target.core_api.pace import Pace
+
+#: Bytes of an answer that are read: a page of a hundred customers is a fiftieth of it.
+_LARGEST = 8_000_000
+#: Rows of a page: the most that is documented.
+PAGE = 100
+_FEWEST_SECONDS, _MOST_SECONDS = 2.0, 60.0
+#: How often a look-up is repeated, and the seconds between.
+_LOOK_UPS, _BETWEEN = 8, (0.2, 0.5, 1, 2, 4, 8, 15)
+
+
+class StoppedError(RefusedError):
+    """Nothing more may be sent: the key, the host or the site itself says no."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The call had its effect, and this is the object: nothing for a deletion."""
+
+    status: int
+    row: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The call had none. ``errors`` is what the site says by field, and may quote a reader."""
+
+    status: int
+    errors: Mapping[str, list[str]]
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no such object."""
+        return self.status in (404, 410) and not self.errors
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Whether it had one is not known; ``why`` quotes nothing."""
+
+    why: str
+
+
+Outcome = Answered | Refused | Unknown
+
+
+def key_of(environment: Environment) -> str:
+    """The key that the environment variable holds. Raises UnusableInputError where it is not set."""
+    key = os.environ.get(environment.key, "").strip()
+    if not key:
+        raise UnusableInputError(
+            f"{environment.key} is not set: put the site's API key into this environment variable."
+        )
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise UnusableInputError(f"{environment.key} does not hold an API key: it has characters that none has.")
+    return key
+
+
+class Client:
+    """Connections to one site, paced together."""
+
+    def __init__(self, environment: Environment, key: str, pace: Pace) -> None:
+        self._environment, self._key, self.pace = environment, key, pace
+        # Their INFO line has the whole URL.
+        for name in ("httpx2", "httpcore2"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        self._http = self._opened()
+        #: Seconds that the site's clock is ahead of ours, by its last answer.
+        self.clock_ahead: float | None = None
+
+    def _opened(self) -> httpx2.AsyncClient:
+        seconds = min(max(self._environment.settle, _FEWEST_SECONDS), _MOST_SECONDS)
+        return httpx2.AsyncClient(
+            headers={
+                "Authorization": f"Bearer {self._key}",
+                "Accept": "application/json",
+                "Content-Type": "application/json",
+                "User-Agent": "pelcro-pipeline",
+            },
+            timeout=httpx2.Timeout(seconds, connect=10, pool=None),
+            limits=httpx2.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=30),
+            verify=ssl.create_default_context(),
+            # A .netrc would replace the key.
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    # Calls with an effect.
+
+    async def call(self, method: str, path: str, body: bytes | None = None, **query: object) -> Outcome:
+        """One call, sent once; again only where the site says that it has not even looked at it (429).
+
+        Raises StoppedError where nothing may be sent any more.
+        """
+        while True:
+            await self.pace.turn()
+            began = time.monotonic()
+            try:
+                status, content, headers = await self._sent(method, path, body, query)
+            except httpx2.HTTPError as error:
+                if isinstance(error.__cause__, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY" in str(error):
+                    raise StoppedError(
+                        f"The certificate of {self._environment.url} does not hold: nothing more is sent. Ask Pelcro."
+                    ) from None
+                return Unknown(type(error).__name__)
+            if status == 429:
+                self.pace.refused(headers.get("retry-after"))
+                continue
+            self.pace.answered(time.monotonic() - began)
+            return self._judged(method, status, content)
+
+    async def _sent(
+        self, method: str, path: str, body: bytes | None, query: Mapping[str, object]
+    ) -> tuple[int, bytes | None, httpx2.Headers]:
+        """Status, body and headers; no body where it is cut off or too large."""
+        words = urlencode({"site_id": self._environment.site} | query, doseq=True)
+        request = self._http.build_request(method, f"{self._environment.url}{path}?{words}", content=body)
+        response = await self._http.send(request, stream=True)
+        try:
+            content = bytearray()
+            async for part in response.aiter_bytes():
+                content += part
+                if len(content) > _LARGEST:
+                    return response.status_code, None, response.headers
+            if date := response.headers.get("date"):
+                self._tell_time(date)
+            return response.status_code, bytes(content), response.headers
+        finally:
+            await response.aclose()
+
+    def _tell_time(self, date: str) -> None:
+        try:
+            self.clock_ahead = email.utils.parsedate_to_datetime(date).timestamp() - time.time()
+        except (ValueError, TypeError):
+            return
+
+    def _judged(self, method: str, status: int, content: bytes | None) -> Outcome:
+        if status in (401, 403):
+            raise StoppedError(
+                f"The site does not accept the key of {self._environment.key} ({status}): nothing more is sent. "
+                "Put a key that is valid for this site into the variable, then run the same command again."
+            )
+        if 300 <= status < 400:
+            raise StoppedError(
+                f"{self._environment.url} answers with a redirect ({status}), and none is followed: nothing more is sent. "
+                "Check url in extract.toml."
+            )
+        if status >= 500 or status == 408 or content is None:
+            return Unknown(f"HTTP {status}" if content is not None else "an answer over 8 MB")
+        document = _parsed(content)
+        if status >= 400:
+            errors = document.get("errors") if isinstance(document, dict) else None
+            return Refused(status, _by_field(errors) if errors else {})
+        if method == "DELETE" and not content.strip():
+            return Answered(status, None)
+        row = document.get("data", document) if isinstance(document, dict) else None
+        if not isinstance(row, dict) or type(row.get("id")) is not int:
+            return (
+                Answered(status, None)
+                if method == "DELETE" and document is not None
+                else Unknown("an unreadable answer")
+            )
+        return Answered(status, row)
+
+    # Look-ups: reading has no effect, and is asked again.
+
+    async def look_up(self, path: str, **query: object) -> object | None:
+        """What a look-up answers, as it stands in JSON; nothing where there is no such object.
+
+        Raises StoppedError where the site does not answer, and what ``call`` raises.
+        """
+        for attempt in range(_LOOK_UPS):
+            await self.pace.turn()
+            began = time.monotonic()
+            why = "no answer"
+            try:
+                status, content, headers = await self._sent("GET", path, None, query)
+            except httpx2.HTTPError as error:
+                why = type(error).__name__
+            else:
+                if status == 429:
+                    self.pace.refused(headers.get("retry-after"))
+                    continue
+                self.pace.answered(time.monotonic() - began)
+                if status == 200 and content is not None and (document := _parsed(content)) is not None:
+                    return document
+                if status not in (200, 400, 404, 408, 410, 422) and status < 500:
+                    self._judged("GET", status, content)
+                if status in (404, 410):
+                    return None
+                why = f"HTTP {status}"
+            await asyncio.sleep(_BETWEEN[min(attempt, len(_BETWEEN) - 1)])
+        raise StoppedError(
+            f"{self._environment.url} does not answer a look-up ({why}, {_LOOK_UPS} times): nothing more is sent. "
+            "Run the same command again when it does; what was done stands in the journal."
+        )
+
+    async def object(self, path: str, **query: object) -> dict | None:
+        """One object, or nothing where there is none."""
+        document = await self.look_up(path, **query)
+        row = document.get("data", document) if isinstance(document, dict) else None
+        return row if isinstance(row, dict) else None
+
+    async def page(self, path: str, page: int, **query: object) -> list[dict]:
+        """The rows of one page of a list, whatever stands around them. Raises StoppedError where there is no such list."""
+        document = await self.look_up(path, page=page, limit=PAGE, **query)
+        rows = document.get("data") if isinstance(document, dict) else document
+        if not isinstance(rows, list):
+            raise StoppedError(
+                f"{self._environment.url}{path} is no list: nothing is sent. Check url in extract.toml, and what the account may read."
+            )
+        return [row for row in rows if isinstance(row, dict)]
+
+    async def rows(self, path: str, **query: object) -> AsyncIterator[dict]:
+        """The rows of a list, page by page, as they stand while it is read."""
+        page = 1
+        while True:
+            found = await self.page(path, page, **query)
+            for row in found:
+                yield row
+            if len(found) < PAGE:
+                return
+            page += 1
+
+
+def _parsed(content: bytes) -> object | None:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _by_field(errors: object) -> dict[str, list[str]]:
+    if not isinstance(errors, dict):
+        return {"": [str(errors)]}
+    return {
+        str(field): [str(each) for each in said] if isinstance(said, list) else [str(said)]
+        for field, said in errors.items()
+    }

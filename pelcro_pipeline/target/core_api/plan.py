@@ -1,0 +1,195 @@
+"""What a load would call, and why: the prepared objects beside the site as it stands, decided in DuckDB."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from pelcro_pipeline.engine.relations import Relation, make
+from pelcro_pipeline.rules.catalogue import RULES
+from pelcro_pipeline.settings import Existing
+from pelcro_pipeline.spec.model import Severity
+from pelcro_pipeline.spec.sql import literal, quoted
+from pelcro_pipeline.target.core_api import relations
+from pelcro_pipeline.target.core_api.journal import Entry
+from pelcro_pipeline.target.core_api.mapping import Kind
+
+#: What is done with an object; the first two are calls.
+ACTIONS = ("create", "update", "unchanged", "held", "invalid", "conflict", "blocked")
+CALLS = ("create", "update")
+
+
+class Summary(BaseModel):
+    """What a plan holds, without anybody's data."""
+
+    model_config = ConfigDict(frozen=True)
+
+    site: str
+    #: Of every object and action; what production signs.
+    digest: str
+    #: By kind and action, how many.
+    counts: dict[str, dict[str, int]]
+    #: By kind, how many rows of the site are none of ours.
+    foreign: dict[str, int]
+    #: The assumptions that it rests on, by id.
+    assumptions: tuple[str, ...] = ()
+
+    @property
+    def calls(self) -> int:
+        """How many calls with an effect the load makes."""
+        return sum(self.counts.get(kind, {}).get(action, 0) for kind in self.counts for action in CALLS)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A site as it stands: SQL of ``row`` by kind, and what is known to be ours."""
+
+    rows: Mapping[str, str]
+    ours: Iterable[Entry]
+
+
+def create(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind], found: Found, existing: Existing) -> None:
+    """The relation ``plan``: what is done with each object, in the order in which it is done. Needs ``relations.create_wanted``.
+
+    Beside it ``all_obstacle`` (what the API would refuse) and ``difference`` (what the site has otherwise).
+    """
+    relations.create_found(connection, kinds, found.rows)
+    relations.create_located(connection, kinds)
+    relations.create_difference(connection, kinds)
+    _create_ours(connection, found.ours)
+    questions = [rule.id for rule in RULES.values() if Severity.QUESTION in rule.severities]
+    update_all = existing is Existing.UPDATE
+    make(
+        connection,
+        [
+            relations.FILES["obstacle"],
+            Relation("bound", "What a field takes at most, or cannot do without.", (), _bounds(kinds), stored=True),
+            Relation(
+                "all_obstacle",
+                "What the site would refuse of an object.",
+                ("obstacle", "bound"),
+                f"""SELECT *, list_contains([{", ".join(map(literal, questions))}], rule) AS is_question
+                FROM (FROM obstacle UNION ALL BY NAME FROM bound)""",
+                stored=True,
+            ),
+            Relation(
+                "presence",
+                "How often the site has each mark, and the first of their ids.",
+                tuple(f"found_{name}" for name in kinds),
+                "\nUNION ALL\n".join(
+                    f"SELECT mark, min(id) AS id, count(*) AS rows, list(id ORDER BY id) AS ids FROM found_{name} WHERE mark IS NOT NULL GROUP BY mark"
+                    for name in kinds
+                ),
+                stored=True,
+            ),
+            Relation(
+                "taken", "Objects whose email or id another row of the site holds.", (), _taken(kinds), stored=True
+            ),
+            relations.FILES["source_to_come"],
+            Relation(
+                "kind_of_object",
+                "Whether a mark says beyond doubt that a row is ours.",
+                (),
+                "FROM (VALUES "
+                + ", ".join(f"({literal(name)}, {kind.carries_mark or update_all})" for name, kind in kinds.items())
+                + ") AS kinds(kind, carries_mark)",
+            ),
+            relations.FILES["planned_alone"],
+            relations.FILES["blocked"],
+            relations.FILES["plan"],
+        ],
+    )
+
+
+def _create_ours(connection: duckdb.DuckDBPyConnection, ours: Iterable[Entry]) -> None:
+    connection.execute("CREATE OR REPLACE TEMP TABLE ours (mark VARCHAR, id BIGINT)")
+    rows = [(each.mark, each.target) for each in ours]
+    if rows:
+        pd.DataFrame(rows, columns=["mark", "id"])
+        connection.execute("INSERT INTO ours SELECT mark, id FROM frame")
+
+
+def _bounds(kinds: Mapping[str, Kind]) -> str:
+    """SQL of the values that are longer than their field takes, and of those that are missing."""
+    selects = [
+        """SELECT NULL::VARCHAR AS kind, NULL::VARCHAR AS mark, NULL::VARCHAR AS rule, NULL::VARCHAR AS attribute, NULL::VARCHAR AS value,
+        true AS stops WHERE false"""
+    ]
+    for name, kind in kinds.items():
+        for each in kind.fields:
+            # Of an address the type is a part of the attribute's name.
+            attribute = literal(each.attribute)
+            if each.attribute.startswith("address."):
+                attribute = f"'address.' || type || {literal('_' + each.attribute.removeprefix('address.'))}"
+            if each.most is not None:
+                selects.append(
+                    f"""SELECT {literal(name)}, mark({literal(name)}, identity), 'API-LENGTH', {attribute}, {quoted(each.attribute)}, true
+                    FROM {name}_row WHERE length({quoted(each.attribute)}) > {each.most}"""
+                )
+            if each.required:
+                selects.append(
+                    f"""SELECT {literal(name)}, mark({literal(name)}, identity), 'API-REQUIRED', {attribute}, NULL, true
+                    FROM {name}_row WHERE coalesce({quoted(each.attribute)}, '') = ''"""
+                )
+    return "\nUNION ALL\n".join(selects)
+
+
+def _taken(kinds: Mapping[str, Kind]) -> str:
+    """SQL of the objects of which a unique field is held by a row that has not their mark."""
+    selects = ["SELECT NULL AS mark WHERE false"]
+    for name, kind in kinds.items():
+        for field in kind.unique:
+            held = f"found.{quoted(f'{field} held')}"
+            own = f"body ->> '$.{field}'"
+            # Two emails that differ in case may be one.
+            both = (f"lower({held})", f"lower({own})") if field == "email" else (held, own)
+            selects.append(
+                f"""SELECT wanted.mark FROM wanted_{name} AS wanted JOIN found_{name} AS found ON {both[0]} = {both[1]}
+                WHERE found.mark IS DISTINCT FROM wanted.mark"""
+            )
+    return f"SELECT DISTINCT mark FROM ({' UNION ALL '.join(selects)})"
+
+
+def summary(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind], site: str) -> Summary:
+    """What the plan holds, counted."""
+    counts: dict[str, dict[str, int]] = {name: {} for name in kinds}
+    for kind, action, number in connection.execute(
+        "SELECT kind, action, count(*) FROM plan GROUP BY ALL ORDER BY ALL"
+    ).fetchall():
+        counts[kind][action] = number
+    foreign = {
+        name: connection.execute(f"SELECT count(*) FROM found_{name} ANTI JOIN wanted_{name} USING (mark)").fetchall()[
+            0
+        ][0]
+        for name in kinds
+    }
+    digest = hashlib.sha256(site.encode())
+    cursor = connection.execute("SELECT digest FROM plan ORDER BY mark, kind")
+    while rows := cursor.fetchmany(10_000):
+        digest.update("".join(each for (each,) in rows).encode())
+    return Summary(site=site, digest=digest.hexdigest(), counts=counts, foreign=foreign)
+
+
+def write(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Keep the plan, as the load walks it."""
+    connection.execute(f"COPY (FROM plan ORDER BY place) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+
+
+def write_csv(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Write the plan as people read it: each object, what is done and why, and for an update each value before and after."""
+    connection.execute(
+        f"""COPY (
+            SELECT
+                plan.kind AS object, escape_formula(key) AS key, action, rule,
+                CASE WHEN action = 'blocked' THEN escape_formula(blocked_by) END AS blocked_by,
+                attribute, escape_formula(found) AS before, escape_formula(wanted) AS after
+            FROM plan LEFT JOIN difference AS changed ON changed.mark = plan.mark AND action IN ('update', 'conflict')
+            ORDER BY place, attribute
+        ) TO {literal(str(path))} (HEADER)"""
+    )

@@ -1,0 +1,226 @@
+"""What is done with one site: planned, loaded, read back. The edges where the plan, the journal and the calls meet."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import fcntl
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import duckdb
+
+from pelcro_pipeline.engine import connection as duck
+from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.settings import Environment, Settings
+from pelcro_pipeline.target import database
+from pelcro_pipeline.target.core_api import plan as planning
+from pelcro_pipeline.target.core_api import read_back, relations
+from pelcro_pipeline.target.core_api.client import Client, key_of
+from pelcro_pipeline.target.core_api.image import Image
+from pelcro_pipeline.target.core_api.journal import Entry, Journal, State
+from pelcro_pipeline.target.core_api.load import Loader, Progress
+from pelcro_pipeline.target.core_api.mapping import Kind, kinds
+from pelcro_pipeline.target.core_api.pace import Pace
+from pelcro_pipeline.workspace import atomic
+from pelcro_pipeline.workspace.places import ExtractPaths
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A site of an extract: ``name`` is ``staging`` or ``production``."""
+
+    paths: ExtractPaths
+    name: str
+    settings: Settings
+
+    @property
+    def environment(self) -> Environment:
+        return self.settings.environment(self.name)
+
+    @property
+    def label(self) -> str:
+        """The site, as its lock and its journal name it."""
+        parts = urlsplit(self.environment.url)
+        return f"{parts.hostname}-{self.environment.site}"
+
+    @property
+    def terms(self) -> relations.Terms:
+        now = datetime.datetime.now(datetime.UTC)
+        return relations.Terms(self.paths.publisher, self.settings.timezone, self.settings.core_api, now)
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        return kinds(self.settings.core_api)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the site's lock. Raises RefusedError where another extract's load holds it."""
+        path = self.paths.site_lock(self.label)
+        atomic.private_folder(path.parent)
+        path.touch(mode=0o600)
+        with path.open("r+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RefusedError(
+                    f"Another run is working on the site {self.label}: wait until it has ended, then start this one again."
+                ) from None
+            yield
+
+    @contextlib.contextmanager
+    def journal(self) -> Iterator[Journal]:
+        """The site's journal. Raises RefusedError for one of another site or extract."""
+        journal = Journal(self.paths.journal(self.name))
+        try:
+            journal.belongs_to(self.label, self.paths.extract)
+            yield journal
+        finally:
+            journal.close()
+
+    @contextlib.asynccontextmanager
+    async def client(self) -> Client:
+        """Connections to the site. Raises UnusableInputError where its key is not set."""
+        environment = self.environment
+        async with Client(environment, key_of(environment), Pace(environment.rate, environment.connections)) as client:
+            yield client
+
+    @contextlib.contextmanager
+    def image(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, Kind]]]:
+        """A connection with what the site is to hold, told from the loaded database. Raises RefusedError where there is none."""
+        path = self.paths.database(self.name)
+        if not path.is_file():
+            job = "dry-run" if self.name == "staging" else "production"
+            raise RefusedError(
+                f"{self.paths.extract} has no {self.name} database: run `pelcro-pipeline {job} {self.paths.extract}`."
+            )
+        with duck.connect() as connection, database.opened(path, "image", connection):
+            yield connection, relations.create_wanted(connection, self.terms, "image")
+
+
+def plan(site: Site, told: Told = lambda line: None) -> planning.Summary:
+    """Read the site, decide what a load would call, and keep and report it."""
+    paths, name = site.paths, site.name
+    with site.held(), site.journal() as journal, site.image() as (connection, known):
+        ours = list(journal.entries((State.DONE,)))
+        with _rows(site) as folder:
+            found = asyncio.run(_read(site, known, ours, folder, told))
+            planning.create(connection, known, planning.Found(found, ours), site.environment.existing)
+        summary = planning.summary(connection, known, site.label)
+        with atomic.file(paths.site_plan(name)) as unfinished:
+            unfinished.unlink()
+            planning.write(connection, unfinished)
+        with atomic.file(paths.plan_report(name)) as unfinished:
+            planning.write_csv(connection, unfinished)
+        with atomic.file(paths.site_plan_summary(name)) as unfinished:
+            unfinished.write_text(summary.model_dump_json(indent=1), encoding="utf-8")
+        _adopt(connection, journal)
+    return summary
+
+
+@contextlib.contextmanager
+def _rows(site: Site) -> Iterator[Path]:
+    """A folder for the rows of a site, for as long as they are compared."""
+    folder = site.paths.site_rows(site.name)
+    atomic.discard(folder)
+    atomic.private_folder(folder)
+    try:
+        yield folder
+    finally:
+        atomic.discard(folder)
+
+
+async def _read(site: Site, known: dict[str, Kind], ours: list[Entry], folder: Path, told: Told) -> dict[str, str]:
+    loaded: dict[str, set[int]] = {}
+    for entry in ours:
+        if entry.target is not None:
+            loaded.setdefault(entry.kind, set()).add(entry.target)
+    async with site.client() as client:
+        return await read_back.read(
+            client, known.values(), loaded, folder, lambda kind, rows: told(f"read {rows:,} rows of {kind}")
+        )
+
+
+def _adopt(connection: duckdb.DuckDBPyConnection, journal: Journal) -> None:
+    """Enter what stands on the site as it is wanted, or is ours to change, as done: what refers to it needs its id."""
+    rows = connection.execute(
+        "SELECT mark, kind, digest, id, action FROM plan WHERE action IN ('unchanged', 'update') ORDER BY mark"
+    )
+    while some := rows.fetchmany(10_000):
+        before = journal.known(mark for mark, *_ in some)
+        journal.put(
+            Entry(
+                mark,
+                kind,
+                State.DONE,
+                at=before[mark].at if mark in before else 0.0,
+                digest=digest if action == "unchanged" else None,
+                target=id_,
+                made=mark in before and before[mark].made,
+            )
+            for mark, kind, digest, id_, action in some
+        )
+
+
+def load(site: Site, told: Told = lambda line: None) -> Progress:
+    """Load the plan that is kept, or go on with it. Raises StoppedError where nothing may be sent any more."""
+    path = site.paths.site_plan(site.name)
+    if not path.is_file():
+        raise RefusedError(
+            f"{site.paths.extract} has no plan for {site.name}: run `pelcro-pipeline plan {site.paths.extract} --on {site.name}`."
+        )
+    with site.held(), site.journal() as journal, contextlib.ExitStack() as opened:
+        image: list[Image] = []
+
+        def differing(kind: str, rows: list[dict]) -> list[str]:
+            # To tell what is wanted takes seconds at a million, and many a load never asks.
+            if not image:
+                connection, known = opened.enter_context(site.image())
+                image.append(Image(connection, known, journal))
+            return image[0].differing(kind, rows)
+
+        return asyncio.run(_load(site, journal, differing, told))
+
+
+async def _load(
+    site: Site, journal: Journal, differing: Callable[[str, list[dict]], list[str]], told: Told
+) -> Progress:
+    async with site.client() as client:
+        loader = Loader(
+            site.paths.site_plan(site.name),
+            site.kinds,
+            journal,
+            client,
+            settle=site.environment.settle,
+            compare=differing,
+            alone=site.name == "production",
+            told=told,
+        )
+        with _stoppable(loader):
+            return await loader.run()
+
+
+@contextlib.contextmanager
+def _stoppable(loader: Loader) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end a load once what is in flight is finished."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {each: signal.getsignal(each) for each in signals}
+    for each in signals:
+        loop.add_signal_handler(each, loader.stop)
+    try:
+        yield
+    finally:
+        for each in signals:
+            loop.remove_signal_handler(each)
+            signal.signal(each, before[each])

@@ -1,0 +1,14 @@
+-- What is done with each object, and why.
+-- table of: planned_alone, blocked
+WITH decided AS (
+    SELECT
+        object.* REPLACE (if(cause IS NULL, object.action, 'blocked') AS action),
+        if(cause IS NULL, NULL, parent.kind || ' ' || parent.key) AS blocked_by
+    FROM planned_alone AS object
+    LEFT JOIN blocked USING (mark)
+    LEFT JOIN planned_alone AS parent ON parent.mark = cause
+)
+SELECT
+    *, row_number() OVER (ORDER BY stage, kind, record, mark) AS place,
+    left(sha256(concat_ws(chr(31), kind, mark, action, if(action = 'update', changes, body), to_json("references"))), 16) AS digest
+FROM decided
