@@ -11,6 +11,7 @@ import duckdb
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.engine.relations import Relation, make
 from pelcro_pipeline.rules.catalogue import RULES
 from pelcro_pipeline.settings import Existing
@@ -31,19 +32,30 @@ class Summary(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     site: str
+    #: The SHA-256 of the database that it was made from.
+    basis: str
     #: Of every object and action; what production signs.
     digest: str
     #: By kind and action, how many.
     counts: dict[str, dict[str, int]]
     #: By kind, how many rows of the site are none of ours.
     foreign: dict[str, int]
-    #: The assumptions that it rests on, by id.
-    assumptions: tuple[str, ...] = ()
+    #: By rule, how many objects the publisher is asked about.
+    questions: dict[str, int]
 
     @property
     def calls(self) -> int:
         """How many calls with an effect the load makes."""
-        return sum(self.counts.get(kind, {}).get(action, 0) for kind in self.counts for action in CALLS)
+        return sum(each.get(action, 0) for each in self.counts.values() for action in CALLS)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The same as a table: a row for each kind, a column for each action, and the rows of others."""
+        rows = [
+            [kind, *(counts.get(action, 0) for action in ACTIONS), self.foreign[kind]]
+            for kind, counts in self.counts.items()
+        ]
+        return pd.DataFrame(rows, columns=["object", *ACTIONS, "of others"])
 
 
 @dataclass(frozen=True)
@@ -108,11 +120,10 @@ def create(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind], fou
 
 
 def _create_ours(connection: duckdb.DuckDBPyConnection, ours: Iterable[Entry]) -> None:
-    connection.execute("CREATE OR REPLACE TEMP TABLE ours (mark VARCHAR, id BIGINT)")
-    rows = [(each.mark, each.target) for each in ours]
-    if rows:
-        pd.DataFrame(rows, columns=["mark", "id"])
-        connection.execute("INSERT INTO ours SELECT mark, id FROM frame")
+    """The table ``ours``: mark and id of what the journal knows to have been loaded."""
+    connection.register("entry", pd.DataFrame([(each.mark, each.target) for each in ours], columns=["mark", "id"]))
+    connection.execute("CREATE OR REPLACE TEMP TABLE ours AS SELECT mark::VARCHAR AS mark, id::BIGINT AS id FROM entry")
+    connection.unregister("entry")
 
 
 def _bounds(kinds: Mapping[str, Kind]) -> str:
@@ -156,7 +167,7 @@ def _taken(kinds: Mapping[str, Kind]) -> str:
     return f"SELECT DISTINCT mark FROM ({' UNION ALL '.join(selects)})"
 
 
-def summary(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind], site: str) -> Summary:
+def summary(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind], site: str, basis: str) -> Summary:
     """What the plan holds, counted."""
     counts: dict[str, dict[str, int]] = {name: {} for name in kinds}
     for kind, action, number in connection.execute(
@@ -170,10 +181,35 @@ def summary(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind], si
         for name in kinds
     }
     digest = hashlib.sha256(site.encode())
-    cursor = connection.execute("SELECT digest FROM plan ORDER BY mark, kind")
+    # The card map comes after the sign-off: what it adds is told in money, and signed by nobody.
+    cursor = connection.execute("SELECT signed FROM plan WHERE kind <> 'source' ORDER BY mark, kind")
     while rows := cursor.fetchmany(10_000):
         digest.update("".join(each for (each,) in rows).encode())
-    return Summary(site=site, digest=digest.hexdigest(), counts=counts, foreign=foreign)
+    questions = connection.execute(
+        """SELECT rule, count(DISTINCT mark) FROM (
+            SELECT rule, mark FROM all_obstacle WHERE is_question
+            UNION ALL SELECT rule, mark FROM plan WHERE action = 'conflict'
+        ) GROUP BY rule ORDER BY rule"""
+    ).fetchall()
+    return Summary(
+        site=site, basis=basis, digest=digest.hexdigest(), counts=counts, foreign=foreign, questions=dict(questions)
+    )
+
+
+def unsigned(load: Path, signed: Path) -> list[str]:
+    """The calls of a plan that the signed one does not hold: what each does, with which object."""
+    with duck.connect() as connection:
+        found = connection.execute(
+            f"""SELECT action || ' ' || kind || ' ' || key FROM read_parquet({literal(str(load))}) AS plan
+            ANTI JOIN read_parquet({literal(str(signed))}) AS signed USING (mark, signed)
+            WHERE action IN ('create', 'update') AND kind <> 'source' ORDER BY place"""
+        ).fetchall()
+    return [each for (each,) in found]
+
+
+def kept(path: Path) -> Summary | None:
+    """The summary of a plan that was kept, if there is one."""
+    return Summary.model_validate_json(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def write(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

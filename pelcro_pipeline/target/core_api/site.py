@@ -1,4 +1,4 @@
-"""What is done with one site: planned, loaded, read back. The edges where the plan, the journal and the calls meet."""
+"""What is done with one site: planned, loaded. The edges where the plan, the journal and the calls meet."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime
 import fcntl
+import hashlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -93,11 +94,11 @@ class Site:
             yield client
 
     @contextlib.contextmanager
-    def image(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, Kind]]]:
+    def image(self, environment: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, Kind]]]:
         """A connection with what the site is to hold, told from the loaded database. Raises RefusedError where there is none."""
-        path = self.paths.database(self.name)
+        path = self.paths.database(environment)
         if not path.is_file():
-            job = "dry-run" if self.name == "staging" else "production"
+            job = "dry-run" if environment == "staging" else "production"
             raise RefusedError(
                 f"{self.paths.extract} has no {self.name} database: run `pelcro-pipeline {job} {self.paths.extract}`."
             )
@@ -105,24 +106,56 @@ class Site:
             yield connection, relations.create_wanted(connection, self.terms, "image")
 
 
+#: The plan of a production site that is reviewed and signed is made from what is staged, and kept under this name.
+REVIEW = "review"
+
+
 def plan(site: Site, told: Told = lambda line: None) -> planning.Summary:
     """Read the site, decide what a load would call, and keep and report it."""
-    paths, name = site.paths, site.name
-    with site.held(), site.journal() as journal, site.image() as (connection, known):
+    return _plan(site, site.name, site.name, told)
+
+
+def plan_for_review(site: Site, told: Told = lambda line: None) -> planning.Summary:
+    """The plan of the production site before it is signed: of what is staged, which production is loaded from."""
+    return _plan(site, "staging", REVIEW, told)
+
+
+def _plan(site: Site, image: str, kept_as: str, told: Told) -> planning.Summary:
+    paths = site.paths
+    with site.held(), site.journal() as journal, site.image(image) as (connection, known):
         ours = list(journal.entries((State.DONE,)))
         with _rows(site) as folder:
             found = asyncio.run(_read(site, known, ours, folder, told))
             planning.create(connection, known, planning.Found(found, ours), site.environment.existing)
-        summary = planning.summary(connection, known, site.label)
-        with atomic.file(paths.site_plan(name)) as unfinished:
+        summary = planning.summary(connection, known, site.label, _basis(site, image))
+        with atomic.file(paths.site_plan(kept_as)) as unfinished:
             unfinished.unlink()
             planning.write(connection, unfinished)
-        with atomic.file(paths.plan_report(name)) as unfinished:
+        with atomic.file(paths.plan_report(site.name)) as unfinished:
             planning.write_csv(connection, unfinished)
-        with atomic.file(paths.site_plan_summary(name)) as unfinished:
+        with atomic.file(paths.site_plan_summary(kept_as)) as unfinished:
             unfinished.write_text(summary.model_dump_json(indent=1), encoding="utf-8")
-        _adopt(connection, journal)
+        if kept_as != REVIEW:
+            _adopt(connection, journal)
     return summary
+
+
+def _basis(site: Site, image: str) -> str:
+    """What tells the database that a plan is made from."""
+    with site.paths.database(image).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_planned(site: Site) -> bool:
+    """Whether a plan is kept that was made from the database as it stands, for this site: a load can go on in it."""
+    summary = planning.kept(site.paths.site_plan_summary(site.name))
+    return (
+        summary is not None
+        and site.paths.site_plan(site.name).is_file()
+        and summary.site == site.label
+        and site.paths.database(site.name).is_file()
+        and summary.basis == _basis(site, site.name)
+    )
 
 
 @contextlib.contextmanager
@@ -171,10 +204,10 @@ def _adopt(connection: duckdb.DuckDBPyConnection, journal: Journal) -> None:
 
 def load(site: Site, told: Told = lambda line: None) -> Progress:
     """Load the plan that is kept, or go on with it. Raises StoppedError where nothing may be sent any more."""
-    path = site.paths.site_plan(site.name)
-    if not path.is_file():
+    if not is_planned(site):
         raise RefusedError(
-            f"{site.paths.extract} has no plan for {site.name}: run `pelcro-pipeline plan {site.paths.extract} --on {site.name}`."
+            f"{site.paths.extract} has no plan for {site.name} as it stands: run `pelcro-pipeline plan {site.paths.extract} "
+            f"--on {site.name}`."
         )
     with site.held(), site.journal() as journal, contextlib.ExitStack() as opened:
         image: list[Image] = []
@@ -182,7 +215,7 @@ def load(site: Site, told: Told = lambda line: None) -> Progress:
         def differing(kind: str, rows: list[dict]) -> list[str]:
             # To tell what is wanted takes seconds at a million, and many a load never asks.
             if not image:
-                connection, known = opened.enter_context(site.image())
+                connection, known = opened.enter_context(site.image(site.name))
                 image.append(Image(connection, known, journal))
             return image[0].differing(kind, rows)
 

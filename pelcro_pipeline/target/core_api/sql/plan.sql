@@ -10,5 +10,7 @@ WITH decided AS (
 )
 SELECT
     *, row_number() OVER (ORDER BY stage, kind, record, mark) AS place,
-    left(sha256(concat_ws(chr(31), kind, mark, action, if(action = 'update', changes, body), to_json("references"))), 16) AS digest
+    left(sha256(concat_ws(chr(31), kind, mark, action, if(action = 'update', changes, body), to_json("references"))), 16) AS digest,
+    -- What is created is what was prepared, and signed with it; what an update changes is signed here.
+    left(sha256(concat_ws(chr(31), kind, mark, action, if(action = 'update', changes, ''))), 16) AS signed
 FROM decided
