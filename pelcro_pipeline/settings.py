@@ -144,6 +144,11 @@ class Environment(BaseModel):
         """Whether it is loaded into a Pelcro site."""
         return self.target is Target.CORE_API
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the site is on this machine."""
+        return _is_loopback(urlsplit(self.url).hostname or "")
+
 
 def _is_loopback(host: str) -> bool:
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ class Summary(BaseModel):
     site: str
     #: The SHA-256 of the database that it was made from.
     basis: str
+    #: When the site was read, by its own clock.
+    at: datetime.datetime
     #: Of every object and action; what production signs.
     digest: str
     #: By kind and action, how many.
@@ -167,7 +170,9 @@ def _taken(kinds: Mapping[str, Kind]) -> str:
     return f"SELECT DISTINCT mark FROM ({' UNION ALL '.join(selects)})"
 
 
-def summary(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind], site: str, basis: str) -> Summary:
+def summary(
+    connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind], site: str, basis: str, at: datetime.datetime
+) -> Summary:
     """What the plan holds, counted."""
     counts: dict[str, dict[str, int]] = {name: {} for name in kinds}
     for kind, action, number in connection.execute(
@@ -192,7 +197,13 @@ def summary(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind], si
         ) GROUP BY rule ORDER BY rule"""
     ).fetchall()
     return Summary(
-        site=site, basis=basis, digest=digest.hexdigest(), counts=counts, foreign=foreign, questions=dict(questions)
+        site=site,
+        basis=basis,
+        at=at,
+        digest=digest.hexdigest(),
+        counts=counts,
+        foreign=foreign,
+        questions=dict(questions),
     )
 
 

@@ -32,6 +32,8 @@ from pelcro_pipeline.workspace import atomic
 from pelcro_pipeline.workspace.places import ExtractPaths
 
 Told = Callable[[str], None]
+#: Seconds that two clocks may be apart.
+_APART = 3600.0
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,8 @@ class Site:
         parts = urlsplit(self.environment.url)
         return f"{parts.hostname}-{self.environment.site}"
 
-    @property
-    def terms(self) -> relations.Terms:
-        now = datetime.datetime.now(datetime.UTC)
+    def terms(self, now: datetime.datetime) -> relations.Terms:
+        """What decides how objects are written at a time by the site's own clock."""
         return relations.Terms(self.paths.publisher, self.settings.timezone, self.settings.core_api, now)
 
     @property
@@ -94,7 +95,9 @@ class Site:
             yield client
 
     @contextlib.contextmanager
-    def image(self, environment: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, Kind]]]:
+    def image(
+        self, environment: str, now: datetime.datetime
+    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, Kind]]]:
         """A connection with what the site is to hold, told from the loaded database. Raises RefusedError where there is none."""
         path = self.paths.database(environment)
         if not path.is_file():
@@ -103,7 +106,7 @@ class Site:
                 f"{self.paths.extract} has no {self.name} database: run `pelcro-pipeline {job} {self.paths.extract}`."
             )
         with duck.connect() as connection, database.opened(path, "image", connection):
-            yield connection, relations.create_wanted(connection, self.terms, "image")
+            yield connection, relations.create_wanted(connection, self.terms(now), "image")
 
 
 #: The plan of a production site that is reviewed and signed is made from what is staged, and kept under this name.
@@ -122,21 +125,21 @@ def plan_for_review(site: Site, told: Told = lambda line: None) -> planning.Summ
 
 def _plan(site: Site, image: str, kept_as: str, told: Told) -> planning.Summary:
     paths = site.paths
-    with site.held(), site.journal() as journal, site.image(image) as (connection, known):
+    with site.held(), site.journal() as journal, rows_of(site) as folder:
         ours = list(journal.entries((State.DONE,)))
-        with _rows(site) as folder:
-            found = asyncio.run(_read(site, known, ours, folder, told))
+        found, at = asyncio.run(read(site, ours, folder, told))
+        with site.image(image, at) as (connection, known):
             planning.create(connection, known, planning.Found(found, ours), site.environment.existing)
-        summary = planning.summary(connection, known, site.label, _basis(site, image))
-        with atomic.file(paths.site_plan(kept_as)) as unfinished:
-            unfinished.unlink()
-            planning.write(connection, unfinished)
-        with atomic.file(paths.plan_report(site.name)) as unfinished:
-            planning.write_csv(connection, unfinished)
-        with atomic.file(paths.site_plan_summary(kept_as)) as unfinished:
-            unfinished.write_text(summary.model_dump_json(indent=1), encoding="utf-8")
-        if kept_as != REVIEW:
-            _adopt(connection, journal)
+            summary = planning.summary(connection, known, site.label, _basis(site, image), at)
+            with atomic.file(paths.site_plan(kept_as)) as unfinished:
+                unfinished.unlink()
+                planning.write(connection, unfinished)
+            with atomic.file(paths.plan_report(site.name)) as unfinished:
+                planning.write_csv(connection, unfinished)
+            with atomic.file(paths.site_plan_summary(kept_as)) as unfinished:
+                unfinished.write_text(summary.model_dump_json(indent=1), encoding="utf-8")
+            if kept_as != REVIEW:
+                _adopt(connection, journal)
     return summary
 
 
@@ -159,7 +162,7 @@ def is_planned(site: Site) -> bool:
 
 
 @contextlib.contextmanager
-def _rows(site: Site) -> Iterator[Path]:
+def rows_of(site: Site) -> Iterator[Path]:
     """A folder for the rows of a site, for as long as they are compared."""
     folder = site.paths.site_rows(site.name)
     atomic.discard(folder)
@@ -170,15 +173,27 @@ def _rows(site: Site) -> Iterator[Path]:
         atomic.discard(folder)
 
 
-async def _read(site: Site, known: dict[str, Kind], ours: list[Entry], folder: Path, told: Told) -> dict[str, str]:
+async def read(site: Site, ours: list[Entry], folder: Path, told: Told) -> tuple[dict[str, str], datetime.datetime]:
+    """Read a whole site into a folder: SQL of ``row`` by kind, and what time it is by the site's own clock.
+
+    What a load may send lies before or after the site's own time. Raises RefusedError where the clocks are an hour apart, but
+    for a site on this machine, which may have a clock of its own.
+    """
     loaded: dict[str, set[int]] = {}
     for entry in ours:
         if entry.target is not None:
             loaded.setdefault(entry.kind, set()).add(entry.target)
     async with site.client() as client:
-        return await read_back.read(
-            client, known.values(), loaded, folder, lambda kind, rows: told(f"read {rows:,} rows of {kind}")
+        rows = await read_back.read(
+            client, site.kinds.values(), loaded, folder, lambda kind, count: told(f"read {count:,} rows of {kind}")
         )
+        ahead = client.clock_ahead or 0.0
+    if abs(ahead) > _APART and not site.environment.is_local:
+        raise RefusedError(
+            f"The clock of {site.label} is {abs(ahead) / 3600:,.1f} hours {'ahead of' if ahead > 0 else 'behind'} this machine's: "
+            "nothing is sent. Set this machine's clock."
+        )
+    return rows, datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=ahead)
 
 
 def _adopt(connection: duckdb.DuckDBPyConnection, journal: Journal) -> None:
@@ -215,7 +230,8 @@ def load(site: Site, told: Told = lambda line: None) -> Progress:
         def differing(kind: str, rows: list[dict]) -> list[str]:
             # To tell what is wanted takes seconds at a million, and many a load never asks.
             if not image:
-                connection, known = opened.enter_context(site.image(site.name))
+                at = planning.kept(site.paths.site_plan_summary(site.name)).at
+                connection, known = opened.enter_context(site.image(site.name, at))
                 image.append(Image(connection, known, journal))
             return image[0].differing(kind, rows)
 
