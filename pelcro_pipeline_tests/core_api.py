@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -54,9 +55,12 @@ def every_kind() -> list[Row]:
     )
 
 
-def staged(home: Path, rows: list[Row] | None = None, settings: str = SETTINGS) -> ExtractPaths:
-    """Deliver an extract into a workspace, and stage it."""
-    migration = migrate(Delivery(customers=rows if rows is not None else every_kind(), settings=settings), home)
+def staged(
+    home: Path, rows: list[Row] | None = None, settings: str = SETTINGS, texts: Mapping[str, str] | None = None
+) -> ExtractPaths:
+    """Deliver an extract into a workspace, and stage it; ``texts`` are files beside it, such as a card map."""
+    delivery = Delivery(customers=every_kind() if rows is None else rows, settings=settings, texts=texts or {})
+    migration = migrate(delivery, home)
     for step in (steps.forecast, steps.stage):
         with steps.opened(migration.paths) as extract:
             step(extract)
