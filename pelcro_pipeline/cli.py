@@ -14,6 +14,7 @@ import tempfile
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from enum import StrEnum
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,6 +61,15 @@ _OF_A_DAY = {
 }
 #: How many differences `certify` prints; the rest stands in certificate.csv.
 _DIFFERENCES_SHOWN = 20
+
+
+class Environment(StrEnum):
+    """What a command works on."""
+
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
 _Extract = Annotated[str, typer.Argument(help="A delivered folder, or the name of one under extracts/.")]
 
 
@@ -314,6 +324,33 @@ def certify(extract: _Extract) -> None:
             f"{paths.extract}: {verdict.found:,} differences, of which {paths.certificate} lists the first."
         )
     _out.print(f"The certificate of {paths.extract} holds.")
+
+
+@app.command()
+def plan(
+    extract: _Extract,
+    on: Annotated[Environment, typer.Option(help="The site's environment.")] = Environment.STAGING,
+) -> None:
+    """What a load of a Pelcro site would call, and why; of production, what is signed."""
+    from pelcro_pipeline import steps
+
+    paths = _existing(extract)
+    with lock.held(paths), _sandboxed(), _out.status("Reading the site") as status:
+        planned = steps.plan_site(paths, on, status.update)
+    if planned is None:
+        raise UnusableInputError(_no_site(paths, on))
+    _out.print(f"{planned.site}: {planned.calls:,} calls\n")
+    _show_frame(planned.table)
+    for rule, count in planned.questions.items():
+        _out.print(f"{rule}: {count:,}")
+    _out.print(f"\nPlan  {paths.plan_report(on)}", soft_wrap=True)
+
+
+def _no_site(paths: ExtractPaths, on: Environment) -> str:
+    return (
+        f"{paths.extract} has no {on} site: give extract.toml a table [{on}] with target = \"core_api\", url, site and key "
+        "(docs/core-api.md)."
+    )
 
 
 @app.command("sign-off")
@@ -672,6 +709,10 @@ class _Bars:
 
     def started(self, step: str) -> None:
         self._tasks[step] = self._bars.add_task(step.replace("__", " "), total=None)
+
+    def told(self, line: str) -> None:
+        """A line of progress, above the bars."""
+        self._bars.console.print(_shown(line), soft_wrap=True)
 
     def ended(self, step: str) -> None:
         self._bars.update(self._tasks[step], total=1, completed=1)

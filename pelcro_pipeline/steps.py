@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pandas as pd
@@ -68,6 +69,11 @@ from pelcro_pipeline.spec.target import TARGET_TABLES
 from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import atomic
 from pelcro_pipeline.workspace.places import ExtractPaths
+
+if TYPE_CHECKING:
+    from pelcro_pipeline.target.core_api.load import Progress
+    from pelcro_pipeline.target.core_api.plan import Summary
+    from pelcro_pipeline.target.core_api.site import Site
 
 
 def read(paths: ExtractPaths) -> Manifest:
@@ -553,3 +559,81 @@ def recount_production(paths: ExtractPaths) -> pd.DataFrame:
     frame = statistics.with_production(statistics.read(paths.statistics), paths)
     statistics_report.write(frame, paths)
     return frame
+
+
+@dataclass(frozen=True)
+class SiteLoad:
+    """What a load of a site has done, and whether each prepared object is accounted for."""
+
+    site: str
+    progress: Progress
+    balance: pd.DataFrame
+    broken: list[str]
+
+
+def site(paths: ExtractPaths, environment: str) -> Site | None:
+    """The Pelcro site of an environment, where extract.toml names one."""
+    settings = extract_settings.load(paths.delivered)
+    if not settings.environment(environment).is_site:
+        return None
+    # Its client takes a tenth of a second to import, which a migration without a site does not pay for.
+    from pelcro_pipeline.target.core_api.site import Site
+
+    return Site(paths, environment, settings)
+
+
+def plan_site(paths: ExtractPaths, environment: str, told: Callable[[str], None] = print) -> Summary | None:
+    """Read a site, and decide what a load of it would call; of production before anything is signed. Nothing where there is no site."""
+    if (named := site(paths, environment)) is None:
+        return None
+    from pelcro_pipeline.target.core_api import site as core_api
+
+    return (core_api.plan if environment == "staging" else core_api.plan_for_review)(named, told)
+
+
+def load_site(paths: ExtractPaths, told: Callable[[str], None] = print) -> SiteLoad | None:
+    """Load the staging site by its plan, or go on where a load was stopped. Raises RefusedError where nothing may be sent any more."""
+    if (named := site(paths, "staging")) is None:
+        return None
+    return _loaded(named, told)
+
+
+def produce_site(
+    paths: ExtractPaths, recorded_signature: str | None, now: datetime.datetime, told: Callable[[str], None] = print
+) -> SiteLoad | None:
+    """Load the production site behind the gate, or go on where a load was stopped: what is called is planned again, and nothing is sent
+    that the signed plan does not hold.
+
+    Raises RefusedError as ``produce`` does, and where production's database does not hold what was signed, or the site's plan differs.
+    """
+    if (named := site(paths, "production")) is None:
+        return None
+    from pelcro_pipeline.target.core_api import plan as planning
+    from pelcro_pipeline.target.core_api import site as core_api
+
+    sign_off.verified(paths, recorded_signature)
+    files = sign_off.staged(paths)
+    with duck.connect() as connection:
+        if not database.holds(connection, files, paths.database("production")):
+            raise RefusedError(
+                f"{paths.extract}: the production database does not hold the prepared files that were signed: load it again."
+            )
+    if not core_api.is_planned(named):
+        core_api.plan(named, told)
+        if unsigned := planning.unsigned(paths.site_plan("production"), paths.site_plan(core_api.REVIEW)):
+            paths.site_plan_summary("production").unlink()
+            raise RefusedError(
+                f"{paths.extract}: the production site is not as it was when its plan was signed: to load it now would "
+                f"{', '.join(unsigned[:3])}{f' and {len(unsigned) - 3:,} more' if len(unsigned) > 3 else ''}, which was not signed. Nothing "
+                f"was sent: run `pelcro-pipeline plan {paths.extract} --on production`, read it, and sign again."
+            )
+    return _loaded(named, told)
+
+
+def _loaded(named: Site, told: Callable[[str], None]) -> SiteLoad:
+    from pelcro_pipeline.target.core_api import reconcile
+    from pelcro_pipeline.target.core_api import site as core_api
+
+    progress = core_api.load(named, told)
+    balance, broken = reconcile.balance(named)
+    return SiteLoad(named.label, progress, balance, broken)
