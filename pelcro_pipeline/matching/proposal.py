@@ -36,8 +36,8 @@ _DOUBTED = 0.7
 #: The weight of a name whose values are doubtful, or are not of its kind at all.
 _UNLIKE, _PARTLY = 0.3, 0.85
 _MOST_FIT, _SOME_FIT = 0.9, 0.6
-#: A column without any value is taken by its name.
-_EMPTY = 0.95
+#: A column without any value is taken by its name, where that is one and not a part of one.
+_EMPTY, _NAMED = 0.95, 0.7
 #: The only emails of an export are its readers', whatever their header says, where few of them stand twice.
 _ONLY_EMAILS, _DIFFERENT = 0.9, 0.8
 #: Nearly every record of readers says whose it is: a column that is often empty names something else.
@@ -88,6 +88,15 @@ class Placement:
         """What is proposed; none where nothing is sure enough."""
         first = next(iter(self.candidates), None)
         return first if first is not None and first.confidence >= THRESHOLD else None
+
+    def contested(self) -> Placement:
+        """The same, sure of nothing."""
+        return replace(
+            self,
+            candidates=tuple(
+                replace(each, confidence=round(each.confidence * _DOUBTED, 2)) for each in self.candidates
+            ),
+        )
 
 
 def read(paths: Iterable[Path]) -> list[Sample]:
@@ -165,15 +174,15 @@ def placements(sample: Sample) -> list[Placement]:
     found = {column: _by_name_and_values(sample, column) for column in sample.columns}
     found = _of_one_template(sample, found)
     _told_by_others(sample, found)
-    for column, candidates in found.items():
-        found[column] = _doubted(candidates)
-    return _each_once(found)
+    return _each_once(_doubted(found))
 
 
 def _by_name_and_values(sample: Sample, column: str) -> list[Candidate]:
     values = sample.filled(column)
     candidates = []
     for meaning in naming.meanings(column):
+        if not values and meaning.sureness < _NAMED:
+            continue
         share = shape.fit(meaning.attribute, values)
         likeness = _EMPTY if not values else 1.0 if share >= _MOST_FIT else _PARTLY if share >= _SOME_FIT else _UNLIKE
         sureness = meaning.sureness
@@ -242,15 +251,31 @@ def _told_by_others(sample: Sample, found: dict[str, list[Candidate]]) -> None:
             found[column] = _sorted([Candidate(told, _TOLD_BY_OTHERS), *found[column]])
 
 
-def _doubted(candidates: list[Candidate]) -> list[Candidate]:
-    """The candidates, all doubted that are as near as the first, where it is not the only one."""
+def _doubted(found: dict[str, list[Candidate]]) -> dict[str, list[Candidate]]:
+    """The candidates of each column, all doubted that are as near as its first, but for one that alone no other column is sure of."""
+    near = {column: _near(candidates) for column, candidates in found.items()}
+    told = {each.attribute: column for column, nearest in near.items() if len(nearest) == 1 for each in nearest}
+    doubted = {}
+    for column, candidates in found.items():
+        left = [each for each in near[column] if told.get(each.attribute, column) == column]
+        spared = left if len(left) == 1 else []
+        doubted[column] = _sorted(
+            _lowered(each) if len(near[column]) > 1 and each not in spared else each for each in candidates
+        )
+    return doubted
+
+
+def _lowered(candidate: Candidate) -> Candidate:
+    """A sure candidate that is sure no more."""
+    if candidate.confidence < THRESHOLD:
+        return candidate
+    return replace(candidate, confidence=round(THRESHOLD * _DOUBTED, 2))
+
+
+def _near(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The sure candidates that are as near as the first."""
     sure = [each for each in candidates if each.confidence >= THRESHOLD]
-    near = [each for each in sure if sure[0].confidence - each.confidence < _NEAR]
-    if len(near) < 2:
-        return candidates
-    return [
-        replace(each, confidence=round(min(each.confidence, THRESHOLD) * _DOUBTED, 2)) for each in sure
-    ] + candidates[len(sure) :]
+    return [each for each in sure if sure[0].confidence - each.confidence < _NEAR]
 
 
 def _each_once(found: dict[str, list[Candidate]]) -> list[Placement]:
@@ -273,9 +298,8 @@ def _each_once(found: dict[str, list[Candidate]]) -> list[Placement]:
                 taken[attribute] = winner
             else:
                 others = claimed
-            for confidence, column in others:
-                lowered = replace(pending[column][0], confidence=round(min(confidence, THRESHOLD) * _DOUBTED, 2))
-                pending[column] = _sorted([lowered, *pending[column][1:]])
+            for _, column in others:
+                pending[column] = _sorted([_lowered(pending[column][0]), *pending[column][1:]])
     return [
         Placement(column, tuple(each for each in candidates if each.confidence >= _LISTED))
         for column, candidates in pending.items()
