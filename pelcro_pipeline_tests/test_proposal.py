@@ -320,11 +320,7 @@ def test_what_is_sure_of_real_formats_is_right(content, expected, tmp_path):
 
 @pytest.mark.parametrize("system", sorted(each.name for each in EXPORTS.iterdir()))
 def test_what_is_proposed_for_an_example_can_be_run(system, tmp_path, connection):
-    paths = sorted(
-        each
-        for each in (EXPORTS / system / "delivered").iterdir()
-        if each.suffix != ".toml" and not each.name.startswith("SUB-")
-    )
+    paths = sorted(each for each in (EXPORTS / system / "delivered").iterdir() if each.suffix != ".toml")
     path = tmp_path / "source.toml"
     path.write_text(draft.proposed(paths).text, encoding="utf-8")
     known, _ = check.checked(path, connection)
@@ -333,6 +329,87 @@ def test_what_is_proposed_for_an_example_can_be_run(system, tmp_path, connection
         if not sample.is_json:
             assert known.sources[key].knows(next(iter(sample.columns)))
             assert known.source_of(sample.name, list(sample.columns)) in known.sources
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "drafted_as"),
+    [
+        pytest.param(
+            "report.csv",
+            'RH,2026/10/15,A,SHOP\nFH,01\nCH,Mail,Status\nSB,kei.sato@example.com,active\nSB,ola.hansen@example.com,canceled\nSF,2\n',
+            'record_types = { header = "CH", body = "SB" }',
+            id="an envelope",
+        ),
+        pytest.param(
+            "page.json",
+            json.dumps({"page": 1, "data": [{"email": f"{each}@example.com", "status": "canceled"} for each in ("kei", "ola")]}),
+            'records = "data"',
+            id="a page of an interface",
+        ),
+    ],
+)  # fmt: skip
+def test_what_stands_around_the_records_is_drafted_and_read(name, content, drafted_as, tmp_path, connection):
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    proposed = draft.proposed([path])
+    known = SourceMap.model_validate(tomllib.loads(proposed.text))
+    assert drafted_as in proposed.text.splitlines()
+    assert {"customer.email", STATUS} <= {*fields(known)}
+    (key,) = known.sources
+    assert check.delivered(known, tmp_path, Settings(), connection) == [f"{name} is read as {key}."]
+
+
+def test_a_first_column_of_codes_is_no_envelope(tmp_path):
+    text, _ = drafted(
+        tmp_path, export="CC,Mail\nUS,kei.sato@example.com\nUS,ola.hansen@example.com\nCA,ana.lopez@example.com\n"
+    )
+    assert "record_types" not in text
+
+
+def test_of_arrays_within_records_the_draft_says_what_to_do(tmp_path):
+    path = tmp_path / "readers.jsonl"
+    record = {"email": "kei.sato@example.com", "subscriptions": [{"id": "S1"}, {"id": "S2"}], "tags": ["x"]}
+    path.write_text(json.dumps(record) + "\n", encoding="utf-8")
+    said = [each for each in draft.proposed([path]).text.splitlines() if each.startswith("# ")]
+    assert any("up to 2 elements in subscriptions" in each for each in said)
+    assert any('records = "subscriptions"' in each for each in said)
+    assert not any("elements in tags" in each for each in said)
+
+
+def test_of_a_subscription_that_stands_several_times_the_draft_says_what_to_do(tmp_path):
+    row = "S1,kei.sato@example.com,2026-12-01\n"
+    text, _ = drafted(tmp_path, export=f"Subscription ID,Email,Paid until\n{row}{row}")
+    assert 'unique = { key = ["Subscription ID"], keep_last_by = ... }' in text
+
+
+@pytest.mark.parametrize(
+    ("code", "span"),
+    [
+        ("Quarterly", ("3", "3")), ("vierteljährlich", ("3", "3")), ("half-yearly", ("3", "6")), ("every 6 months", ("3", "6")),
+        ("2 years", ("4", "2")), ("1 M", ("3", "1")), ("monthly", ("3", "1")), ("fortnight", ("2", "2")), ("tous les 3 mois", ("3", "3")),
+        ("biannual", None), ("bimonthly", None), ("every 3 moons", None), ("", None),
+    ],
+)  # fmt: skip
+def test_a_period_is_so_many_intervals(code, span):
+    assert naming.span_of(code) == span
+
+
+COUNTED = "Email,Price,Billing frequency{}\na@example.com,9.90,monthly{}\nb@example.com,27.00,quarterly{}\n"
+
+
+def test_of_a_period_of_several_intervals_their_count_is_proposed(tmp_path):
+    _, known = drafted(tmp_path, export=COUNTED.format("", "", ""))
+    (plans,) = [target.fields for target in known.target if target.file == "plans"]
+    assert plans["plan.interval"].map == {"monthly": "3", "quarterly": "3"}
+    assert plans["plan.interval_count"].map == {"monthly": "1", "quarterly": "3"}
+
+
+def test_beside_a_column_that_counts_intervals_a_period_of_several_is_asked_about(tmp_path):
+    text, known = drafted(tmp_path, export=COUNTED.format(",Interval count", ",2", ",1"))
+    (plans,) = [target.fields for target in known.target if target.file == "plans"]
+    assert plans["plan.interval"].map == {"monthly": "3"}
+    assert plans["plan.interval_count"].column == "Interval count"
+    assert "to be decided: quarterly" in text
 
 
 @pytest.mark.parametrize(("prefix", "asked"), [("", 1), ("billing ", 0)])

@@ -20,6 +20,7 @@ from pelcro_pipeline.matching.naming import FULL_NAME
 from pelcro_pipeline.matching.proposal import (
     CUSTOMER_ID,
     PLAN_ID,
+    SUBSCRIPTION_ID,
     THRESHOLD,
     Candidate,
     Placement,
@@ -203,9 +204,23 @@ def _source(key: str, sample: Sample, placed: Sequence[Placement]) -> str:
         used, optional = [each for each in used if each not in empty], [*optional, *empty]
     lines = [f"[sources.{key}]", f"file = {_text(_pattern(sample.name))}"]
     lines += ['format = "json"'] if sample.is_json else []
+    lines += [f"records = {_text(sample.records)}"] if sample.records else []
+    if sample.record_types is not None:
+        header, body = sample.record_types.header, sample.record_types.body
+        lines.append(f"record_types = {{ header = {_text(header)}, body = {_text(body)} }}")
     lines += _list("columns", used)
     lines += _list("optional", optional) if optional else []
+    lines += [line for array, most in sample.arrays.items() for line in _of_array(array, most)]
     return "\n".join(lines) + "\n"
+
+
+def _of_array(array: str, most: int) -> list[str]:
+    """What a person does where records have several elements in an array."""
+    return [
+        f"# A record has up to {most:,} elements in {_plain(array)}, and only the first was looked at ({_plain(array)}.0).",
+        f"# Where each is a record of its own, as each subscription of a reader: records = {_text(array)}, and no .0 behind it below.",
+        "# Where the last one holds: -1 for that 0.",
+    ]
 
 
 def _pattern(name: str) -> str:
@@ -260,8 +275,21 @@ def _target(key: str, sample: Sample, placed: Sequence[Placement], file: str, fi
     body += _listed_columns("Left to the export of products and plans", elsewhere if file == files[0] else [])
     if file == "customers" and "products" in files and not any(each.startswith(_SOLD) for each in columns):
         body = [*_OF_READERS_ALONE, *body]
+    body = [*_of_events(sample, columns), *body] if file == "customers" else body
     # Nothing is run of a template of which nothing is sure.
     return "\n".join([*(head if live else [f"# {each}" for each in head]), *body]) + "\n"
+
+
+def _of_events(sample: Sample, columns: dict[str, str]) -> list[str]:
+    """What a person does where a subscription stands in several records."""
+    column = columns.get(SUBSCRIPTION_ID)
+    values = sample.filled(column) if column else []
+    if column is None or len({*values}) == len(values):
+        return []
+    kept = f"unique = {{ key = [{_text(column)}], keep_last_by = ... }}"
+    return [
+        f"# {_plain(column)} repeats: where these are events of which the last holds, above: {kept}, the column of their time."
+    ]
 
 
 def _unique(columns: dict[str, str], file: str) -> list[str]:
@@ -325,6 +353,8 @@ def _made(sample: Sample, column: str, candidate: Candidate, columns: dict[str, 
             yield attribute, _Making(of_column, "; where it is yes this is no", is_open=True)
     elif attribute == "plan.amount":
         yield attribute, _amount(column, values)
+    elif attribute == "plan.interval" and "plan.interval_count" not in columns:
+        yield from _spanned(of_column, values)
     elif naming.codes_of(attribute):
         yield attribute, _coded(attribute, of_column, values)
     elif attribute in ATTRIBUTES and ATTRIBUTES[attribute].kind.name == "date":
@@ -352,7 +382,11 @@ def _amount(column: str, values: Sequence[str]) -> _Making:
 def _coded(attribute: str, of_column: str, values: Sequence[str]) -> _Making:
     """What codes say is written where it is known; the others are a person's to map, and told until then."""
     known = naming.codes_of(attribute)
-    found = {value: known.get(naming.folded(value)) for value in dict.fromkeys(values)}
+    return _mapped(of_column, {value: known.get(naming.folded(value)) for value in dict.fromkeys(values)})
+
+
+def _mapped(of_column: str, found: dict[str, str | None]) -> _Making:
+    """What delivered codes become; those of which it is not known are told."""
     codes = {value: said for value, said in found.items() if said is not None}
     left = [value for value, said in found.items() if said is None][:_CODES_SHOWN]
     remark = f"; to be decided: {', '.join(map(_plain, left))}" if left else ""
@@ -360,6 +394,14 @@ def _coded(attribute: str, of_column: str, values: Sequence[str]) -> _Making:
         # Nothing says that these are codes, and no names of readers.
         return _Making(f"{of_column}, map = {{}}", "; what it holds is to be mapped", is_open=True)
     return _Making(f"{of_column}, map = {_table(codes)}", remark)
+
+
+def _spanned(of_column: str, values: Sequence[str]) -> Iterator[tuple[str, _Making]]:
+    """An interval, and where a period such as quarterly has several of it, how many."""
+    spans = {value: naming.span_of(value) for value in dict.fromkeys(values)}
+    yield "plan.interval", _mapped(of_column, {value: span and span[0] for value, span in spans.items()})
+    if any(span is not None and span[1] != "1" for span in spans.values()):
+        yield "plan.interval_count", _mapped(of_column, {value: span and span[1] for value, span in spans.items()})
 
 
 def _dated(column: str, values: Sequence[str]) -> _Making:
