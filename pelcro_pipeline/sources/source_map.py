@@ -117,6 +117,10 @@ class Export(_Part):
         """Whether such an export may have a column of that name."""
         return column in self.columns or any(fnmatch.fnmatchcase(column, each) for each in self.optional)
 
+    def names_beneath(self, field: str) -> bool:
+        """Whether it names what stands within a field of JSON."""
+        return any(each.startswith(f"{field}.") for each in (*self.columns, *self.optional))
+
     @property
     def named(self) -> tuple[str, ...]:
         """The columns that it names, patterns aside."""
@@ -239,8 +243,8 @@ class Target(_Part):
     def _own_attributes(self) -> Target:
         for name, made in self.fields.items():
             if name not in attributes(self.file) and not name.startswith(metadata_prefixes(self.file)):
-                nearest = _nearest(name, attributes(self.file))
-                raise _PlacedError(f"{name} is no attribute of {self.file}{nearest}", ("fields", name))
+                near = nearest(name, attributes(self.file))
+                raise _PlacedError(f"{name} is no attribute of {self.file}{near}", ("fields", name))
             if made.lookup is not None and self.unique is not None and name in self.unique.key:
                 raise ValueError(f"{name}: what is looked up can be no key")
             if made.money is not None and name != "plan.amount":
@@ -322,8 +326,8 @@ class SourceMap(_Part):
 
     def _refuse_unknown(self, source: str, column: str, where: str, place: tuple[str | int, ...]) -> None:
         if not self.sources[source].knows(column):
-            nearest = _nearest(column, self.sources[source].named)
-            raise _PlacedError(f"{where}: {source} has no column {column}{nearest}", place)
+            near = nearest(column, self.sources[source].named)
+            raise _PlacedError(f"{where}: {source} has no column {column}{near}", place)
 
     def with_statuses(self, settings: Settings) -> SourceMap:
         """The map with what the publisher says of statuses that it leaves open."""
@@ -356,10 +360,10 @@ class SourceMap(_Part):
         export = self.sources[best]
         missing = [column for column in export.columns if column not in header]
         unknown = [column for column in header if column.strip() and not export.knows(column)]
-        said = [f"it lacks {each}{_nearest(each, unknown)}" for each in missing[:_REASONS_SHOWN]]
+        said = [f"it lacks {each}{nearest(each, unknown)}" for each in missing[:_REASONS_SHOWN]]
         if export.format is not Format.JSON:
             free = [each for each in export.named if each not in header]
-            said += [f"{each} is unknown{_nearest(each, free)}" for each in unknown[:_REASONS_SHOWN]]
+            said += [f"{each} is unknown{nearest(each, free)}" for each in unknown[:_REASONS_SHOWN]]
         if said:
             raise UnusableInputError(
                 f"{name} is not quite what the map of {self.title} knows as {best}: {'; '.join(said)}. Export it as the map's page "
@@ -378,7 +382,7 @@ def columns_of(target: Target) -> Iterator[str]:
             yield target.unique.keep_last_by
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
     """What a sentence says of the known name that comes nearest, if any does."""
     folded = {each.lower(): each for each in known}
     found = difflib.get_close_matches(name.lower(), folded, n=1)
