@@ -14,7 +14,7 @@ import zoneinfo
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -35,6 +35,7 @@ _SAID = {
     "string_type": "is a text: write it in quotation marks",
     "tuple_type": "is a list: write it in square brackets",
 }
+_NUMBERED = re.compile(r"^\d+-")
 #: What an error repeats at most.
 _REASONS_SHOWN = 5
 
@@ -112,6 +113,18 @@ class Export(_Part):
         if value not in (None, *DELIMITERS):
             raise ValueError("give one of , ; \\t |")
         return value
+
+    def is_called(self, name: str) -> bool:
+        """Whether a file of that name can be such an export.
+
+        As a workbook it goes by what it is called as text: an annotated file is one, with a number before it where names would not keep
+        their order.
+        """
+        if fnmatch.fnmatchcase(name, self.file):
+            return True
+        stem, suffix = PurePath(name).stem, PurePath(name).suffix
+        names = (stem, _NUMBERED.sub("", stem)) if suffix.lower() == ".xlsx" else ()
+        return any(fnmatch.fnmatchcase(each, PurePath(self.file).stem) for each in names)
 
     def knows(self, column: str) -> bool:
         """Whether such an export may have a column of that name."""
@@ -352,7 +365,7 @@ class SourceMap(_Part):
 
         Raises UnusableInputError where it is nearly one: what it lacks or has beyond it is named with the nearest column.
         """
-        fitting = [key for key, export in self.sources.items() if fnmatch.fnmatchcase(name, export.file)]
+        fitting = [key for key, export in self.sources.items() if export.is_called(name)]
         shared = {key: len({*header} & {*self.sources[key].columns}) for key in fitting}
         best = max(fitting, key=lambda key: shared[key] / len(self.sources[key].columns), default=None)
         if best is None or 2 * shared[best] < len(self.sources[best].columns):
