@@ -402,8 +402,8 @@ def test_workbooks_stand_in_the_order_of_what_was_delivered(files, workbooks):
     assert workbooks == sorted(workbooks)
 
 
-#: One text, one that is JSON beside exports that are only looked into and records that its map drops, one in an envelope with a name of its own.
-FOREIGN = ("stripe", "pigeon", "paypal-report")
+#: One that is JSON beside exports that are only looked into and records that its map drops, one in an envelope with a name of its own.
+FOREIGN = ("pigeon", "paypal-report")
 
 
 @pytest.fixture(scope="module", params=FOREIGN)
