@@ -118,6 +118,23 @@ class TestWhatAMapMaySay:
         assert old in MAP
         assert said in refused(MAP.replace(old, new, 1))
 
+    @pytest.mark.parametrize(
+        ("pattern", "name", "called"),
+        [
+            ("readers*.csv", "readers_2026.csv", True),
+            ("readers*.csv", "readers_2026.xlsx", True),
+            ("readers*.csv", "2-readers_2026.XLSX", True),
+            ("readers*.csv", "2-readers_2026.csv", False),
+            ("readers*.csv", "rates.xlsx", False),
+            ("readers*", "readers.xlsx", True),
+            ("*.[cC][sS][vV]", "SUB-20261015.01.008.xlsx", True),
+            ("readers.json", "readers.xlsx", True),
+        ],
+    )
+    def test_an_export_that_was_saved_as_a_workbook_goes_by_its_name(self, pattern, name, called):
+        known = load(MAP.replace("[sources.readers]", f'[sources.readers]\nfile = "{pattern}"', 1))
+        assert known.sources["readers"].is_called(name) is called
+
     def test_every_shipped_map_can_be_read_and_is_called_by_its_file(self):
         maps = {name: source_map.load(path) for name, path in source_map.shipped().items()}
         assert maps

@@ -266,7 +266,9 @@ class Manifest(BaseModel):
                 update["made_of"] = moved(file.made_of)
             return file.model_copy(update=update)
 
-        return self.model_copy(update={"files": tuple(map(moved, self.files))})
+        return self.model_copy(
+            update={"files": tuple(map(moved, self.files)), "looked_into": tuple(map(moved, self.looked_into))}
+        )
 
     @cached_property
     def metadata(self) -> dict[str, tuple[str, ...]]:

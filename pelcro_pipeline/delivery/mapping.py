@@ -17,7 +17,7 @@ from pelcro_pipeline.delivery.manifest import Column, DeliveredFile, Profile, To
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import Amounts, Settings
 from pelcro_pipeline.sources.select import Compiled, Delivered, compiled, create_inputs
-from pelcro_pipeline.sources.source_map import SourceMap
+from pelcro_pipeline.sources.source_map import Format, SourceMap, nearest
 from pelcro_pipeline.spec.model import Severity
 from pelcro_pipeline.spec.sql import literal, quoted
 
@@ -233,7 +233,7 @@ def _profiled(
     own = file.model_copy(update={"columns": derived})
     own = profile.located(profile.profiled(own, settings, connection, workbook=False), connection)
     columns = (*(column for column in file.columns if not column.derived), *own.columns)
-    told = (*_assumed(file, source_map), *own.told)
+    told = (*_assumed(file, source_map), *_unknown(file, source_map), *own.told)
     by_position: dict[int, list[Told]] = {}
     for each in told:
         column = columns[each.position]
@@ -275,6 +275,33 @@ def _assumed(file: DeliveredFile, source_map: SourceMap) -> list[Told]:
         )
         for column in file.made_of.columns
         if column.header.strip() in source_map.assumed and file.read_as(column)
+    ]
+
+
+def _unknown(file: DeliveredFile, source_map: SourceMap) -> list[Told]:
+    """SRC-FIELD: a question for each field of JSON that the map does not know. An unknown column of a text stops the run; of JSON a record
+    may have any."""
+    export = source_map.sources[file.export]
+    if export.format is not Format.JSON:
+        return []
+    headers = {column.header.strip(): column for column in file.made_of.columns}
+    empty = [
+        header
+        for header, column in headers.items()
+        if export.knows(header) and not file.made_of.profile[column.position].filled
+    ]
+    return [
+        Told(
+            rule="SRC-FIELD",
+            severity=Severity.QUESTION,
+            position=column.position,
+            attribute=header,
+            detail=f"It is kept in the archive{nearest(header, empty)}.",
+            told="unknown",
+            evidence="the map does not name it",
+        )
+        for header, column in headers.items()
+        if header and not export.knows(header) and not export.names_beneath(header)
     ]
 
 

@@ -387,6 +387,19 @@ SOURCES = (
         ),
     ),
     Rule(
+        id="SRC-FIELD",
+        sentence="Records of the JSON have this field, and the source's map does not know it.",
+        fix="Look whether anything in it is to be migrated; then write it into a map of your own, source.toml beside the extract.",
+        severities=(Severity.QUESTION,),
+        interpretation="A column that a map does not know stops the run, for it may be one that was renamed. Of JSON a record has the fields "
+        "that it fills, and a system's interface adds some each year: these are kept, and asked about.",
+        asks=Asks(
+            "Can the field {attribute} stay behind in the archive?",
+            About.COLUMN,
+            (_accept("Nothing in it is to be migrated."),),
+        ),
+    ),
+    Rule(
         id="SRC-ASKED",
         sentence="Only the publisher can say this of exports of the source.",
         fix="Answer the question; where the answer is no, a map of your own, source.toml beside the extract, can say otherwise.",
