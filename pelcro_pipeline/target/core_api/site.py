@@ -124,8 +124,7 @@ def _plan(site: Site, image: str, kept_as: str, told: Told) -> planning.Summary:
     paths = site.paths
     with site.held(), site.journal() as journal, site.image(image) as (connection, known):
         ours = list(journal.entries((State.DONE,)))
-        with _rows(site) as folder:
-            found = asyncio.run(_read(site, known, ours, folder, told))
+        with read(site, known, ours, told) as found:
             planning.create(connection, known, planning.Found(found, ours), site.environment.existing)
         summary = planning.summary(connection, known, site.label, _basis(site, image))
         with atomic.file(paths.site_plan(kept_as)) as unfinished:
@@ -156,6 +155,13 @@ def is_planned(site: Site) -> bool:
         and site.paths.database(site.name).is_file()
         and summary.basis == _basis(site, site.name)
     )
+
+
+@contextlib.contextmanager
+def read(site: Site, known: dict[str, Kind], ours: list[Entry], told: Told) -> Iterator[dict[str, str]]:
+    """SQL of the rows of a site by kind, for as long as they are compared; ``ours`` are asked for where no list shows them."""
+    with _rows(site) as folder:
+        yield asyncio.run(_read(site, known, ours, folder, told))
 
 
 @contextlib.contextmanager
