@@ -205,13 +205,14 @@ def create(
                 ),
                 stored=True,
             ),
-            # What is referred to is told by its key where it is ours, else by its id.
+            # What is referred to is told by its mark where it is ours, gone or not, else by its id.
             *(
                 Relation(
                     f"located_{name}",
-                    f"Where each {name} of ours stands.",
-                    (f"found_{name}", f"wanted_{name}"),
-                    f"SELECT id, mark FROM found_{name} SEMI JOIN wanted_{name} USING (mark)",
+                    f"Where each {name} of ours stands, or stood.",
+                    (f"found_{name}", f"wanted_{name}", "journaled"),
+                    f"""SELECT id, mark FROM found_{name} SEMI JOIN wanted_{name} USING (mark)
+                    UNION SELECT id, mark FROM journaled WHERE kind = {literal(name)} AND state = 'done'""",
                 )
                 for name in kinds
             ),

@@ -10,7 +10,8 @@ WITH named AS (
     SELECT any_value(located.kind), mark, NULL, 'doubled', NULL, string_agg(id, ' and ' ORDER BY id), min(id)
     FROM located SEMI JOIN wanted USING (mark) GROUP BY mark HAVING count(*) > 1
     UNION ALL
-    SELECT kind, mark, attribute, 'differing', mark, found, id FROM unmarked SEMI JOIN wanted USING (mark)
+    -- Where the mark is an attribute, it is told as such.
+    SELECT kind, mark, attribute, 'differing', mark, found, id FROM unmarked SEMI JOIN wanted USING (mark) WHERE attribute IS NOT NULL
     UNION ALL
     SELECT
         difference.kind, difference.mark, attribute, 'differing',
