@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -37,6 +37,8 @@ from pelcro_pipeline.workspace.purge import is_purged, purgeable_paths, purged
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pelcro_pipeline.target.core_api.site import Site
 
 app = typer.Typer(
     add_completion=False,
@@ -428,6 +430,25 @@ def production(extract: _Extract) -> None:
 
 
 @app.command()
+def reconcile(
+    extract: _Extract,
+    on: Annotated[Literal["staging", "production"], typer.Option(help="Which of its sites.")] = "staging",
+) -> None:
+    """Whether a Pelcro site holds what was prepared, read back and compared cell by cell; exit status 1 where anything is open."""
+    from pelcro_pipeline.target.core_api import reconcile as reconciling
+
+    site = _site(extract, on)
+    with lock.held(site.paths), _sandboxed():
+        reconciled = reconciling.reconcile(site, lambda line: _out.print(line, soft_wrap=True))
+    for each in reconciled.differences[:_DIFFERENCES_SHOWN]:
+        where = " ".join(str(part) for part in (each.object, each.id, each.attribute) if part is not None)
+        _out.print(f"{where}: {each.what}", soft_wrap=True)
+    if reconciled.is_open:
+        raise RefusedError(f"{reconciled.sentence} {site.paths.reconciliation(on)} names each by its key.")
+    _out.print(reconciled.sentence, soft_wrap=True)
+
+
+@app.command()
 def revert(extract: _Extract) -> None:
     """Production as it was before the last load."""
     paths = _existing(extract)
@@ -648,6 +669,19 @@ def _existing(extract: str) -> ExtractPaths:
             f"There is no extract {paths.extract} under {paths.home / 'extracts'}: run `pelcro-pipeline dry-run FOLDER` first."
         )
     return paths
+
+
+def _site(extract: str, on: str) -> Site:
+    """A site of an extract. Raises RefusedError where extract.toml names none."""
+    from pelcro_pipeline.target.core_api.site import Site
+
+    paths = _existing(extract)
+    site = Site(paths, on, settings.load(paths.delivered))
+    if not site.environment.is_site:
+        raise RefusedError(
+            f'{paths.extract} has no {on} site: name it in extract.toml, {on} = {{ target = "core_api", ... }}.'
+        )
+    return site
 
 
 def _taken_in(extract: str) -> ExtractPaths:

@@ -385,6 +385,11 @@ def count(extract: OpenedExtract) -> pd.DataFrame:
     return statistics.with_production(frame, paths)
 
 
+def count_on_sites(paths: ExtractPaths) -> pd.DataFrame:
+    """The statistics as they are written, the columns of environments that are sites counted there, as these were last read back."""
+    return statistics.with_sites(statistics.read(paths.statistics), paths, extract_settings.load(paths.delivered))
+
+
 def count_again(paths: ExtractPaths, counted: pd.DataFrame) -> list[str]:
     """The figures that the files alone tell otherwise, each with both numbers; nothing where none is."""
     return second_count.disagreements(counted, second_count.count(paths, counted))

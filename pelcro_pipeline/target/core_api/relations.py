@@ -171,6 +171,8 @@ def _found_rows(kind: Kind, rows: str) -> Relation:
             "try_cast(coalesce(row.latest_invoice ->> '$.id', row.latest_invoice ->> '$') AS BIGINT) AS latest_invoice"
         )
         columns.append("row.status AS status")
+    if kind.name == "customer":
+        columns.append("row.has_password AS has_password")
     listed = "".join(f", {each}" for each in columns)
     return Relation(
         f"found_{kind.name}",
@@ -192,6 +194,8 @@ def _shown(kind: Kind) -> dict[str, str]:
     shown |= dict.fromkeys(kind.unique, "VARCHAR")
     if kind.name == "subscription":
         shown |= {"latest_invoice": "JSON", "status": "VARCHAR"}
+    if kind.name == "customer":
+        shown |= {"has_password": "BOOLEAN"}
     return shown | {"metadata": "MAP(VARCHAR, VARCHAR)"}
 
 
