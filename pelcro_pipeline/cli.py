@@ -14,7 +14,6 @@ import tempfile
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from enum import StrEnum
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -63,15 +62,7 @@ _OF_A_DAY = {
 }
 #: How many differences `certify` prints; the rest stands in certificate.csv.
 _DIFFERENCES_SHOWN = 20
-
-
-class Environment(StrEnum):
-    """What a command works on."""
-
-    STAGING = "staging"
-    PRODUCTION = "production"
-
-
+_On = Annotated[Literal["staging", "production"], typer.Option(help="Which of its sites.")]
 _Extract = Annotated[str, typer.Argument(help="A delivered folder, or the name of one under extracts/.")]
 
 
@@ -329,30 +320,18 @@ def certify(extract: _Extract) -> None:
 
 
 @app.command()
-def plan(
-    extract: _Extract,
-    on: Annotated[Environment, typer.Option(help="The site's environment.")] = Environment.STAGING,
-) -> None:
+def plan(extract: _Extract, on: _On = "staging") -> None:
     """What a load of a Pelcro site would call, and why; of production, what is signed."""
     from pelcro_pipeline import steps
 
-    paths = _existing(extract)
+    paths = _site(extract, on).paths
     with lock.held(paths), _sandboxed(), _out.status("Reading the site") as status:
         planned = steps.plan_site(paths, on, status.update)
-    if planned is None:
-        raise UnusableInputError(_no_site(paths, on))
     _out.print(f"{planned.site}: {planned.calls:,} calls\n")
     _show_frame(planned.table)
     for rule, count in planned.questions.items():
         _out.print(f"{rule}: {count:,}")
     _out.print(f"\nPlan  {paths.plan_report(on)}", soft_wrap=True)
-
-
-def _no_site(paths: ExtractPaths, on: Environment) -> str:
-    return (
-        f"{paths.extract} has no {on} site: give extract.toml a table [{on}] with target = \"core_api\", url, site and key "
-        "(docs/core-api.md)."
-    )
 
 
 @app.command("sign-off")
@@ -430,10 +409,7 @@ def production(extract: _Extract) -> None:
 
 
 @app.command()
-def reconcile(
-    extract: _Extract,
-    on: Annotated[Literal["staging", "production"], typer.Option(help="Which of its sites.")] = "staging",
-) -> None:
+def reconcile(extract: _Extract, on: _On = "staging") -> None:
     """Whether a Pelcro site holds what was prepared, read back and compared cell by cell; exit status 1 where anything is open."""
     from pelcro_pipeline.target.core_api import reconcile as reconciling
 
@@ -481,6 +457,8 @@ def purge(extract: _Extract) -> None:
     paths = _named(extract)
     # Before the run, whose extract the UI would show ever after.
     purgeable_paths(paths)
+    if paths.journals.exists():
+        _out.print("The journals of its sites go with it: no load of a site can be reverted any more.")
     _run("purge", paths, {"purge_extract": {"config": {"extract": paths.extract}}})
     _out.print(f"Purged {paths.extract}. Kept:", soft_wrap=True)
     for path in (*paths.counts, paths.sign_off):

@@ -73,6 +73,7 @@ from pelcro_pipeline.workspace.places import ExtractPaths
 if TYPE_CHECKING:
     from pelcro_pipeline.target.core_api.load import Progress
     from pelcro_pipeline.target.core_api.plan import Summary
+    from pelcro_pipeline.target.core_api.reconcile import Reconciliation
     from pelcro_pipeline.target.core_api.site import Site
 
 
@@ -385,9 +386,15 @@ def count(extract: OpenedExtract) -> pd.DataFrame:
     return statistics.with_production(frame, paths)
 
 
-def count_on_sites(paths: ExtractPaths) -> pd.DataFrame:
-    """The statistics as they are written, the columns of environments that are sites counted there, as these were last read back."""
-    return statistics.with_sites(statistics.read(paths.statistics), paths, extract_settings.load(paths.delivered))
+def count_on_sites(paths: ExtractPaths, frame: pd.DataFrame) -> pd.DataFrame:
+    """Statistics with the columns of environments that are sites counted there, as these were last read back."""
+    return statistics.with_sites(frame, paths, extract_settings.load(paths.delivered))
+
+
+def are_alike(paths: ExtractPaths) -> bool:
+    """Whether staging and production are both sites, or both databases."""
+    settings = extract_settings.load(paths.delivered)
+    return settings.staging.is_site == settings.production.is_site
 
 
 def count_again(paths: ExtractPaths, counted: pd.DataFrame) -> list[str]:
@@ -625,7 +632,7 @@ def produce_site(
             )
     if not core_api.is_planned(named):
         core_api.plan(named, told)
-        if unsigned := planning.unsigned(paths.site_plan("production"), paths.site_plan(core_api.REVIEW)):
+        if unsigned := planning.unsigned(paths.site_plan("production"), paths.site_plan(planning.SIGNED)):
             paths.site_plan_summary("production").unlink()
             raise RefusedError(
                 f"{paths.extract}: the production site is not as it was when its plan was signed: to load it now would "
@@ -640,5 +647,14 @@ def _loaded(named: Site, told: Callable[[str], None]) -> SiteLoad:
     from pelcro_pipeline.target.core_api import site as core_api
 
     progress = core_api.load(named, told)
-    balance, broken = reconcile.balance(named)
-    return SiteLoad(named.label, progress, balance, broken)
+    balance = reconcile.balance(named)
+    return SiteLoad(named.label, progress, balance.drop(columns="broken"), [each for each in balance["broken"] if each])
+
+
+def reconcile_site(paths: ExtractPaths, environment: str, told: Callable[[str], None] = print) -> Reconciliation | None:
+    """Read a site back, and compare it with what was prepared, cell by cell; write what differs. Nothing where there is no site."""
+    if (named := site(paths, environment)) is None:
+        return None
+    from pelcro_pipeline.target.core_api import reconcile
+
+    return reconcile.reconcile(named, told)

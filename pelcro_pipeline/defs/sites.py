@@ -114,16 +114,16 @@ def _found(paths: ExtractPaths, environment: str, context: dg.AssetExecutionCont
         return
     yield dg.MaterializeResult(
         metadata={
-            "dagster/row_count": found.rows,
+            "dagster/row_count": sum(found.rows.values()),
             "objects": markdown(found.table),
             "report": dg.MetadataValue.path(paths.reconciliation(environment)),
         }
     )
     yield dg.AssetCheckResult(
         check_name="equals_prepared",
-        passed=not found.open,
-        description=found.sentence if found.open else None,
-        metadata={"open": found.open},
+        passed=not found.is_open,
+        description=found.sentence if found.is_open else None,
+        metadata={"open": found.sentence},
     )
 
 
@@ -148,7 +148,7 @@ def staging_read_back(context: dg.AssetExecutionContext, extract: Extracts):
 def review_site_plan(context: dg.AssetExecutionContext, extract: Extracts) -> dg.MaterializeResult:
     """What a load of the production site would call, as it stands before anything is sent: a part of what is signed.
 
-    The guide: *Share the migration analysis report for review.*
+    The guide: *Generate a migration statistics report and share the migration analysis report for review.*
     """
     return _planned(extract.paths, "production", context)
 
@@ -185,6 +185,6 @@ _PRODUCTION_READ_BACK = dg.AssetKey(["production", "read_back"])
 def production_read_back(context: dg.AssetExecutionContext, extract: Extracts):
     """Everything that the production site holds, read back and compared with what was signed.
 
-    The guide: *Validate the data by comparing it with the previous system.*
+    The guide: *Validate production data.*
     """
     yield from _found(extract.paths, "production", context)

@@ -25,6 +25,8 @@ from pelcro_pipeline.target.core_api.mapping import Kind
 #: What is done with an object; the first two are calls.
 ACTIONS = ("create", "update", "unchanged", "held", "invalid", "conflict", "blocked")
 CALLS = ("create", "update")
+#: The plan of a production site that is reviewed is made from what is staged; both it and the one that was signed are kept by a name.
+REVIEW, SIGNED = "review", "signed"
 
 
 class Summary(BaseModel):
@@ -185,11 +187,6 @@ def summary(
         ][0]
         for name in kinds
     }
-    digest = hashlib.sha256(site.encode())
-    # The card map comes after the sign-off: what it adds is told in money, and signed by nobody.
-    cursor = connection.execute("SELECT signed FROM plan WHERE kind <> 'source' ORDER BY mark, kind")
-    while rows := cursor.fetchmany(10_000):
-        digest.update("".join(each for (each,) in rows).encode())
     questions = connection.execute(
         """SELECT rule, count(DISTINCT mark) FROM (
             SELECT rule, mark FROM all_obstacle WHERE is_question
@@ -200,11 +197,26 @@ def summary(
         site=site,
         basis=basis,
         at=at,
-        digest=digest.hexdigest(),
+        digest=_digest(connection, "plan", site),
         counts=counts,
         foreign=foreign,
         questions=dict(questions),
     )
+
+
+def digest(path: Path, site: str) -> str:
+    """What a signature of a kept plan covers: each object of the site, and what is done with it."""
+    with duck.connect() as connection:
+        return _digest(connection, f"read_parquet({literal(str(path))})", site)
+
+
+def _digest(connection: duckdb.DuckDBPyConnection, plan: str, site: str) -> str:
+    found = hashlib.sha256(site.encode())
+    # The card map comes after the sign-off: what it adds is told in money, and signed by nobody.
+    cursor = connection.execute(f"SELECT signed FROM {plan} WHERE kind <> 'source' ORDER BY mark, kind")
+    while rows := cursor.fetchmany(10_000):
+        found.update("".join(each for (each,) in rows).encode())
+    return found.hexdigest()
 
 
 def unsigned(load: Path, signed: Path) -> list[str]:

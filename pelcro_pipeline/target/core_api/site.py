@@ -109,10 +109,6 @@ class Site:
             yield connection, relations.create_wanted(connection, self.terms(now), "image")
 
 
-#: The plan of a production site that is reviewed and signed is made from what is staged, and kept under this name.
-REVIEW = "review"
-
-
 def plan(site: Site, told: Told = lambda line: None) -> planning.Summary:
     """Read the site, decide what a load would call, and keep and report it."""
     return _plan(site, site.name, site.name, told)
@@ -120,7 +116,7 @@ def plan(site: Site, told: Told = lambda line: None) -> planning.Summary:
 
 def plan_for_review(site: Site, told: Told = lambda line: None) -> planning.Summary:
     """The plan of the production site before it is signed: of what is staged, which production is loaded from."""
-    return _plan(site, "staging", REVIEW, told)
+    return _plan(site, "staging", planning.REVIEW, told)
 
 
 def _plan(site: Site, image: str, kept_as: str, told: Told) -> planning.Summary:
@@ -138,7 +134,7 @@ def _plan(site: Site, image: str, kept_as: str, told: Told) -> planning.Summary:
                 planning.write_csv(connection, unfinished)
             with atomic.file(paths.site_plan_summary(kept_as)) as unfinished:
                 unfinished.write_text(summary.model_dump_json(indent=1), encoding="utf-8")
-            if kept_as != REVIEW:
+            if kept_as != planning.REVIEW:
                 _adopt(connection, journal)
     return summary
 
