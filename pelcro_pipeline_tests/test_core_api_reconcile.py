@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import shutil
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import duckdb
@@ -353,7 +354,8 @@ def test_nothing_is_open_on_a_site_as_it_was_loaded(own, paths):
         "product": 3, "plan": 3, "customer": 14, "address": 10, "source": 2, "subscription": 10, "membership": 3, "invoice": 2,
     }  # fmt: skip
     assert reconciled.sentence == (
-        f"Compared 47 objects on {own.label} by 83 attributes (3 more cannot be read, 35 are not carried): nothing is open."
+        f"Compared 47 objects on {own.label} by 83 attributes (3 more cannot be read, 35 are not carried): nothing is open. "
+        "Behind stay 1 invalid, 1 held."
     )
 
 
@@ -460,8 +462,8 @@ def test_rows_that_move_between_two_pages_hide_nothing(own, paths, empty_sandbox
     loaded(own)
     somebody = Somebody(empty_sandbox)
     gone = somebody.ids[Id("customer", "HR10")]
-    # Each pass is a page, and then two. What is deleted between them moves the first row of the second page to the first, where nobody
-    # looks any more; what was read is deleted behind the reader's back, and what is new comes last.
+    # Each of three passes is a page, and then two. What is deleted between them moves the first row of the second page to the first, where
+    # nobody looks any more; what is new comes last. A rule does not see the calls that the ones before it have drawn.
     deleted = [others[5], others[6], others[7], gone]
     between = [{"method": "DELETE", "path": f"/customers/{id_}"} for id_ in deleted]
     between.append(
@@ -471,7 +473,7 @@ def test_rows_that_move_between_two_pages_hide_nothing(own, paths, empty_sandbox
             "body": {"display_name": "Tove", "metadata": {"migration_mark": STRAY}},
         }
     )
-    for edit, skip in zip(between, (1, 4, 7, 3, 2), strict=True):
+    for edit, skip in zip(between, (1, 3, 5, 3, 1), strict=True):
         fault = {"operation": "list_customers", "skip": skip, "kind": "edit", "edit": {"site": "staging"} | edit}
         empty_sandbox.asked("POST", "/faults", fault)
     reconcile.reconcile(own)
@@ -509,6 +511,24 @@ def test_without_its_journal_a_site_is_compared_by_its_marks(own, paths, empty_s
     }
     # Nobody knows any more what was loaded, and it says so.
     assert "Of 14 customers that were prepared 0 are accounted for (14 in no plan)." in reconciled.broken
+
+
+def test_a_start_that_was_still_to_come_when_it_was_sent_is_the_sites_own(own, empty_sandbox):
+    loaded(own)
+    somebody = Somebody(empty_sandbox)
+    id_ = somebody.ids[Id("subscription", "S1")]
+    somebody.rewrite("subscription", id_, values={"start": 1_780_000_000})
+    assert set(open_of(reconciled_again(own))) == {("subscription", "S1", "subscription.start_date", "differing")}
+    with own.journal() as journal:
+        (entry,) = [each for each in journal.entries(kind="subscription") if each.target == id_]
+        # Its start is 2026-07-31.
+        journal.put([replace(entry, at=datetime.datetime(2026, 5, 28, tzinfo=datetime.UTC).timestamp())])
+    assert open_of(reconciled_again(own)) == {}
+
+
+def reconciled_again(own: core_api.Site) -> ExtractPaths:
+    reconcile.reconcile(own)
+    return own.paths
 
 
 def standings(of: core_api.Site) -> dict[str, dict[str, int]]:

@@ -27,6 +27,7 @@ from pelcro_pipeline.workspace import atomic
 
 #: What can become of an object that was prepared.
 STANDINGS = ("created", "unchanged", "updated", "refused", "invalid", "blocked", "held", "conflict", "unknown")
+_BEHIND = ("refused", "invalid", "blocked", "held", "conflict")
 _UNSENT, _UNPLANNED = "not sent", "in no plan"
 #: Differences that are told without opening the report.
 _TOLD = 50
@@ -91,6 +92,8 @@ class Reconciliation(BaseModel):
     counts: dict[What, int]
     #: The first of them; all of them stand in the report.
     differences: tuple[Difference, ...]
+    #: By what became of them, how many prepared objects are not on the site, and are told by the plan or by a refusal.
+    behind: dict[str, int]
     #: By kind, what became of the prepared objects does not add up.
     broken: tuple[str, ...]
 
@@ -114,10 +117,17 @@ class Reconciliation(BaseModel):
             f"({sum(each.not_readable for each in attributes)} more cannot be read, {sum(each.not_carried for each in attributes)} are "
             "not carried)"
         )
+        behind = [f"Behind stay {_counts_in_words(self.behind)}."] if self.behind else []
         if not self.is_open:
-            return f"{compared}: nothing is open."
-        counted = ", ".join(f"{number:,} {what}" for what, number in self.counts.items())
-        return " ".join([f"{compared}: {counted or 'no difference'}.", *self.broken])
+            return " ".join([f"{compared}: nothing is open.", *behind])
+        again = ["Plan it and load it again."] if self.broken else []
+        return " ".join(
+            [f"{compared}: {_counts_in_words(self.counts) or 'no difference'}.", *behind, *self.broken, *again]
+        )
+
+
+def _counts_in_words(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {what}" for what, number in counts.items())
 
 
 @dataclass(frozen=True)
@@ -330,6 +340,7 @@ def _reconciliation(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, K
     first = connection.execute(
         f"SELECT object, id, attribute, what FROM reconciliation ORDER BY what, object, id, attribute LIMIT {_TOLD}"
     ).fetchall()
+    balanced = _balance(connection, kinds)
     return Reconciliation(
         site=site,
         rows=_counted(connection, kinds, "FROM found_{kind}"),
@@ -340,7 +351,8 @@ def _reconciliation(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, K
             Difference(object=object_, id=id_, attribute=attribute, what=What(what))
             for object_, id_, attribute, what in first
         ),
-        broken=tuple(each for each in _balance(connection, kinds)["broken"] if each),
+        behind={each: int(number) for each in _BEHIND if (number := balanced[each].sum())},
+        broken=tuple(each for each in balanced["broken"] if each),
     )
 
 
