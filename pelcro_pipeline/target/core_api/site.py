@@ -9,9 +9,10 @@ import fcntl
 import hashlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import duckdb
@@ -32,6 +33,12 @@ from pelcro_pipeline.workspace import atomic
 from pelcro_pipeline.workspace.places import ExtractPaths
 
 Told = Callable[[str], None]
+
+
+class Stoppable(Protocol):
+    """Work that ends well when it is told to."""
+
+    def stop(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,8 @@ class Site:
             yield connection, relations.create_wanted(connection, self.terms, "image")
 
 
+#: What the journal is told of reverts.
+REVERTING, REVERTED_ON, RELOADED_ON = "reverting", "reverted_on", "reloaded_on"
 #: The plan of a production site that is reviewed and signed is made from what is staged, and kept under this name.
 REVIEW = "review"
 
@@ -123,9 +132,10 @@ def plan_for_review(site: Site, told: Told = lambda line: None) -> planning.Summ
 def _plan(site: Site, image: str, kept_as: str, told: Told) -> planning.Summary:
     paths = site.paths
     with site.held(), site.journal() as journal, site.image(image) as (connection, known):
+        _refuse_half_reverted(site, journal)
         ours = list(journal.entries((State.DONE,)))
-        with _rows(site) as folder:
-            found = asyncio.run(_read(site, known, ours, folder, told))
+        with folder_for_rows(site) as folder:
+            found = asyncio.run(read(site, known, ours, folder, told))
             planning.create(connection, known, planning.Found(found, ours), site.environment.existing)
         summary = planning.summary(connection, known, site.label, _basis(site, image))
         with atomic.file(paths.site_plan(kept_as)) as unfinished:
@@ -159,7 +169,7 @@ def is_planned(site: Site) -> bool:
 
 
 @contextlib.contextmanager
-def _rows(site: Site) -> Iterator[Path]:
+def folder_for_rows(site: Site) -> Iterator[Path]:
     """A folder for the rows of a site, for as long as they are compared."""
     folder = site.paths.site_rows(site.name)
     atomic.discard(folder)
@@ -170,7 +180,8 @@ def _rows(site: Site) -> Iterator[Path]:
         atomic.discard(folder)
 
 
-async def _read(site: Site, known: dict[str, Kind], ours: list[Entry], folder: Path, told: Told) -> dict[str, str]:
+async def read(site: Site, known: dict[str, Kind], ours: Iterable[Entry], folder: Path, told: Told) -> dict[str, str]:
+    """Write every row of the site into a folder; returns SQL of them by kind."""
     loaded: dict[str, set[int]] = {}
     for entry in ours:
         if entry.target is not None:
@@ -210,6 +221,8 @@ def load(site: Site, told: Told = lambda line: None) -> Progress:
             f"--on {site.name}`."
         )
     with site.held(), site.journal() as journal, contextlib.ExitStack() as opened:
+        _refuse_half_reverted(site, journal)
+        _keep_image(site)
         image: list[Image] = []
 
         def differing(kind: str, rows: list[dict]) -> list[str]:
@@ -219,7 +232,26 @@ def load(site: Site, told: Told = lambda line: None) -> Progress:
                 image.append(Image(connection, known, journal))
             return image[0].differing(kind, rows)
 
-        return asyncio.run(_load(site, journal, differing, told))
+        progress = asyncio.run(_load(site, journal, differing, told))
+        if journal.told(REVERTED_ON) and not progress.unknown:
+            journal.tell(**{RELOADED_ON: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")})
+        return progress
+
+
+def _refuse_half_reverted(site: Site, journal: Journal) -> None:
+    """Raise RefusedError where a revert was begun and has not ended."""
+    if journal.told(REVERTING):
+        raise RefusedError(
+            f"A revert of {site.name} was begun and has not ended: run "
+            f"`pelcro-pipeline revert {site.paths.extract} --on {site.name}` to its end first."
+        )
+
+
+def _keep_image(site: Site) -> None:
+    """Keep the database that is loaded, which a revert compares the site with: it costs a name, and no space before another is made."""
+    with atomic.file(site.paths.site_image(site.name)) as unfinished:
+        unfinished.unlink()
+        unfinished.hardlink_to(site.paths.database(site.name))
 
 
 async def _load(
@@ -236,13 +268,13 @@ async def _load(
             alone=site.name == "production",
             told=told,
         )
-        with _stoppable(loader):
+        with stoppable(loader):
             return await loader.run()
 
 
 @contextlib.contextmanager
-def _stoppable(loader: Loader) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end a load once what is in flight is finished."""
+def stoppable(work: Stoppable) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end work on a site once what is in flight is finished."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -250,7 +282,7 @@ def _stoppable(loader: Loader) -> Iterator[None]:
     signals = (signal.SIGINT, signal.SIGTERM)
     before = {each: signal.getsignal(each) for each in signals}
     for each in signals:
-        loop.add_signal_handler(each, loader.stop)
+        loop.add_signal_handler(each, work.stop)
     try:
         yield
     finally:
