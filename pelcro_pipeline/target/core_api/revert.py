@@ -52,6 +52,8 @@ _SENT = (*OPEN, State.ABSENT)
 _LOADED = (State.DONE, State.REFUSED, State.CONFLICT, State.REVERT_SENT, State.KEPT)
 #: Of a subscription that is not there any more, though its row is.
 _ENDED = ("canceled", "expired")
+#: What is deleted with an object, by the field that names it: the plan has seen it, and others may have added to it since.
+_CASCADES = {"customer": {"addresses": "address", "subscriptions": "subscription"}, "product": {"plans": "plan"}}
 _BLOCK = 1000
 _ATTEMPTS = 5
 #: Calls a second where no rate is set: what a site without a limit answers, at the least.
@@ -89,14 +91,14 @@ class RevertPlan:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An object that is to be taken back; ``parents`` are the marks of those that stay where it does."""
+    """An object that is to be taken back; ``parents`` are the marks of those that stay where it does, ``holds`` what belongs to it."""
 
     kind: str
     mark: str
     id: int
     action: str
-    why: str | None
     parents: tuple[str, ...]
+    holds: frozenset[tuple[str, int]]
 
 
 @dataclass
@@ -108,6 +110,8 @@ class Reverted:
     kept: int = 0
     unknown: int = 0
     settled: Counter[str] = field(default_factory=Counter)
+    #: Why something stays that was to be taken back, by mark.
+    left: dict[str, str] = field(default_factory=dict)
 
     @property
     def sentence(self) -> str:
@@ -139,12 +143,23 @@ def plan_revert(site: Site, told: Told = lambda line: None) -> RevertPlan:
                 connection.execute(
                     f"COPY (FROM reverting ORDER BY stage, kind, id) TO {literal(str(unfinished))} (FORMAT parquet)"
                 )
-            with atomic.file(paths.revert_report(name)) as unfinished:
-                connection.execute(
-                    f"""COPY (SELECT kind AS object, escape_formula(coalesce(key, mark)) AS key, id, action, escape_formula(why) AS why
-                    FROM reverting ORDER BY stage, kind, id) TO {literal(str(unfinished))} (HEADER)"""
-                )
+            _report(connection, "reverting", {}, paths.revert_report(name))
     return planned
+
+
+def _report(connection: duckdb.DuckDBPyConnection, plan: str, left: Mapping[str, str], path: Path) -> None:
+    """Write a revert as people read it: each object, what is done and why; of those that were ``left`` on the way the reason by mark."""
+    connection.register("left_standing", pd.DataFrame(list(left.items()), columns=["mark", "reason"], dtype="string"))
+    with atomic.file(path) as unfinished:
+        connection.execute(
+            f"""COPY (
+                SELECT
+                    kind AS object, escape_formula(coalesce(key, mark)) AS key, id,
+                    if(reason IS NULL, action, 'kept') AS action, escape_formula(coalesce(reason, why)) AS why
+                FROM {plan} LEFT JOIN left_standing USING (mark) ORDER BY stage, kind, id
+            ) TO {literal(str(unfinished))} (HEADER)"""
+        )
+    connection.unregister("left_standing")
 
 
 async def _settle_down(site: Site, journal: Journal, told: Told) -> None:
@@ -286,6 +301,8 @@ def revert(site: Site, told: Told = lambda line: None) -> Reverted:
         if not reverted.unknown:
             today = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
             journal.tell(**{REVERTING: "", REVERTED_ON: today})
+            with duck.connect() as connection:
+                _report(connection, f"read_parquet({literal(str(steps))})", reverted.left, paths.revert_report(name))
             atomic.discard(steps)
     return reverted
 
@@ -335,7 +352,7 @@ class Reverter:
             try:
                 for stage, _ in stages:
                     cursor = connection.execute(
-                        f"SELECT kind, mark, id, action, why, parents FROM {plan} WHERE stage = ? ORDER BY kind, id",
+                        f"SELECT kind, mark, id, action, parents, holds FROM {plan} WHERE stage = ? ORDER BY kind, id",
                         [stage],
                     )
                     await self._run_stage(cursor)
@@ -346,7 +363,10 @@ class Reverter:
     async def _run_stage(self, cursor: duckdb.DuckDBPyConnection) -> None:
         async with Group(self) as group:
             while rows := cursor.fetchmany(_BLOCK):
-                steps = [Step(*row[:5], tuple(row[5])) for row in rows]
+                steps = [
+                    Step(*row[:4], tuple(row[4]), frozenset((each["kind"], each["id"]) for each in row[5]))
+                    for row in rows
+                ]
                 known = self._journal.known(each.mark for each in steps)
                 for step in steps:
                     self._refuse_to_go_on()
@@ -377,8 +397,9 @@ class Reverter:
                     self._journal.note(replace(entry, state=State.REVERTED))
                 case "kept":
                     self._journal.note(replace(entry, state=State.KEPT))
+                    self.progress.kept += 1
                 case _ if step.mark in self._held:
-                    self._keep(step, entry, "held")
+                    self._keep(step, entry, "it holds what stays")
                 case "leaves" | "settle":
                     self._settle(step, entry, await self._is_back(step))
                 case _:
@@ -389,6 +410,9 @@ class Reverter:
     async def _undo(self, step: Step, entry: Entry) -> None:
         if entry.state is State.REVERT_SENT and await self._is_back(step):
             self._settle(step, entry, True)
+            return
+        if await self._has_gained(step):
+            self._keep(step, entry, "others have added to it since it was planned")
             return
         for attempt in range(1, _ATTEMPTS + 1):
             await self._journal.intend(replace(entry, state=State.REVERT_SENT, attempt=attempt))
@@ -412,7 +436,7 @@ class Reverter:
         if is_back:
             self._note_back(step, entry)
         else:
-            self._keep(step, entry, "refused")
+            self._keep(step, entry, "the site does not take it away")
 
     def _note_back(self, step: Step, entry: Entry) -> None:
         if step.mark in self._before:
@@ -425,7 +449,23 @@ class Reverter:
         self._held.update(step.parents)
         self._journal.note(replace(entry, state=State.KEPT))
         self.progress.kept += 1
-        self.progress.settled[why] += 1
+        self.progress.left[step.mark] = why
+
+    async def _has_gained(self, step: Step) -> bool:
+        """Whether what would be deleted with an object is more than the plan has seen."""
+        cascades = _CASCADES.get(step.kind)
+        row = await self._client.object(f"{self._kinds[step.kind].path}/{step.id}") if cascades else None
+        if row is None:
+            return False
+        for name, kind in cascades.items():
+            for each in row.get(name) or ():
+                identity = each["id"] if isinstance(each, dict) else each
+                if (kind, identity) in step.holds:
+                    continue
+                gained = await self._client.object(f"{self._kinds[kind].path}/{identity}")
+                if gained is not None and gained.get("cancel_reason") != REVERTED:
+                    return True
+        return False
 
     # Its calls.
 

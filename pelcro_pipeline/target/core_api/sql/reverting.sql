@@ -9,9 +9,11 @@ WITH held AS (
 ), parents AS (
     SELECT belonging.kind, belonging.id, list(DISTINCT parent.mark) AS parents
     FROM belonging JOIN going AS parent ON parent.kind = to_kind AND parent.id = to_id GROUP BY ALL
+), held_rows AS (
+    SELECT to_kind AS kind, to_id AS id, list({kind: belonging.kind, id: belonging.id}) AS holds FROM belonging GROUP BY ALL
 ), decided AS (
     SELECT
-        object.kind, object.mark, object.key, object.id, coalesce(parents, []) AS parents, object.is_recipient, changed, holder,
+        object.kind, object.mark, object.key, object.id, coalesce(parents, []) AS parents, coalesce(holds, []) AS holds, object.is_recipient, changed, holder,
         CASE
             WHEN NOT stands THEN 'gone'
             WHEN NOT is_made AND NOT is_restorable THEN 'existed'
@@ -27,9 +29,10 @@ WITH held AS (
     LEFT JOIN leaving ON leaving.kind = object.kind AND leaving.id = object.id
     LEFT JOIN held ON held.kind = object.kind AND held.id = object.id
     LEFT JOIN parents ON parents.kind = object.kind AND parents.id = object.id
+    LEFT JOIN held_rows ON held_rows.kind = object.kind AND held_rows.id = object.id
 )
 SELECT
-    kind, mark, key, id, parents, action,
+    kind, mark, key, id, parents, holds, action,
     CASE action
         WHEN 'gone' THEN 'it is not there any more'
         WHEN 'existed' THEN 'it was there before'
