@@ -310,7 +310,8 @@ class Loader:
             digest=planned.digest,
             # What was reverted had another id.
             target=planned.id or (entry and entry.state is not State.REVERTED and entry.target) or None,
-            made=entry.made if entry else False,
+            # Its id and email may be taken still (see _judge).
+            made=entry is not None and (entry.made or (entry.state is State.REVERTED and planned.action == "create")),
         )
 
     async def _keep_before(self, planned: Planned, intent: Entry, body: Mapping[str, object]) -> None:
@@ -443,7 +444,7 @@ class Loader:
                 self.progress.conflict += 1
             return
         if planned.mark in self._taken and entry.made:
-            self._journal.note(replace(entry, state=State.REVERTED))
+            self._journal.note(replace(entry, state=State.REVERTED, made=False))
             unique = " or ".join(name.replace("_", " ") for name in self._kinds[planned.kind].unique)
             raise StoppedError(
                 f"The site takes the {unique} of a reverted {planned.kind} for taken still, though nothing there has it: nothing "

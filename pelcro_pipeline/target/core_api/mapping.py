@@ -18,9 +18,9 @@ from pelcro_pipeline.spec.sql import literal, quoted
 
 #: The metadata that carries our mark.
 MARK = "migration_mark"
+#: The reason that a revert gives for what it cancels: a row that is ended so is as good as none.
+UNDONE = "migration reverted"
 METADATA = "metadata."
-#: Why a subscription was cancelled that a load had made: its row stays, and is none of what is loaded.
-REVERTED = "Migration reverted"
 
 
 @dataclass(frozen=True)

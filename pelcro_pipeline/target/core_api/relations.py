@@ -18,7 +18,7 @@ from pelcro_pipeline.settings import Conventions
 from pelcro_pipeline.spec import TABLES
 from pelcro_pipeline.spec.sql import literal, quoted
 from pelcro_pipeline.target.core_api import mapping
-from pelcro_pipeline.target.core_api.mapping import MARK, METADATA, REVERTED, Carried, Field, Kind, Reference
+from pelcro_pipeline.target.core_api.mapping import MARK, METADATA, UNDONE, Carried, Field, Kind, Reference
 
 FILES = from_folder(Path(__file__).parent / "sql")
 _IDENTITIES = ("subscription_identity", "subscription_address")
@@ -169,9 +169,12 @@ def _found_rows(kind: Kind, rows: str) -> Relation:
         columns.append(
             "try_cast(coalesce(row.latest_invoice ->> '$.id', row.latest_invoice ->> '$') AS BIGINT) AS latest_invoice"
         )
-        columns.append("row.status AS status")
+        columns += [
+            "row.status AS status",
+            f"row.cancel_reason IS NOT DISTINCT FROM {literal(UNDONE)} AS is_undone",
+        ]
     # What a revert has cancelled keeps our mark, and is not there any more.
-    standing = f" WHERE row.cancel_reason IS DISTINCT FROM {literal(REVERTED)}" if kind.name == "subscription" else ""
+    standing = " WHERE NOT is_undone" if kind.name == "subscription" else ""
     listed = "".join(f", {each}" for each in columns)
     return Relation(
         f"found_{kind.name}",

@@ -31,7 +31,7 @@ from pelcro_pipeline.target.core_api import relations
 from pelcro_pipeline.target.core_api.client import Answered, Client, Outcome, Refused, Unknown
 from pelcro_pipeline.target.core_api.journal import OPEN, Entry, Journal, State, now
 from pelcro_pipeline.target.core_api.load import Group, InterruptedLoadError
-from pelcro_pipeline.target.core_api.mapping import MARK, OPPOSITE, REVERTED, Carried, Kind
+from pelcro_pipeline.target.core_api.mapping import MARK, OPPOSITE, UNDONE, Carried, Kind
 from pelcro_pipeline.target.core_api.site import (
     RELOADED_ON,
     REVERTED_ON,
@@ -47,9 +47,9 @@ from pelcro_pipeline.workspace import atomic
 #: What is done with an object: taken away, taken away with its customer, given its values from before, looked at again because the call
 #: before may have been the last; and what is not touched.
 ACTIONS = ("undo", "leaves", "restore", "settle", "gone", "kept", "existed")
-#: The states of which something may stand on the site; what was never answered has no id yet.
-_SENT = (*OPEN, State.ABSENT)
-_LOADED = (State.DONE, State.REFUSED, State.CONFLICT, State.REVERT_SENT, State.KEPT)
+#: The states in which something may stand on the site that has no id yet.
+_SENT = (State.SENT, State.UNKNOWN, State.ABSENT)
+_LOADED = tuple(each for each in State if each is not State.REVERTED)
 #: Of a subscription that is not there any more, though its row is.
 _ENDED = ("canceled", "expired")
 #: What is deleted with an object, by the field that names it: the plan has seen it, and others may have added to it since.
@@ -130,7 +130,7 @@ def plan_revert(site: Site, told: Told = lambda line: None) -> RevertPlan:
         raise RefusedError(f"{paths.extract} has not been loaded into {site.label}: there is nothing to go back from.")
     with site.held(), site.journal() as journal, duck.connect() as connection:
         asyncio.run(_settle_down(site, journal, told))
-        entries = [*journal.entries(_LOADED), *journal.entries(_SENT)]
+        entries = list(journal.entries(_LOADED))
         began = min((each.at for each in entries if each.made), default=now())
         terms = replace(site.terms, now=datetime.datetime.fromtimestamp(began, datetime.UTC))
         with database.opened(image, "image", connection), folder_for_rows(site) as folder:
@@ -225,20 +225,21 @@ def _create_journaled(
 
 
 def _standing(name: str) -> str:
-    ended = f"status IN ({', '.join(map(literal, _ENDED))})" if name == "subscription" else "false"
-    recipient = (
-        'coalesce("subscription.common_metadata.is_gift_recipient", false)' if name == "subscription" else "false"
-    )
-    return (
-        f"SELECT {literal(name)} AS kind, id, mark, {ended} AS has_ended, {recipient} AS is_recipient FROM found_{name}"
-    )
+    if name != "subscription":
+        return f"SELECT {literal(name)} AS kind, id, mark, false AS has_ended, false AS is_recipient FROM found_{name}"
+    return f"""SELECT {literal(name)} AS kind, id, mark, status IN ({", ".join(map(literal, _ENDED))}) AS has_ended,
+        coalesce("subscription.common_metadata.is_gift_recipient", false) AS is_recipient
+    FROM found_subscription WHERE NOT is_undone"""
 
 
 def _belonging(kinds: Mapping[str, Kind]) -> Iterator[str]:
     """SQL of rows and what they belong to, by the ids that the site answers."""
     for name, kind in kinds.items():
-        # A void invoice asks nothing of anybody, and outlives its customer.
-        where = " AND NOT (\"invoice.status\" = 'void' AND mark IS NULL)" if name == "invoice" else ""
+        # What a revert has ended holds nothing, nor does a void invoice, which outlives its customer.
+        where = {
+            "invoice": " AND NOT (\"invoice.status\" = 'void' AND mark IS NULL)",
+            "subscription": " AND NOT is_undone",
+        }.get(name, "")
         for each in kind.references:
             if each.carried is not Carried.COMPARED:
                 continue
@@ -389,12 +390,12 @@ class Reverter:
             if entry is None or entry.state is State.REVERTED:
                 self.progress.reverted += entry is not None and step.action not in ("gone", "kept", "existed")
                 return
-            entry = replace(entry, target=step.id, made=entry.made or entry.state in _SENT)
+            entry = replace(entry, target=step.id, made=entry.made or entry.target is None)
             match step.action:
                 case "existed":
                     return
                 case "gone":
-                    self._journal.note(replace(entry, state=State.REVERTED))
+                    self._journal.note(replace(entry, state=State.REVERTED, made=False))
                 case "kept":
                     self._journal.note(replace(entry, state=State.KEPT))
                     self.progress.kept += 1
@@ -411,7 +412,7 @@ class Reverter:
         if entry.state is State.REVERT_SENT and await self._is_back(step):
             self._settle(step, entry, True)
             return
-        if await self._has_gained(step):
+        if step.action == "undo" and await self._has_gained(step):
             self._keep(step, entry, "others have added to it since it was planned")
             return
         for attempt in range(1, _ATTEMPTS + 1):
@@ -442,7 +443,8 @@ class Reverter:
         if step.mark in self._before:
             # The next load keeps what it finds then.
             self._journal.keep_before(step.mark, None)
-        self._journal.note(replace(entry, state=State.REVERTED))
+        # A row that others put in its place is none that we have made.
+        self._journal.note(replace(entry, state=State.REVERTED, made=False))
         self.progress.reverted += 1
 
     def _keep(self, step: Step, entry: Entry, why: str) -> None:
@@ -463,7 +465,7 @@ class Reverter:
                 if (kind, identity) in step.holds:
                     continue
                 gained = await self._client.object(f"{self._kinds[kind].path}/{identity}")
-                if gained is not None and gained.get("cancel_reason") != REVERTED:
+                if gained is not None and gained.get("cancel_reason") != UNDONE:
                     return True
         return False
 
@@ -476,7 +478,7 @@ class Reverter:
                 body = restored(self._kinds[step.kind], self._before[step.mark], self._conventions)
                 return await self._client.call("PUT", path, json.dumps(body, ensure_ascii=False).encode())
             case _, "subscription":
-                return await self._client.call("DELETE", path, mode="now", reason=REVERTED)
+                return await self._client.call("DELETE", path, mode="now", reason=UNDONE)
             case _, "invoice":
                 # A void invoice stays for good, and would be taken for the next load's.
                 unmarked = await self._client.call("PUT", path, json.dumps({"metadata": {MARK: None}}).encode())

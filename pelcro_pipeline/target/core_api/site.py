@@ -207,10 +207,15 @@ def _adopt(connection: duckdb.DuckDBPyConnection, journal: Journal) -> None:
                 at=before[mark].at if mark in before else 0.0,
                 digest=digest if action == "unchanged" else None,
                 target=id_,
-                made=mark in before and before[mark].made,
+                made=mark in before and (before[mark].made or _is_sent(before[mark])),
             )
             for mark, kind, digest, id_, action in some
         )
+
+
+def _is_sent(entry: Entry) -> bool:
+    """Whether an object was sent that has no id yet: where it stands, that call made it."""
+    return entry.target is None and entry.state in (State.SENT, State.UNKNOWN, State.ABSENT)
 
 
 def load(site: Site, told: Told = lambda line: None) -> Progress:

@@ -18,8 +18,8 @@ SELECT
         -- The mark of an invoice is taken off before it is voided.
         WHEN standing.mark IS DISTINCT FROM journaled.mark AND NOT (journaled.kind = 'invoice' AND state = 'REVERT_SENT')
             THEN 'it has lost its mark since'
-        WHEN attributes IS NOT NULL THEN 'changed since: ' || attributes
         WHEN standing.has_ended THEN 'it has ended since'
+        WHEN attributes IS NOT NULL THEN 'changed since: ' || attributes
     END AS changed
 FROM journaled
 LEFT JOIN marked USING (kind, mark)

@@ -18,7 +18,7 @@ WITH held AS (
             WHEN NOT stands THEN 'gone'
             WHEN NOT is_made AND NOT is_restorable THEN 'existed'
             -- The call before may have been the update or the way back, or neither: it is looked at.
-            WHEN NOT is_made AND changed IS NOT NULL AND state IN ('SENT', 'UNKNOWN', 'REVERT_SENT') THEN 'settle'
+            WHEN NOT is_made AND changed IS NOT NULL AND state IN ('SENT', 'UNKNOWN', 'CHANGING', 'REVERT_SENT') THEN 'settle'
             WHEN NOT is_made AND changed IS NULL THEN 'restore'
             WHEN going.id IS NULL THEN 'kept'
             WHEN leaving.id IS NOT NULL THEN 'leaves'
@@ -44,6 +44,7 @@ SELECT
         WHEN action IN ('restore', 'settle') THEN 1
         -- What goes with its customer is looked for after it.
         WHEN action = 'leaves' THEN 8
-        ELSE list_position(['', 'membership', 'subscription', 'invoice', 'address', 'source', 'customer', '', 'plan', 'product'], kind)
+        -- Each before what it refers to: what is gone already would look like a change of what is compared after a crash.
+        ELSE list_position(['', 'invoice', 'membership', 'subscription', 'address', 'source', 'customer', '', 'plan', 'product'], kind)
     END AS stage
 FROM decided
