@@ -62,7 +62,7 @@ _OF_A_DAY = {
 }
 #: How many differences `certify` prints; the rest stands in certificate.csv.
 _DIFFERENCES_SHOWN = 20
-_On = Annotated[Literal["staging", "production"], typer.Option(help="Which of its sites.")]
+_On = Annotated[Literal["staging", "production"], typer.Option(help="Which environment.")]
 _Extract = Annotated[str, typer.Argument(help="A delivered folder, or the name of one under extracts/.")]
 
 
@@ -415,7 +415,7 @@ def reconcile(extract: _Extract, on: _On = "staging") -> None:
 
     site = _site(extract, on)
     with lock.held(site.paths), _sandboxed():
-        reconciled = reconciling.reconcile(site, lambda line: _out.print(line, soft_wrap=True))
+        reconciled = reconciling.reconcile(site, _say)
     for each in reconciled.differences[:_DIFFERENCES_SHOWN]:
         where = " ".join(str(part) for part in (each.object, each.id, each.attribute) if part is not None)
         _out.print(f"{where}: {each.what}", soft_wrap=True)
@@ -425,12 +425,57 @@ def reconcile(extract: _Extract, on: _On = "staging") -> None:
 
 
 @app.command()
-def revert(extract: _Extract) -> None:
-    """Production as it was before the last load."""
+def revert(
+    extract: _Extract,
+    on: _On = "production",
+    yes: Annotated[bool, typer.Option("--yes", help="Go back from a site without being asked.")] = False,
+) -> None:
+    """An environment as it was before the last load; a Pelcro site as it was before all of them, where that is still possible."""
     paths = _existing(extract)
+    given = settings.load(paths.delivered)
+    if given.environment(on).target is settings.Target.CORE_API:
+        _revert_site(paths, given, on, yes)
+        return
+    if on == "staging":
+        raise UnusableInputError(
+            "Staging is a database here, which the dry run makes again: there is nothing to revert."
+        )
     _run("revert", paths)
     stands = paths.database("production").exists()
     _out.print(f"Production of {paths.extract} is {'as it was before the last load' if stands else 'empty again'}.")
+
+
+def _revert_site(paths: ExtractPaths, given: settings.Settings, on: str, yes: bool) -> None:
+    """Say what would be taken back from a site, and what not; then take it back."""
+    from pelcro_pipeline.target.core_api import revert as way_back
+    from pelcro_pipeline.target.core_api.site import Site
+
+    site = Site(paths, on, given)
+    with lock.held(paths), _sandboxed():
+        planned = way_back.plan_revert(site, _say)
+        _show_frame(planned.table)
+        for reason, count in planned.reasons.items():
+            _out.print(_shown(f"{count:,} stay: {reason}"), soft_wrap=True)
+        _out.print(f"\n{planned.calls:,} calls, about {planned.duration}. What no revert takes back:", soft_wrap=True)
+        for each in planned.stays:
+            _out.print(f"  {each}", soft_wrap=True)
+        if planned.until is not None:
+            _out.print(
+                f"Begin before {planned.until:%Y-%m-%d %H:%M} UTC: what is renewed or charged stays.", soft_wrap=True
+            )
+        _out.print(f"Each object  {paths.revert_report(on)}", soft_wrap=True)
+        if not yes and not (sys.stdin.isatty() and typer.confirm(f"Take back what was loaded into {site.label}?")):
+            raise RefusedError(
+                f"Nothing was taken back: `pelcro-pipeline revert {paths.extract} --on {on} --yes` does it."
+            )
+        reverted = way_back.revert(site, _say)
+    if reverted.unknown:
+        raise RefusedError(f"{reverted.unknown:,} calls were never answered: run the same command again.")
+
+
+def _say(line: str) -> None:
+    """A line of progress."""
+    _out.print(line, soft_wrap=True)
 
 
 @app.command()

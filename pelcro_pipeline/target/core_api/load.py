@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 
@@ -81,6 +82,12 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+class Owner(Protocol):
+    """Whose calls are in flight."""
+
+    failure: BaseException | None
+
+
 class InterruptedLoadError(StoppedError):
     """Somebody has stopped the load: what was in flight is finished."""
 
@@ -105,10 +112,12 @@ class Loader:
         self._settle, self._compare, self._alone, self._told = settle, compare, alone, told
         self._stopping = asyncio.Event()
         self._in_a_row = 0
-        self._failure: BaseException | None = None
+        self.failure: BaseException | None = None
         self._proven: set[tuple[str, str | None]] = set()
         #: Objects of which the site says that their id or email is taken.
         self._taken: set[str] = set()
+        #: Objects whose values before an update are kept.
+        self._kept: set[str] | None = None
         self.progress = Progress(0)
 
     def stop(self) -> None:
@@ -172,7 +181,7 @@ class Loader:
     async def _pass(self, blocks: Iterator[list[Planned]], *, first: bool) -> list[tuple[Planned, Mapping[str, int]]]:
         """Send the objects of some blocks; returns those of which nobody knows what came."""
         doubtful: list[tuple[Planned, Mapping[str, int]]] = []
-        async with _Group(self) as group:
+        async with Group(self) as group:
             for block in blocks:
                 known = self._journal.known(
                     [each.mark for each in block] + [mark for each in block for mark in each.references.values()]
@@ -252,8 +261,8 @@ class Loader:
             raise
 
     def _refuse_to_go_on(self) -> None:
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
         if self._stopping.is_set():
             raise InterruptedLoadError(
                 f"Stopped: {self.progress.sentence}. What was in flight is finished, and the journal knows it: "
@@ -280,6 +289,8 @@ class Loader:
             is_first = self._goes_alone(planned)
             intent = self._intent(planned, entry)
             body = with_ids(planned.body, ids)
+            if planned.action == "update" and not intent.made:
+                await self._keep_before(planned, intent, json.loads(body))
             await self._journal.intend(intent)
             outcome = await self._called(planned, intent, body)
             if not self._noted(planned, intent, outcome, json.loads(body)):
@@ -297,9 +308,23 @@ class Loader:
             attempt=(entry.attempt if entry else 0) + 1,
             at=now(),
             digest=planned.digest,
-            target=planned.id or (entry and entry.target) or None,
-            made=entry.made if entry else False,
+            # What was reverted had another id.
+            target=planned.id or (entry and entry.state is not State.REVERTED and entry.target) or None,
+            # Its id and email may be taken still (see _judge).
+            made=entry is not None and (entry.made or (entry.state is State.REVERTED and planned.action == "create")),
         )
+
+    async def _keep_before(self, planned: Planned, intent: Entry, body: Mapping[str, object]) -> None:
+        """Keep what the fields of an update have held before the first: a revert puts it back."""
+        if self._kept is None:
+            self._kept = set(self._journal.before())
+        if planned.mark in self._kept:
+            return
+        kind = self._kinds[planned.kind]
+        row = await self._client.object(f"{kind.path}/{intent.target}")
+        if row is not None:
+            self._journal.keep_before(planned.mark, kind.held(row, body))
+            self._kept.add(planned.mark)
 
     async def _called(self, planned: Planned, intent: Entry, body: bytes) -> Outcome:
         path = self._kinds[planned.kind].path
@@ -370,7 +395,7 @@ class Loader:
     async def _settled(self, doubtful: list[tuple[Planned, Mapping[str, int]]]) -> list[Planned]:
         """Look up what nobody knows; returns what is not there, and is to be sent again."""
         absent: list[Planned] = []
-        async with _Group(self) as group:
+        async with Group(self) as group:
             for planned, ids in doubtful:
                 self._refuse_to_go_on()
                 await self._client.pace.enter()
@@ -418,6 +443,13 @@ class Loader:
             else:
                 self.progress.conflict += 1
             return
+        if planned.mark in self._taken and entry.made:
+            self._journal.note(replace(entry, state=State.REVERTED, made=False))
+            unique = " or ".join(name.replace("_", " ") for name in self._kinds[planned.kind].unique)
+            raise StoppedError(
+                f"The site takes the {unique} of a reverted {planned.kind} for taken still, though nothing there has it: nothing "
+                "more is sent. Ask Pelcro to free what was deleted, then run the same command again."
+            )
         if planned.mark in self._taken:
             self.progress.settled["of others"] += 1
             self.progress.conflict += 1
@@ -428,14 +460,14 @@ class Loader:
         absent.append(planned)
 
 
-class _Group:
-    """Tasks of one loader: the first failure lets what is in flight finish, and is raised then."""
+class Group:
+    """Calls in flight: the first failure, which their ``owner`` is told of, lets the others finish, and is raised then."""
 
-    def __init__(self, loader: Loader) -> None:
-        self._loader = loader
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
         self._tasks: set[asyncio.Task] = set()
 
-    async def __aenter__(self) -> _Group:
+    async def __aenter__(self) -> Group:
         return self
 
     def start(self, work: Coroutine[None, None, None]) -> None:
@@ -446,15 +478,15 @@ class _Group:
 
     def _ended(self, task: asyncio.Task) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None and self._loader._failure is None:
-            self._loader._failure = task.exception()
+        if not task.cancelled() and task.exception() is not None and self._owner.failure is None:
+            self._owner.failure = task.exception()
 
     async def ended(self) -> None:
         """Wait for all; raise the first failure."""
         while self._tasks:
             await asyncio.wait(self._tasks)
-        if self._loader._failure is not None:
-            raise self._loader._failure
+        if self._owner.failure is not None:
+            raise self._owner.failure
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         while self._tasks:

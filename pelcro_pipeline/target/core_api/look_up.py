@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 
 from pelcro_pipeline.target.core_api.client import Client
-from pelcro_pipeline.target.core_api.mapping import MARK, METADATA, Kind
+from pelcro_pipeline.target.core_api.mapping import MARK, METADATA, UNDONE, Kind
 
 
 async def found(client: Client, kind: Kind, mark: str, body: Mapping[str, object]) -> list[dict]:
@@ -15,7 +15,7 @@ async def found(client: Client, kind: Kind, mark: str, body: Mapping[str, object
 
     ``body`` is what was sent, its references by their ids. Raises what a look-up raises.
     """
-    rows = await _candidates(client, kind, mark, body)
+    rows = [row for row in await _candidates(client, kind, mark, body) if row.get("cancel_reason") != UNDONE]
     return [row for row in {row["id"]: row for row in rows}.values() if is_marked(kind, mark, body, row)]
 
 

@@ -6,7 +6,7 @@ image), and reads the rows that a site answers with back into columns of the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -18,6 +18,8 @@ from pelcro_pipeline.spec.sql import literal, quoted
 
 #: The metadata that carries our mark.
 MARK = "migration_mark"
+#: The reason that a revert gives for what it cancels: a row that is ended so is as good as none.
+UNDONE = "migration reverted"
 METADATA = "metadata."
 
 
@@ -142,6 +144,16 @@ class Kind:
     #: An array of objects, where the creation takes metadata so.
     metadata_as_array: bool = False
     updates: bool = True
+
+    def held(self, row: Mapping[str, object], body: Mapping[str, object]) -> dict[str, object]:
+        """What a row of the site holds in the fields of a body, by their names in it, as the site answers it."""
+        answers = {each.name: each.read_from for each in (*self.fields, *self.references)}
+        held: dict[str, object] = {name: row.get(answers[name]) for name in body if name in answers}
+        if "metadata" in body:
+            metadata = row.get("metadata")
+            known = metadata if isinstance(metadata, dict) else {}
+            held["metadata"] = {name: known.get(name) for name in body["metadata"]}
+        return held
 
     @property
     def carries_mark(self) -> bool:

@@ -18,7 +18,7 @@ from pelcro_pipeline.settings import Conventions
 from pelcro_pipeline.spec import TABLES
 from pelcro_pipeline.spec.sql import literal, quoted
 from pelcro_pipeline.target.core_api import mapping
-from pelcro_pipeline.target.core_api.mapping import MARK, METADATA, Carried, Field, Kind, Reference
+from pelcro_pipeline.target.core_api.mapping import MARK, METADATA, UNDONE, Carried, Field, Kind, Reference
 
 FILES = from_folder(Path(__file__).parent / "sql")
 _IDENTITIES = ("subscription_identity", "subscription_address")
@@ -170,16 +170,21 @@ def _found_rows(kind: Kind, rows: str) -> Relation:
         columns.append(
             "try_cast(coalesce(row.latest_invoice ->> '$.id', row.latest_invoice ->> '$') AS BIGINT) AS latest_invoice"
         )
-        columns.append("row.status AS status")
+        columns += [
+            "row.status AS status",
+            f"row.cancel_reason IS NOT DISTINCT FROM {literal(UNDONE)} AS is_undone",
+        ]
     if kind.name == "customer":
         columns.append("row.has_password AS has_password")
+    # What a revert has cancelled keeps our mark, and is not there any more.
+    standing = " WHERE NOT is_undone" if kind.name == "subscription" else ""
     listed = "".join(f", {each}" for each in columns)
     return Relation(
         f"found_{kind.name}",
         f"Each {kind.name} that the site holds.",
         (),
         f"""SELECT row.id AS id, {_mark(kind)} AS mark{listed}
-        FROM (SELECT from_json(row, {literal("{" + structure + "}")}) AS row FROM ({rows}))""",
+        FROM (SELECT from_json(row, {literal("{" + structure + "}")}) AS row FROM ({rows})){standing}""",
         stored=True,
     )
 
@@ -193,7 +198,7 @@ def _shown(kind: Kind) -> dict[str, str]:
     shown |= {each.read_from: "JSON" for each in kind.references}
     shown |= dict.fromkeys(kind.unique, "VARCHAR")
     if kind.name == "subscription":
-        shown |= {"latest_invoice": "JSON", "status": "VARCHAR"}
+        shown |= {"latest_invoice": "JSON", "status": "VARCHAR", "cancel_reason": "VARCHAR"}
     if kind.name == "customer":
         shown |= {"has_password": "BOOLEAN"}
     return shown | {"metadata": "MAP(VARCHAR, VARCHAR)"}

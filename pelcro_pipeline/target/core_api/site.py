@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import duckdb
@@ -34,6 +35,12 @@ from pelcro_pipeline.workspace.places import ExtractPaths
 Told = Callable[[str], None]
 #: Seconds that two clocks may be apart.
 _APART = 3600.0
+
+
+class Stoppable(Protocol):
+    """Work that ends well when it is told to."""
+
+    def stop(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,10 @@ class Site:
             yield connection, relations.create_wanted(connection, self.terms(now), "image")
 
 
+#: What the journal is told of reverts.
+REVERTING, REVERTED_ON, RELOADED_ON = "reverting", "reverted_on", "reloaded_on"
+
+
 def plan(site: Site, told: Told = lambda line: None) -> planning.Summary:
     """Read the site, decide what a load would call, and keep and report it."""
     return _plan(site, site.name, site.name, told)
@@ -122,6 +133,7 @@ def plan_for_review(site: Site, told: Told = lambda line: None) -> planning.Summ
 def _plan(site: Site, image: str, kept_as: str, told: Told) -> planning.Summary:
     paths = site.paths
     with site.held(), site.journal() as journal, rows_of(site) as folder:
+        _refuse_half_reverted(site, journal)
         ours = list(journal.entries((State.DONE,)))
         found, at = asyncio.run(read(site, ours, folder, told))
         with site.image(image, at) as (connection, known):
@@ -207,10 +219,15 @@ def _adopt(connection: duckdb.DuckDBPyConnection, journal: Journal) -> None:
                 at=before[mark].at if mark in before else 0.0,
                 digest=digest if action == "unchanged" else None,
                 target=id_,
-                made=mark in before and before[mark].made,
+                made=mark in before and (before[mark].made or _is_sent(before[mark])),
             )
             for mark, kind, digest, id_, action in some
         )
+
+
+def _is_sent(entry: Entry) -> bool:
+    """Whether an object was sent that has no id yet: where it stands, that call made it."""
+    return entry.target is None and entry.state in (State.SENT, State.UNKNOWN, State.ABSENT)
 
 
 def load(site: Site, told: Told = lambda line: None) -> Progress:
@@ -221,6 +238,8 @@ def load(site: Site, told: Told = lambda line: None) -> Progress:
             f"--on {site.name}`."
         )
     with site.held(), site.journal() as journal, contextlib.ExitStack() as opened:
+        _refuse_half_reverted(site, journal)
+        _keep_image(site)
         image: list[Image] = []
 
         def differing(kind: str, rows: list[dict]) -> list[str]:
@@ -231,7 +250,26 @@ def load(site: Site, told: Told = lambda line: None) -> Progress:
                 image.append(Image(connection, known, journal))
             return image[0].differing(kind, rows)
 
-        return asyncio.run(_load(site, journal, differing, told))
+        progress = asyncio.run(_load(site, journal, differing, told))
+        if journal.told(REVERTED_ON) and not progress.unknown:
+            journal.tell(**{RELOADED_ON: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")})
+        return progress
+
+
+def _refuse_half_reverted(site: Site, journal: Journal) -> None:
+    """Raise RefusedError where a revert was begun and has not ended."""
+    if journal.told(REVERTING):
+        raise RefusedError(
+            f"A revert of {site.name} was begun and has not ended: run "
+            f"`pelcro-pipeline revert {site.paths.extract} --on {site.name}` to its end first."
+        )
+
+
+def _keep_image(site: Site) -> None:
+    """Keep the database that is loaded, which a revert compares the site with: it costs a name, and no space before another is made."""
+    with atomic.file(site.paths.site_image(site.name)) as unfinished:
+        unfinished.unlink()
+        unfinished.hardlink_to(site.paths.database(site.name))
 
 
 async def _load(
@@ -248,13 +286,13 @@ async def _load(
             alone=site.name == "production",
             told=told,
         )
-        with _stoppable(loader):
+        with stoppable(loader):
             return await loader.run()
 
 
 @contextlib.contextmanager
-def _stoppable(loader: Loader) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end a load once what is in flight is finished."""
+def stoppable(work: Stoppable) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end work on a site once what is in flight is finished."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -262,7 +300,7 @@ def _stoppable(loader: Loader) -> Iterator[None]:
     signals = (signal.SIGINT, signal.SIGTERM)
     before = {each: signal.getsignal(each) for each in signals}
     for each in signals:
-        loop.add_signal_handler(each, loader.stop)
+        loop.add_signal_handler(each, work.stop)
     try:
         yield
     finally:
