@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,8 @@ from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline_tests.api import Sandbox
 from pelcro_pipeline_tests.extract import (
     OLD_ID,
+    ONLINE,
+    ONLINE_MONTHLY,
     PERIOD_END,
     PLAN_ID,
     STATUS,
@@ -55,12 +56,17 @@ def every_kind() -> list[Row]:
     )
 
 
-def staged(
-    home: Path, rows: list[Row] | None = None, settings: str = SETTINGS, texts: Mapping[str, str] | None = None
-) -> ExtractPaths:
-    """Deliver an extract into a workspace, and stage it; ``texts`` are files beside it, such as a card map."""
-    delivery = Delivery(customers=every_kind() if rows is None else rows, settings=settings, texts=texts or {})
-    migration = migrate(delivery, home)
+#: What the processor has handed back: the cards of a reader and of a gift's donor.
+CARDS = """old_customer_id,customer_id,old_card_id,card_id,card_fingerprint,card_last4,card_exp_month,card_exp_year,card_brand
+HR1,cus_Nk3,2600,card_1Ab,x9yW1WE4nLvl6zjg,0341,06,2040,Visa
+HR3,cus_Pp7,2601,card_2Cd,nZnMWbJBurX3VHIN,4242,12,2040,Mastercard
+"""
+
+
+def staged(home: Path, rows: list[Row] | None = None, settings: str = SETTINGS, **delivered: object) -> ExtractPaths:
+    """Deliver an extract into a workspace, and stage it."""
+    given = Delivery(customers=every_kind() if rows is None else rows, settings=settings, **delivered)
+    migration = migrate(given, home)
     for step in (steps.forecast, steps.stage):
         with steps.opened(migration.paths) as extract:
             step(extract)
@@ -77,6 +83,21 @@ def extract_in(home: Path, factory: pytest.TempPathFactory) -> ExtractPaths:
     known = _staged_once(factory.getbasetemp())
     shutil.copytree(known.home, home)
     return ExtractPaths(home, known.extract)
+
+
+def corrected(rows: list[Row]) -> list[Row]:
+    """The same rows, a reader's phone put right."""
+    return [
+        row | {"customer.phone": "+15149876543"} if row["customer.old_provider_id"] == "HR10" else row for row in rows
+    ]
+
+
+def delivered_twice(folder: Path) -> tuple[ExtractPaths, ExtractPaths]:
+    """An extract as it was delivered first, with one reader and one product, and with everything: both of them put right, a card map."""
+    known = ONLINE | {"product.description": "Every article"}
+    earlier = staged(folder / "earlier", [customer(10)], products=(known,), plans=(ONLINE_MONTHLY,))
+    later = staged(folder / "later", corrected(every_kind()), texts={"cards.csv": CARDS})
+    return earlier, later
 
 
 def site(

@@ -82,7 +82,7 @@ def gateway() -> dict:
 
 @pytest.fixture(scope="module")
 def delivered(tmp_path_factory):
-    return staged(tmp_path_factory.mktemp("billing") / "home", rows(), SETTINGS, {"cards.json": card_map()})
+    return staged(tmp_path_factory.mktemp("billing") / "home", rows(), SETTINGS, texts={"cards.json": card_map()})
 
 
 @pytest.fixture

@@ -345,6 +345,10 @@ class Reverter:
         """Finish what is in flight and send nothing more."""
         self._stopping.set()
 
+    async def leave(self) -> None:
+        """Give back a place among the calls in flight."""
+        await self._client.pace.leave()
+
     async def run(self) -> Reverted:
         """Take back everything of the plan. Raises StoppedError where nothing may be sent any more."""
         with duck.connect() as connection:
@@ -387,27 +391,24 @@ class Reverter:
     # One object.
 
     async def _take_back(self, step: Step, entry: Entry | None) -> None:
-        try:
-            if entry is None or entry.state is State.REVERTED:
-                self.progress.reverted += entry is not None and step.action not in ("gone", "kept", "existed")
+        if entry is None or entry.state is State.REVERTED:
+            self.progress.reverted += entry is not None and step.action not in ("gone", "kept", "existed")
+            return
+        entry = replace(entry, target=step.id, made=entry.made or entry.target is None)
+        match step.action:
+            case "existed":
                 return
-            entry = replace(entry, target=step.id, made=entry.made or entry.target is None)
-            match step.action:
-                case "existed":
-                    return
-                case "gone":
-                    self._journal.note(replace(entry, state=State.REVERTED, made=False))
-                case "kept":
-                    self._journal.note(replace(entry, state=State.KEPT))
-                    self.progress.kept += 1
-                case _ if step.mark in self._held:
-                    self._keep(step, entry, "it holds what stays")
-                case "leaves" | "settle":
-                    self._settle(step, entry, await self._is_back(step))
-                case _:
-                    await self._undo(step, entry)
-        finally:
-            await self._client.pace.leave()
+            case "gone":
+                self._journal.note(replace(entry, state=State.REVERTED, made=False))
+            case "kept":
+                self._journal.note(replace(entry, state=State.KEPT))
+                self.progress.kept += 1
+            case _ if step.mark in self._held:
+                self._keep(step, entry, "it holds what stays")
+            case "leaves" | "settle":
+                self._settle(step, entry, await self._is_back(step))
+            case _:
+                await self._undo(step, entry)
 
     async def _undo(self, step: Step, entry: Entry) -> None:
         if entry.state is State.REVERT_SENT and await self._is_back(step):

@@ -10,7 +10,7 @@ import hashlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -134,7 +134,7 @@ def _plan(site: Site, image: str, kept_as: str, told: Told) -> planning.Summary:
     paths = site.paths
     with site.held(), site.journal() as journal, rows_of(site) as folder:
         _refuse_half_reverted(site, journal)
-        ours = list(journal.entries((State.DONE,)))
+        ours = list(journal.standing())
         found, at = asyncio.run(read(site, ours, folder, told))
         with site.image(image, at) as (connection, known):
             planning.create(connection, known, planning.Found(found, ours), site.environment.existing)
@@ -148,6 +148,7 @@ def _plan(site: Site, image: str, kept_as: str, told: Told) -> planning.Summary:
                 unfinished.write_text(summary.model_dump_json(indent=1), encoding="utf-8")
             if kept_as != planning.REVIEW:
                 _adopt(connection, journal)
+                journal.tell(**{_PLANNED: summary.at.isoformat()})
     return summary
 
 
@@ -205,29 +206,38 @@ async def read(site: Site, ours: list[Entry], folder: Path, told: Told) -> tuple
 
 
 def _adopt(connection: duckdb.DuckDBPyConnection, journal: Journal) -> None:
-    """Enter what stands on the site as it is wanted, or is ours to change, as done: what refers to it needs its id."""
+    """Enter what stands on the site as it is wanted, or is ours to change, as done: what refers to it needs its id. What a load before
+    has left and the site does not have is in doubt, and looked up."""
     rows = connection.execute(
-        "SELECT mark, kind, digest, id, action FROM plan WHERE action IN ('unchanged', 'update') ORDER BY mark"
+        "SELECT mark, kind, digest, id, action FROM plan WHERE action IN ('unchanged', 'update', 'create') ORDER BY mark"
     )
     while some := rows.fetchmany(10_000):
         before = journal.known(mark for mark, *_ in some)
         journal.put(
-            Entry(
-                mark,
-                kind,
-                State.DONE,
-                at=before[mark].at if mark in before else 0.0,
-                digest=digest if action == "unchanged" else None,
-                target=id_,
-                made=mark in before and (before[mark].made or _is_sent(before[mark])),
-            )
+            _adopted(before.get(mark, Entry(mark, kind, State.DONE)), digest, id_, action)
             for mark, kind, digest, id_, action in some
+            if action != "create" or (mark in before and before[mark].state in _LEFT)
         )
 
 
-def _is_sent(entry: Entry) -> bool:
-    """Whether an object was sent that has no id yet: where it stands, that call made it."""
-    return entry.target is None and entry.state in (State.SENT, State.UNKNOWN, State.ABSENT)
+#: Where the journal keeps when the plan was made that it knows.
+_PLANNED = "planned"
+#: States in which an object was left alone, that the site does not have any more.
+_LEFT = (State.CONFLICT, State.REVERT_SENT, State.KEPT)
+
+
+def _adopted(before: Entry, digest: str, id_: int | None, action: str) -> Entry:
+    """What is known of an object once the site was read."""
+    if action == "create":
+        return replace(before, state=State.UNKNOWN, target=None)
+    return replace(
+        before,
+        state=State.DONE,
+        digest=digest if action == "unchanged" else None,
+        target=id_,
+        # Of a creation nobody knew what came: this came of it.
+        made=before.made or (before.target is None and before.state in (State.SENT, State.UNKNOWN, State.ABSENT)),
+    )
 
 
 def load(site: Site, told: Told = lambda line: None) -> Progress:
@@ -239,14 +249,20 @@ def load(site: Site, told: Told = lambda line: None) -> Progress:
         )
     with site.held(), site.journal() as journal, contextlib.ExitStack() as opened:
         _refuse_half_reverted(site, journal)
+        planned = planning.kept(site.paths.site_plan_summary(site.name))
+        if journal.told(_PLANNED) != planned.at.isoformat():
+            # A journal that was lost, or put back, does not know what was sent by this plan: all of it would be sent again.
+            raise RefusedError(
+                f"{journal.path} does not know the plan for {site.name}: run `pelcro-pipeline plan {site.paths.extract} "
+                f"--on {site.name}`, which finds what is there already."
+            )
         _keep_image(site)
         image: list[Image] = []
 
         def differing(kind: str, rows: list[dict]) -> list[str]:
             # To tell what is wanted takes seconds at a million, and many a load never asks.
             if not image:
-                at = planning.kept(site.paths.site_plan_summary(site.name)).at
-                connection, known = opened.enter_context(site.image(site.name, at))
+                connection, known = opened.enter_context(site.image(site.name, planned.at))
                 image.append(Image(connection, known, journal))
             return image[0].differing(kind, rows)
 
