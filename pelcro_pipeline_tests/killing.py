@@ -376,9 +376,9 @@ class Scene:
         """What is otherwise than after the undisturbed load, once a load has ended."""
         told = ended.get("loaded", {})
         wrong = [] if told.get("done", -1) == told.get("calls") else [f"it ended as {ended}"]
-        found, seen = content(self.sandbox), effects(self.sandbox)
-        wrong += [f"not there: {each}" for each in self.content if each not in found]
-        wrong += [f"there, and should not be: {each}" for each in found if each not in self.content]
+        found, meant, seen = Counter(content(self.sandbox)), Counter(self.content), effects(self.sandbox)
+        wrong += [f"not there: {each}" for each in meant - found]
+        wrong += [f"there, and should not be: {each}" for each in found - meant]
         wrong += [f"{each[0]} of {each[1]} {each[2]} {number} times too often" for each, number in (seen - self.effects).items()]  # fmt: skip
         wrong += [f"{each[0]} of {each[1]} {each[2]} {number} times missing" for each, number in (self.effects - seen).items()]  # fmt: skip
         return wrong

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from pelcro_pipeline_tests.core_api import delivered_twice
-from pelcro_pipeline_tests.killing import POINTS, Kill, Loads, Scene
+from pelcro_pipeline_tests.killing import MUTATIONS, POINTS, Kill, Loads, Scene
 
 #: In the order in which they are sent: a kill at each is followed by a load that gets to the next.
 CALLS = [
@@ -54,11 +56,6 @@ def test_a_load_goes_on_where_the_site_is_killed_at_every_kind_of_call(scene, po
         assert scene.wrong(ended) == []
 
 
-def late(scene, seconds):
-    """A subscription that is made after its connection has gone."""
-    scene.sandbox.asked("POST", "/faults", {"operation": "create_subscription", "kind": "late", "seconds": seconds})
-
-
 @pytest.mark.parametrize(
     ("mutation", "point"),
     [
@@ -76,8 +73,12 @@ def test_a_careless_journal_is_caught_by_a_kill(scene, mutation, point):
 @pytest.mark.parametrize("mutation", [None, "settle is left out"])
 def test_what_takes_effect_after_its_connection_has_gone_is_waited_for(scene, mutation):
     with scene.begun():
-        late(scene, 0.2)
-        wrong = scene.wrong(scene.loads.run(scene.later, scene.sandbox, "load", mutation=mutation))
+        fault = {"operation": "create_subscription", "kind": "late", "seconds": 0.2}
+        scene.sandbox.asked("POST", "/faults", fault)
+        ended = scene.loads.run(scene.later, scene.sandbox, "load", mutation=mutation)
+        # A load that has not waited ends before that call takes effect.
+        time.sleep(0.3)
+        wrong = scene.wrong(ended)
     assert (wrong == []) == (mutation is None), wrong
 
 
