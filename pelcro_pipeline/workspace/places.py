@@ -296,6 +296,10 @@ class ExtractPaths:
         """The same in numbers, with the digest that is signed."""
         return self.journals / f"{environment}.plan.json"
 
+    def site_stops(self, environment: str) -> Path:
+        """What the plan does not send, and why: the load adds what the site refuses."""
+        return self.journals / f"{environment}.stops.parquet"
+
     def site_rows(self, environment: str) -> Path:
         """The rows of a site while they are compared."""
         return self.journals / f"{environment}.rows"

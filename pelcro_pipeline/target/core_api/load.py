@@ -17,6 +17,7 @@ from pathlib import Path
 import duckdb
 
 from pelcro_pipeline.engine import connection as duck
+from pelcro_pipeline.spec import HIDDEN
 from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.target.core_api.client import Answered, Client, Outcome, Refused, StoppedError, Unknown
 from pelcro_pipeline.target.core_api.journal import Entry, Journal, State, now
@@ -342,7 +343,7 @@ class Loader:
                 return False
             case Refused(status, errors):
                 self._in_a_row = 0
-                self._journal.refuse(planned.mark, status, errors)
+                self._journal.refuse(planned.mark, status, _without_password(errors, body))
                 self.progress.refused += 1
                 self._journal.note(replace(entry, state=State.REFUSED))
                 return True
@@ -426,6 +427,14 @@ class Loader:
         self.progress.settled["absent"] += 1
         self._journal.note(replace(entry, state=State.ABSENT))
         absent.append(planned)
+
+
+def _without_password(errors: Mapping[str, list[str]], body: Mapping[str, object]) -> dict[str, list[str]]:
+    """What a site says of a refusal, where it quotes a password without it."""
+    password = body.get("password")
+    if not isinstance(password, str):
+        return dict(errors)
+    return {field: [each.replace(password, HIDDEN) for each in said] for field, said in errors.items()}
 
 
 class _Group:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import datetime
 import fcntl
 import hashlib
@@ -20,11 +21,11 @@ from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.settings import Environment, Settings
 from pelcro_pipeline.target import database
+from pelcro_pipeline.target.core_api import findings, read_back, relations
 from pelcro_pipeline.target.core_api import plan as planning
-from pelcro_pipeline.target.core_api import read_back, relations
 from pelcro_pipeline.target.core_api.client import Client, key_of
 from pelcro_pipeline.target.core_api.image import Image
-from pelcro_pipeline.target.core_api.journal import Entry, Journal, State
+from pelcro_pipeline.target.core_api.journal import OPEN, Entry, Journal, State
 from pelcro_pipeline.target.core_api.load import Loader, Progress
 from pelcro_pipeline.target.core_api.mapping import Kind, kinds
 from pelcro_pipeline.target.core_api.pace import Pace
@@ -32,6 +33,8 @@ from pelcro_pipeline.workspace import atomic
 from pelcro_pipeline.workspace.places import ExtractPaths
 
 Told = Callable[[str], None]
+#: Of objects that the site has more than once, so many are named.
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -126,18 +129,29 @@ def _plan(site: Site, image: str, kept_as: str, told: Told) -> planning.Summary:
         ours = list(journal.entries((State.DONE,)))
         with _rows(site) as folder:
             found = asyncio.run(_read(site, known, ours, folder, told))
-            planning.create(connection, known, planning.Found(found, ours), site.environment.existing)
+            reverted = (entry.mark for entry in journal.entries((State.REVERTED,)))
+            planning.create(connection, known, planning.Found(found, ours, reverted), site.environment.existing)
         summary = planning.summary(connection, known, site.label, _basis(site, image))
         with atomic.file(paths.site_plan(kept_as)) as unfinished:
             unfinished.unlink()
             planning.write(connection, unfinished)
+        with atomic.file(paths.site_stops(kept_as)) as unfinished:
+            findings.keep(connection, known, unfinished)
         with atomic.file(paths.plan_report(site.name)) as unfinished:
             planning.write_csv(connection, unfinished)
         with atomic.file(paths.site_plan_summary(kept_as)) as unfinished:
             unfinished.write_text(summary.model_dump_json(indent=1), encoding="utf-8")
         if kept_as != REVIEW:
             _adopt(connection, journal)
+        told(_write_findings(site, kept_as, journal).sentence)
     return summary
+
+
+def _write_findings(site: Site, kept_as: str, journal: Journal) -> findings.Counts:
+    paths = site.paths
+    sources = findings.Sources(paths.site_plan(kept_as), paths.site_stops(kept_as), paths.analysis / "ledger.parquet")
+    with atomic.file(paths.site_findings(site.name)) as unfinished:
+        return findings.write(sources, journal, site.kinds, unfinished)
 
 
 def _basis(site: Site, image: str) -> str:
@@ -196,10 +210,25 @@ def _adopt(connection: duckdb.DuckDBPyConnection, journal: Journal) -> None:
                 at=before[mark].at if mark in before else 0.0,
                 digest=digest if action == "unchanged" else None,
                 target=id_,
-                made=mark in before and before[mark].made,
+                made=mark in before and _was_made(before[mark]),
             )
             for mark, kind, digest, id_, action in some
         )
+    _reopen(connection, journal)
+
+
+def _was_made(entry: Entry) -> bool:
+    """Whether a call of ours made what stands on the site: one that nobody knew of, too, where it was none of an update."""
+    return entry.made or (entry.state in OPEN and entry.target is None)
+
+
+def _reopen(connection: duckdb.DuckDBPyConnection, journal: Journal) -> None:
+    """Let what was in conflict be sent, where the site has nothing any more that stands in its way."""
+    conflicts = {entry.mark: entry for entry in journal.entries((State.CONFLICT,))}
+    planned = connection.execute(
+        "SELECT mark FROM plan WHERE action = 'create' AND list_contains(?, mark)", [list(conflicts)]
+    ).fetchall()
+    journal.put(dataclasses.replace(conflicts[mark], state=State.ABSENT, made=False) for (mark,) in planned)
 
 
 def load(site: Site, told: Told = lambda line: None) -> Progress:
@@ -208,6 +237,11 @@ def load(site: Site, told: Told = lambda line: None) -> Progress:
         raise RefusedError(
             f"{site.paths.extract} has no plan for {site.name} as it stands: run `pelcro-pipeline plan {site.paths.extract} "
             f"--on {site.name}`."
+        )
+    if doubled := planning.doubled(site.paths.site_plan(site.name)):
+        raise RefusedError(
+            f"The site has {', '.join(doubled[:_SHOWN])}{' and more' if len(doubled) > _SHOWN else ''}: nothing was sent. "
+            "Cancel or delete all but one of each there, then plan again."
         )
     with site.held(), site.journal() as journal, contextlib.ExitStack() as opened:
         image: list[Image] = []
@@ -219,7 +253,10 @@ def load(site: Site, told: Told = lambda line: None) -> Progress:
                 image.append(Image(connection, known, journal))
             return image[0].differing(kind, rows)
 
-        return asyncio.run(_load(site, journal, differing, told))
+        try:
+            return asyncio.run(_load(site, journal, differing, told))
+        finally:
+            told(_write_findings(site, site.name, journal).sentence)
 
 
 async def _load(
