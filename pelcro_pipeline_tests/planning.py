@@ -115,3 +115,24 @@ def answered(of: Site, folder: Path) -> dict[str, list[dict]]:
     folder.mkdir()
     asyncio.run(read())
     return {name: list(map(json.loads, (folder / f"{name}.ndjson").open())) for name in of.kinds}
+
+
+def changed(rows: Rows, kind: str, key: str, **changes: object) -> dict[str, list[dict]]:
+    """The rows of a site, of which somebody has changed one."""
+    return dict(rows) | {kind: [row | changes if is_named(row, key) else row for row in rows[kind]]}
+
+
+def without(rows: Rows, kind: str, *keys: str) -> dict[str, list[dict]]:
+    """The rows of a site, of which somebody has deleted some."""
+    return dict(rows) | {kind: [row for row in rows[kind] if not any(is_named(row, key) for key in keys)]}
+
+
+def added(rows: Rows, kind: str, like: str, **changes: object) -> dict[str, list[dict]]:
+    """The rows of a site, and one more that is like another."""
+    (row,) = (row for row in rows[kind] if is_named(row, like))
+    return dict(rows) | {kind: [*rows[kind], row | {"id": 900} | changes]}
+
+
+def is_named(row: dict, key: str) -> bool:
+    """Whether a row has this old id, or, of an address, is of this street."""
+    return key in (row.get("old_provider_id"), row.get("line1"), (row.get("metadata") or {}).get("old_id"))

@@ -7,6 +7,6 @@ WITH RECURSIVE edge AS (
     -- One that is not there at all was not prepared.
     WHERE action IN ('conflict', 'held', 'invalid') OR action IS NULL
     UNION
-    SELECT edge.mark, parent FROM edge JOIN stopped ON stopped.mark = parent
+    SELECT edge.mark, cause FROM edge JOIN stopped ON stopped.mark = parent
 )
 SELECT mark, min(cause) AS cause FROM stopped GROUP BY mark
