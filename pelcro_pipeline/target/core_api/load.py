@@ -343,7 +343,7 @@ class Loader:
                 return False
             case Refused(status, errors):
                 self._in_a_row = 0
-                self._journal.refuse(planned.mark, status, _without_password(errors, body))
+                self._journal.refuse(planned.mark, status, without_password(errors, body))
                 self.progress.refused += 1
                 self._journal.note(replace(entry, state=State.REFUSED))
                 return True
@@ -429,7 +429,7 @@ class Loader:
         absent.append(planned)
 
 
-def _without_password(errors: Mapping[str, list[str]], body: Mapping[str, object]) -> dict[str, list[str]]:
+def without_password(errors: Mapping[str, list[str]], body: Mapping[str, object]) -> dict[str, list[str]]:
     """What a site says of a refusal, where it quotes a password without it."""
     password = body.get("password")
     if not isinstance(password, str):

@@ -6,7 +6,8 @@ UNION ALL
 SELECT
     object, delivered, plan.key, record, mark, 'API-REFUSED',
     if(attribute LIKE 'address.%', 'address.' || replace(object, '_address', '_') || substr(attribute, 9), attribute),
-    if(field IN ('password', 'password_type'), NULL, body ->> ('$."' || field || '"')), NULL, NULL, reason, false
+    -- How a site names a field is the site's to say: it is no path that anything is read by.
+    if(field IN ('password', 'password_type'), NULL, from_json(body, '"MAP(VARCHAR, VARCHAR)"')[field]), NULL, NULL, reason, false
 -- One that has been corrected since is to be sent again.
 FROM refused JOIN plan USING (mark, digest)
 WHERE action IN ('create', 'update')
