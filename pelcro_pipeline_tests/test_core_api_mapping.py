@@ -45,6 +45,7 @@ VALUES: dict[Form, tuple[str, st.SearchStrategy]] = {
     mapping.BIT: ("BOOLEAN", st.booleans()),
     mapping.OPPOSITE: ("BOOLEAN", st.booleans()),
     mapping.DAY: ("DATE", DATES),
+    mapping.DAY_BEGUN: ("DATE", DATES),
     mapping.DATE_AS_WORD: ("DATE", DATES),
     mapping.INTERVAL: ("TINYINT", st.integers(1, 4)),
 }

@@ -11,16 +11,12 @@ from pelcro_pipeline.target.core_api.mapping import MARK, METADATA, Kind
 
 
 async def found(client: Client, kind: Kind, mark: str, body: Mapping[str, object]) -> list[dict]:
-    """The rows of a site that have an object's mark and have not ended: none, one, or more where it stands there twice.
+    """The rows of a site that have an object's mark: none, one, or more where it stands there twice.
 
     ``body`` is what was sent, its references by their ids. Raises what a look-up raises.
     """
     rows = await _candidates(client, kind, mark, body)
-    return [
-        row
-        for row in {row["id"]: row for row in rows}.values()
-        if is_marked(kind, mark, body, row) and row.get("status") not in kind.ended
-    ]
+    return [row for row in {row["id"]: row for row in rows}.values() if is_marked(kind, mark, body, row)]
 
 
 def is_marked(kind: Kind, mark: str, body: Mapping[str, object], row: Mapping[str, object]) -> bool:

@@ -43,6 +43,8 @@ BIT = Form("{value}::INTEGER", BOOLEAN.read)
 OPPOSITE = Form("NOT {value}", f"NOT {BOOLEAN.read}")
 #: The end of a day, in Unix seconds.
 DAY = Form("day_end({value})", "day_of(try_cast({text} AS BIGINT))")
+#: Its beginning: the end of the day of the load lies in the future, and would make a subscription one that has not begun.
+DAY_BEGUN = Form("day_begin({value})", "day_of(try_cast({text} AS BIGINT))")
 _INTERVALS = ("day", "week", "month", "year")
 INTERVAL = Form(
     f"list_extract([{', '.join(map(literal, _INTERVALS))}], {{value}})",
@@ -199,7 +201,7 @@ def kinds(conventions: Conventions) -> dict[str, Kind]:
         Field(
             "subscription.start_date",
             "start_date",
-            DAY,
+            DAY_BEGUN,
             answer="start",
             value="past_start_date",
             updates=False,

@@ -44,6 +44,7 @@ def define(connection: duckdb.DuckDBPyConnection, terms: Terms) -> None:
     for macro in (
         f"mark(object, identity) AS left(sha256(concat_ws(chr(31), {literal(terms.publisher)}, object, array_to_string(identity, chr(31)))), 26)",
         f"day_end(day) AS epoch((day + TIME '23:59:59') AT TIME ZONE {zone})::BIGINT",
+        f"day_begin(day) AS epoch(day::TIMESTAMP AT TIME ZONE {zone})::BIGINT",
         f"day_of(seconds) AS (to_timestamp(seconds) AT TIME ZONE {zone})::DATE",
         # A DECIMAL's scale is fixed, and a currency's is not.
         """major_units(amount, digits) AS if(digits = 0, amount::VARCHAR,

@@ -25,7 +25,7 @@ from pelcro_pipeline.target.core_api import findings, read_back, relations
 from pelcro_pipeline.target.core_api import plan as planning
 from pelcro_pipeline.target.core_api.client import Client, key_of
 from pelcro_pipeline.target.core_api.image import Image
-from pelcro_pipeline.target.core_api.journal import OPEN, Entry, Journal, State
+from pelcro_pipeline.target.core_api.journal import Entry, Journal, State
 from pelcro_pipeline.target.core_api.load import Loader, Progress
 from pelcro_pipeline.target.core_api.mapping import Kind, kinds
 from pelcro_pipeline.target.core_api.pace import Pace
@@ -210,16 +210,16 @@ def _adopt(connection: duckdb.DuckDBPyConnection, journal: Journal) -> None:
                 at=before[mark].at if mark in before else 0.0,
                 digest=digest if action == "unchanged" else None,
                 target=id_,
-                made=mark in before and _was_made(before[mark]),
+                made=mark in before and (before[mark].made or _is_sent(before[mark])),
             )
             for mark, kind, digest, id_, action in some
         )
     _reopen(connection, journal)
 
 
-def _was_made(entry: Entry) -> bool:
-    """Whether a call of ours made what stands on the site: one that nobody knew of, too, where it was none of an update."""
-    return entry.made or (entry.state in OPEN and entry.target is None)
+def _is_sent(entry: Entry) -> bool:
+    """Whether an object was sent that has no id yet: where it stands, that call made it."""
+    return entry.target is None and entry.state in (State.SENT, State.UNKNOWN, State.ABSENT)
 
 
 def _reopen(connection: duckdb.DuckDBPyConnection, journal: Journal) -> None:

@@ -19,8 +19,8 @@ SELECT
     if("subscription.common_metadata.is_gift_recipient",
         mark('subscription', ["subscription.common_metadata.gift_donor_subscription_id"]), NULL) AS donor_mark,
     state, told_method <> collection_method AS lacks_card,
-    -- A start that is still to come, by its second, would take the reader's access away until then.
-    if(day_end("subscription.start_date") <= seconds, "subscription.start_date", NULL) AS past_start_date,
+    -- A start that is still to come would take the reader's access away until then.
+    if("subscription.start_date" <= load_day, "subscription.start_date", NULL) AS past_start_date,
     subscriptions.* REPLACE (
         period_end AS "subscription.current_period_end", collection_method AS "subscription.collection_method"
     )
