@@ -308,6 +308,10 @@ class ExtractPaths:
         """What a revert of a site would take back, and what it leaves, as people read it."""
         return self.reports / f"revert.{environment}.csv"
 
+    def site_stops(self, environment: str) -> Path:
+        """What the plan does not send, and why: the load adds what the site refuses."""
+        return self.journals / f"{environment}.stops.parquet"
+
     def site_rows(self, environment: str) -> Path:
         """The rows of a site while they are compared."""
         return self.journals / f"{environment}.rows"

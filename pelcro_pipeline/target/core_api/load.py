@@ -18,6 +18,7 @@ from typing import Protocol
 import duckdb
 
 from pelcro_pipeline.engine import connection as duck
+from pelcro_pipeline.spec import HIDDEN
 from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.target.core_api.client import Answered, Client, Outcome, Refused, StoppedError, Unknown
 from pelcro_pipeline.target.core_api.journal import Entry, Journal, State, now
@@ -144,7 +145,6 @@ class Loader:
         At its end every call of the plan is done, refused, blocked by such a one, in conflict, or, after all attempts, unknown.
         """
         with duck.connect() as connection:
-            self._refuse_doubles(connection)
             stages = connection.execute(
                 f"""SELECT stage, count(*) FROM read_parquet({literal(str(self._plan))}) WHERE action IN ('create', 'update')
                 GROUP BY stage ORDER BY stage"""
@@ -162,20 +162,6 @@ class Loader:
         self.progress.limited = self._client.pace.limited
         self._told(self.progress.sentence)
         return self.progress
-
-    def _refuse_doubles(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Stop where the plan has found one object twice, rather than load what hangs on it; an old id is no mark, and may be others'."""
-        marked = ", ".join(literal(name) for name, kind in self._kinds.items() if kind.carries_mark)
-        doubled = connection.execute(
-            f"""SELECT kind || ' ' || key FROM read_parquet({literal(str(self._plan))})
-            WHERE rule = 'API-DOUBLE' AND kind IN ({marked}) ORDER BY place"""
-        ).fetchall()
-        if doubled:
-            more = f", and {len(doubled) - 1:,} more" if len(doubled) > 1 else ""
-            raise StoppedError(
-                f"The site has the {doubled[0][0]} twice{more} (API-DOUBLE in the plan's report): nothing is sent. "
-                "Cancel or delete one of them there, then plan again."
-            )
 
     async def _tell(self) -> None:
         while True:
@@ -226,7 +212,7 @@ class Loader:
                     step = self._next(each, entry) if first else "send"
                     if first and self._goes_alone(each):
                         await group.ended()
-                        await self._alone(group, step, each, entry, ids)
+                        await self._send_alone(group, step, each, entry, ids)
                     elif step == "send":
                         await self._enter()
                         group.start(self._send(each, entry, ids, doubtful))
@@ -247,7 +233,7 @@ class Loader:
     def _goes_alone(self, planned: Planned) -> bool:
         return self._alone and planned.action == "create" and (planned.kind, planned.scenario) not in self._proven
 
-    async def _alone(
+    async def _send_alone(
         self, group: Group, step: str, planned: Planned, entry: Entry | None, ids: Mapping[str, int]
     ) -> None:
         """Do what is to be done with the first of a scenario, and know what came of it before another follows."""
@@ -439,11 +425,11 @@ class Loader:
                 return False
             case Refused():
                 self._in_a_row = 0
-                self._refuse(planned, entry, outcome)
+                self._refuse(planned, entry, outcome, body)
                 return True
 
-    def _refuse(self, planned: Planned, entry: Entry, refused: Refused) -> None:
-        self._journal.refuse(planned.mark, refused.status, refused.errors)
+    def _refuse(self, planned: Planned, entry: Entry, refused: Refused, body: Mapping[str, object]) -> None:
+        self._journal.refuse(planned.mark, refused.status, without_password(refused.errors, body))
         self.progress.refused += 1
         # What was not made has no id; what was not changed keeps its own.
         target = entry.target if planned.action == "update" else None
@@ -542,13 +528,15 @@ class Loader:
             await self._wait_until(entry.at + self._settle)
             self._refuse_to_go_on()
             rows = await found(self._client, kind, planned.mark, body, entry.target)
-        await self._judge(planned, entry, rows, absent)
+        await self._judge(planned, entry, rows, body, absent)
 
     async def _wait_until(self, at: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), max(0.0, at - now()))
 
-    async def _judge(self, planned: Planned, entry: Entry, rows: list[dict], absent: list[Planned]) -> None:
+    async def _judge(
+        self, planned: Planned, entry: Entry, rows: list[dict], body: Mapping[str, object], absent: list[Planned]
+    ) -> None:
         if len(rows) > 1:
             # It stays unknown, so that the next run asks again, and stops again until somebody has chosen.
             ids = " and ".join(str(row["id"]) for row in sorted(rows, key=lambda row: row["id"]))
@@ -581,16 +569,24 @@ class Loader:
         if refused := self._taken.pop(planned.mark, None):
             said = " ".join(each for reasons in refused.errors.values() for each in reasons)
             if "taken" not in said:
-                self._refuse(planned, entry, refused)
+                self._refuse(planned, entry, refused, body)
                 return
             self.progress.settled["of others"] += 1
             self.progress.conflict += 1
-            self._journal.refuse(planned.mark, refused.status, refused.errors)
+            self._journal.refuse(planned.mark, refused.status, without_password(refused.errors, body))
             self._journal.note(replace(entry, state=State.CONFLICT, target=None))
             return
         self.progress.settled["absent"] += 1
         self._journal.note(replace(entry, state=State.ABSENT))
         absent.append(planned)
+
+
+def without_password(errors: Mapping[str, list[str]], body: Mapping[str, object]) -> dict[str, list[str]]:
+    """What a site says of a refusal, where it quotes a password without it."""
+    password = body.get("password")
+    if not isinstance(password, str):
+        return dict(errors)
+    return {field: [each.replace(password, HIDDEN) for each in said] for field, said in errors.items()}
 
 
 class Group:

@@ -244,7 +244,7 @@ def create(
             ),
         ],
     )
-    relations.create_difference(connection, kinds)
+    relations.create_difference(connection, kinds, ended=True)
     files = ("stray", "foreign_holder", "foreign_invoice", "reconciliation")
     make(connection, [relations.FILES[name] for name in files])
 

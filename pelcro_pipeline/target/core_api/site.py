@@ -21,8 +21,8 @@ from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.settings import Environment, Settings
 from pelcro_pipeline.target import database
+from pelcro_pipeline.target.core_api import findings, read_back, relations
 from pelcro_pipeline.target.core_api import plan as planning
-from pelcro_pipeline.target.core_api import read_back, relations
 from pelcro_pipeline.target.core_api.client import Client, key_of
 from pelcro_pipeline.target.core_api.image import Image
 from pelcro_pipeline.target.core_api.journal import Entry, Journal, State
@@ -35,6 +35,8 @@ from pelcro_pipeline.workspace.places import ExtractPaths
 Told = Callable[[str], None]
 #: Seconds that two clocks may be apart.
 _APART = 3600.0
+#: Of objects that the site has more than once, so many are named.
+_SHOWN = 5
 
 
 class Stoppable(Protocol):
@@ -135,13 +137,16 @@ def _plan(site: Site, image: str, kept_as: str, told: Told) -> planning.Summary:
     with site.held(), site.journal() as journal, rows_of(site) as folder:
         _refuse_half_reverted(site, journal)
         ours = list(journal.standing())
+        reverted = [entry.mark for entry in journal.entries((State.REVERTED,))]
         found, at = asyncio.run(read(site, ours, folder, told))
         with site.image(image, at) as (connection, known):
-            planning.create(connection, known, planning.Found(found, ours), site.environment.existing)
+            planning.create(connection, known, planning.Found(found, ours, reverted), site.environment.existing)
             summary = planning.summary(connection, known, site.label, _basis(site, image), at)
             with atomic.file(paths.site_plan(kept_as)) as unfinished:
                 unfinished.unlink()
                 planning.write(connection, unfinished)
+            with atomic.file(paths.site_stops(kept_as)) as unfinished:
+                findings.keep(connection, known, unfinished)
             with atomic.file(paths.plan_report(site.name)) as unfinished:
                 planning.write_csv(connection, unfinished)
             with atomic.file(paths.site_plan_summary(kept_as)) as unfinished:
@@ -149,7 +154,15 @@ def _plan(site: Site, image: str, kept_as: str, told: Told) -> planning.Summary:
             if kept_as != planning.REVIEW:
                 _adopt(connection, journal)
                 journal.tell(**{_PLANNED: summary.at.isoformat()})
+        told(_write_findings(site, kept_as, journal).sentence)
     return summary
+
+
+def _write_findings(site: Site, kept_as: str, journal: Journal) -> findings.Counts:
+    paths = site.paths
+    sources = findings.Sources(paths.site_plan(kept_as), paths.site_stops(kept_as), paths.analysis / "ledger.parquet")
+    with atomic.file(paths.site_findings(site.name)) as unfinished:
+        return findings.write(sources, journal, site.kinds, unfinished)
 
 
 def _basis(site: Site, image: str) -> str:
@@ -247,6 +260,11 @@ def load(site: Site, told: Told = lambda line: None) -> Progress:
             f"{site.paths.extract} has no plan for {site.name} as it stands: run `pelcro-pipeline plan {site.paths.extract} "
             f"--on {site.name}`."
         )
+    if doubled := planning.doubled(site.paths.site_plan(site.name)):
+        raise RefusedError(
+            f"The site has {', '.join(doubled[:_SHOWN])}{' and more' if len(doubled) > _SHOWN else ''}: nothing was sent. "
+            "Cancel or delete all but one of each there, then plan again."
+        )
     with site.held(), site.journal() as journal, contextlib.ExitStack() as opened:
         _refuse_half_reverted(site, journal)
         planned = planning.kept(site.paths.site_plan_summary(site.name))
@@ -266,7 +284,10 @@ def load(site: Site, told: Told = lambda line: None) -> Progress:
                 image.append(Image(connection, known, journal))
             return image[0].differing(kind, rows)
 
-        progress = asyncio.run(_load(site, journal, differing, told))
+        try:
+            progress = asyncio.run(_load(site, journal, differing, told))
+        finally:
+            told(_write_findings(site, site.name, journal).sentence)
         if journal.told(REVERTED_ON) and not progress.unknown:
             journal.tell(**{RELOADED_ON: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")})
         return progress
