@@ -65,7 +65,11 @@ def mapped(connection, rows: list[list[str]], text: str = MAP, settings: Setting
     relation = "SELECT row_number() OVER () - 1 AS record, * FROM rows"
     file = Delivered(0, relation, {name: f"c{at}" for at, name in enumerate(columns)})
     made = select.compiled(connection, known, "readers", {"readers": [file]}, settings or Settings())
-    select.create_inputs(connection, made, [file])
+    select.create_lookups(connection, made)
+    file = file._replace(relation=f"SELECT row_number() OVER () - 1 AS record, * FROM ({made.stored(file)})")
+    select.create_kept(connection, made, [file])
+    if made.has_keys:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE kept AS {made.kept(file, len(rows))}")
     found = connection.sql(f"SELECT * FROM ({made.select(file)}) ORDER BY record")
     return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 
