@@ -115,7 +115,8 @@ class DeliveredFile(BaseModel):
     ordinal: int
     #: As findings name it: the base name, or ``workbook.xlsx#Sheet``.
     name: str
-    #: UTF-8 text with one row for each record that has as many cells as the header.
+    #: UTF-8 text with one row for each record that has as many cells as the header; or Parquet of the same, of an export that a
+    #: source's map will read over and over.
     path: str
     delimiter: str
     columns: tuple[Column, ...]
@@ -194,10 +195,17 @@ class DeliveredFile(BaseModel):
             found.discard("customer")
         return tuple(name for name in BY_OBJECT if name in found)
 
+    @property
+    def in_columns(self) -> bool:
+        """Whether ``path`` is Parquet."""
+        return Path(self.path).suffix == ".parquet"
+
     def relation(self) -> str:
         """SQL of the file's records, all text, in file order."""
         if self.made is not None:
             return f"({self.over_stored(self.made)})"
+        if self.in_columns:
+            return f"read_parquet({literal(self.path)})"
         columns = ", ".join(f"'{column.name}': 'VARCHAR'" for column in self.columns)
         return (
             f"read_csv({literal(self.path)}, header = true, auto_detect = false, "

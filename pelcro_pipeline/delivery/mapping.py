@@ -109,6 +109,8 @@ def _stored(
     file: DeliveredFile, delivered: Delivered, made: Compiled, into: Path, connection: duckdb.DuckDBPyConnection
 ) -> DeliveredFile:
     """The file with its cells in columns, and beside them what is looked up for each of its records."""
+    if file.in_columns and not made.lookups:
+        return file.model_copy(update={"made_of": file})
     path = into / f"{file.ordinal}.stored.parquet"
     with duck.probing_in_order(connection):
         connection.execute(f"COPY ({made.stored(delivered)}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION lz4)")

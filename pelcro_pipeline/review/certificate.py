@@ -36,6 +36,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from operator import itemgetter
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pelcro_pipeline.review import second_reading
@@ -641,7 +642,9 @@ def _totals(by_plan: dict[str, list[int]], prices: dict[str, tuple[str, str]]) -
     return totals
 
 
-def certify(delivered: Path, manifest: Path, reports: Path, prepared: Path, made: Mapping[str, Path]) -> Verdict:
+def certify(
+    delivered: Path, manifest: Path, reports: Path, prepared: Path, made: Mapping[str, Path] = MappingProxyType({})
+) -> Verdict:
     """Check the prepared files against what was delivered, by the findings and the ledger among ``reports``.
 
     ``made`` is Parquet of what a source's map has made of a file, by the file's name.

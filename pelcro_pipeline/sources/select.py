@@ -27,7 +27,7 @@ import duckdb
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import NOTHING, Settings
 from pelcro_pipeline.sources import expression
-from pelcro_pipeline.sources.source_map import Made, Money, SourceMap, Step, Target, columns_of
+from pelcro_pipeline.sources.source_map import Made, Money, SourceMap, Step, Target, Unique, columns_of
 from pelcro_pipeline.spec.sql import literal, quoted
 
 #: Steps that can fail are bits of a mask.
@@ -54,6 +54,14 @@ class Failing(NamedTuple):
     value: str
 
 
+class LookedUp(NamedTuple):
+    """What is looked up by one key: SQL of a record's key, SQL of ``key, found``, and by attribute its field of ``found``."""
+
+    key: str
+    table: str
+    fields: Mapping[str, str]
+
+
 @dataclass(frozen=True)
 class Compiled:
     """What the map makes of one export, ready for each of its files."""
@@ -64,8 +72,7 @@ class Compiled:
     made_of: Mapping[str, tuple[str, ...]]
     #: The columns that anything names.
     named: tuple[str, ...]
-    #: By attribute with a lookup, SQL of ``key, found``.
-    lookups: Mapping[str, str]
+    lookups: tuple[LookedUp, ...]
     settings: Settings
 
     @property
@@ -79,7 +86,7 @@ class Compiled:
         return {
             name: made.column
             for name, (target, made) in self.fields.items()
-            if made.column is not None and not made.steps and made.default is None and not _is_partial(target)
+            if made.column is not None and not made.steps and made.default is None and not self._may_lack(target)
         }
 
     @property
@@ -114,6 +121,10 @@ class Compiled:
         """Whether some records may stand in none of its templates."""
         return all(map(_is_partial, self.targets))
 
+    def _may_lack(self, target: Target) -> bool:
+        """Whether a record that stands may stand in another template alone."""
+        return len(self.targets) > 1 and _is_partial(target)
+
     @property
     def settled(self) -> frozenset[str]:
         """The attributes whose every value the map itself writes, so that it tells nothing: constants, values of a map, days and amounts."""
@@ -129,16 +140,13 @@ class Compiled:
     def stored(self, file: Delivered) -> str:
         """SQL of a file's records with what is looked up for them. Needs the tables of ``create_lookups``."""
         cells = list(file.cells.values())
-        tables = [(_looked_up(number), quoted(f"lookup of {name}")) for number, name in enumerate(self.lookups)]
-        joins = [
-            f"LEFT JOIN {table} AS {name} ON {name}.key = {self.inputs[attribute]}"
-            for (name, table), attribute in zip(tables, self.lookups, strict=True)
-        ]
+        found = [_looked_up(number) for number in range(len(self.lookups))]
+        joins = [f"LEFT JOIN {name} ON {name}.key = {each.key}" for name, each in zip(found, self.lookups, strict=True)]
         return f"""WITH delivered AS (
     SELECT {_listed([*cells, *self._trimmed(file)])}
     FROM ({file.relation})
 )
-SELECT {_listed([*(f"delivered.{cell}" for cell in cells), *(f"{name}.found AS {name}" for name, _ in tables)])}
+SELECT {_listed([*(f"delivered.{cell}" for cell in cells), *(f"{name}.found AS {name}" for name in found)])}
 FROM delivered
     {_lines(joins)}"""
 
@@ -173,15 +181,16 @@ FROM delivered
                 placed.append(f"coalesce({bit} = 1, false) AS {quoted(f'{target.file} kept')}")
         taken = [
             f"{_where_kept(target, self.inputs[name])} AS {quoted(name)}"
-            for name, (target, _) in self.fields.items()
-            if name not in self.lookups
+            for name, (target, made) in self.fields.items()
+            if made.lookup is None
         ]
-        for number, name in enumerate(self.lookups):
-            taken += [
-                f"{_where_kept(self.fields[name][0], self.inputs[name])} AS {quoted(f'{name} ?')}",
-                f"struct_extract({_looked_up(number)}, 'value') AS {quoted(name)}",
-                f"{_looked_up(number)} IS NOT NULL AS {quoted(f'{name} found')}",
-            ]
+        for number, each in enumerate(self.lookups):
+            for name, field in each.fields.items():
+                taken += [
+                    f"{_where_kept(self.fields[name][0], each.key)} AS {quoted(f'{name} ?')}",
+                    f"struct_extract({_looked_up(number)}, {literal(field)}) AS {quoted(name)}",
+                    f"{_looked_up(number)} IS NOT NULL AS {quoted(f'{name} found')}",
+                ]
         taken += [
             f"{_where_kept(target, self._filled(target, object_))} AS {quoted(f'{target.file} {object_} filled')}"
             for target in self.targets
@@ -217,7 +226,7 @@ FROM delivered
             if made.steps:
                 value = f"nullif({quoted(f'{name} =')}, '')"
             if made.default is not None:
-                empty = quoted(f"{name} ?") if name in self.lookups else quoted(name)
+                empty = quoted(f"{name} ?") if made.lookup is not None else quoted(name)
                 value = (
                     f"CASE WHEN {empty} IS NULL THEN {self._where_filled(name, literal(made.default))} ELSE {value} END"
                 )
@@ -225,7 +234,7 @@ FROM delivered
                 value = self._where_filled(name, value)
             attributes.append(
                 f"CASE WHEN {_stands(target)} THEN {value} END AS {quoted(name)}"
-                if _is_partial(target)
+                if self._may_lack(target)
                 else f"{value} AS {quoted(name)}"
             )
         failing = self.failing
@@ -316,7 +325,7 @@ def compiled(
     targets = source_map.targets(export)
     known = _columns(source_map, export, files.get(export, ()))
     named = dict.fromkeys(name for target in targets for name in columns_of(target))
-    inputs, made_of, lookups = {}, {}, {}
+    inputs, made_of = {}, {}
     for target in targets:
         for name, made in target.fields.items():
             taken, columns = _input(connection, made, known, f"{source_map.system}, {name}")
@@ -324,18 +333,17 @@ def compiled(
             words = [each for each in (settings.nothing or NOTHING) if each not in settings.not_nothing]
             inputs[name] = f"null_if_word({taken}, [{', '.join(map(literal, words))}])" if made.steps else taken
             made_of[name] = columns
-            if made.lookup is not None:
-                lookups[name] = _lookup(target, made, files, settings)
             for format_ in made.formats:
                 _refuse_format(connection, format_, f"{source_map.system}, {name}")
+    lookups = _lookups(targets, inputs, files)
     _refuse_alike(named, known, lookups)
     return Compiled(targets, inputs, made_of, tuple(named), lookups, settings)
 
 
 def create_lookups(connection: duckdb.DuckDBPyConnection, compiled: Compiled) -> None:
     """The temporary tables of ``key, found`` that are looked into."""
-    for name, lookup in compiled.lookups.items():
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {quoted(f'lookup of {name}')} AS {lookup}")
+    for number, each in enumerate(compiled.lookups):
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {_looked_up(number)} AS {each.table}")
 
 
 def create_kept(connection: duckdb.DuckDBPyConnection, compiled: Compiled, files: Sequence[Delivered]) -> None:
@@ -424,17 +432,32 @@ def _input(
     return f"trim_to_null(CAST({run} AS VARCHAR))", columns
 
 
-def _lookup(target: Target, made: Made, files: Mapping[str, Sequence[Delivered]], settings: Settings) -> str:
-    """SQL of ``key, found``: of each key the ``value`` of its first record, or of the target's own event feed of its first event."""
-    key, value = quoted(made.lookup.key), quoted(made.lookup.value)
-    columns = dict.fromkeys((made.lookup.key, made.lookup.value))
-    order = "ordinal, record"
-    if made.lookup.export == target.source and target.folds and target.unique.date:
-        columns[target.unique.keep_last_by] = None
-        order = f"{_time(target.unique.keep_last_by, target.unique.date)} NULLS LAST, {order}"
-    return f"""SELECT {key} AS key, {{'value': first({value} ORDER BY {order})}} AS found
-FROM ({of_export(files.get(made.lookup.export, ()), columns)})
-WHERE {key} IS NOT NULL GROUP BY {key}"""
+def _lookups(
+    targets: Sequence[Target], inputs: Mapping[str, str], files: Mapping[str, Sequence[Delivered]]
+) -> tuple[LookedUp, ...]:
+    """What is looked up, once for each key and export: of each key what its first record says, or of the target's own event feed its
+    first event."""
+    values: dict[tuple[str, str, str, Unique | None], dict[str, str]] = {}
+    for target in targets:
+        for name, made in target.fields.items():
+            if made.lookup is not None:
+                feed = target.unique if made.lookup.export == target.source and target.folds else None
+                values.setdefault((inputs[name], made.lookup.export, made.lookup.key, feed), {})[name] = (
+                    made.lookup.value
+                )
+    lookups = []
+    for (key, export, column, feed), named in values.items():
+        fields = {value: f"v{number}" for number, value in enumerate(dict.fromkeys(named.values()))}
+        columns, order = dict.fromkeys((column, *fields)), "ordinal, record"
+        if feed is not None and feed.date:
+            columns[feed.keep_last_by] = None
+            order = f"coalesce({_time(feed.keep_last_by, feed.date)}, 'infinity'), {order}"
+        found = ", ".join(f"{literal(field)}: {quoted(value)}" for value, field in fields.items())
+        table = f"""SELECT {quoted(column)} AS key, arg_min({{{found}}}, ({order})) AS found
+FROM ({of_export(files.get(export, ()), columns)})
+WHERE {quoted(column)} IS NOT NULL GROUP BY ALL"""
+        lookups.append(LookedUp(key, table, {name: fields[value] for name, value in named.items()}))
+    return tuple(lookups)
 
 
 def _time(column: str, format_: str) -> str:
@@ -521,7 +544,7 @@ def _refuse_format(connection: duckdb.DuckDBPyConnection, format_: str, where: s
         raise UnusableInputError(f"{where}: {format_} is no format of dates: {str(error).splitlines()[0]}") from error
 
 
-def _refuse_alike(named: Collection[str], known: Collection[str], lookups: Collection[str]) -> None:
+def _refuse_alike(named: Collection[str], known: Collection[str], lookups: Sequence[LookedUp]) -> None:
     """SQL does not tell names apart by case, nor from what the SELECT itself calls ``record``, ``c0`` and ``looked_up_0``."""
     own = ("record", *(f"c{position}" for position in range(len(known))), *map(_looked_up, range(len(lookups))))
     taken = {each: each for each in own}
