@@ -401,3 +401,38 @@ class TestEventFeeds:
             ["7", "", "gone", "2026-03-01 00:00 +0000", "5", "EUR"],
         ]
         assert [row for row in mapped(connection, rows, FEED) if row["customer.old_provider_id"]] == []
+
+
+class TestLookups:
+    #: What the readers' own file says of a price, beside a far longer list of prices in another order.
+    TEXT = MAP.replace("[[target]]", '[sources.prices]\ncolumns = ["Key", "Name"]\n[[target]]', 1).replace(
+        '"plan.currency" = { from = "Cur" }',
+        '"plan.currency" = { from = "Cur" }\n'
+        '"plan.nickname" = { from = "No", lookup = { in = "prices", key = "Key", value = "Name" } }',
+    )
+
+    def test_records_keep_their_order_beside_an_export_that_is_longer(self, connection):
+        known = SourceMap.model_validate(tomllib.loads(self.TEXT))
+        readers, prices = 3000, 30_000
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE readers AS
+            SELECT range::VARCHAR AS c0, {", ".join(f"'' AS c{at}" for at in range(1, 6))} FROM range({readers});
+            CREATE OR REPLACE TEMP TABLE prices AS SELECT ({prices} - range)::VARCHAR AS c0, 'Plan ' || c0 AS c1 FROM range({prices})"""
+        )
+        files = {
+            name: [
+                Delivered(
+                    0,
+                    f"SELECT row_number() OVER () - 1 AS record, * FROM {name}",
+                    {column: f"c{at}" for at, column in enumerate(known.sources[name].columns)},
+                )
+            ]
+            for name in ("readers", "prices")
+        }
+        made = select.compiled(connection, known, "readers", files, Settings())
+        select.create_lookups(connection, made)
+        with duck.probing_in_order(connection):
+            stored = connection.execute(made.stored(files["readers"][0])).fetchall()
+        assert [int(record[0]) for record in stored] == [*range(readers)]
+        assert stored[7][-1] == {"v0": "Plan 7"}
+        assert stored[0][-1] is None

@@ -64,7 +64,7 @@ class Column(BaseModel):
     @property
     def text(self) -> str:
         """SQL of what a cell says: trimmed, null where it is empty or a word for nothing."""
-        text = f"trim_to_null({self.name})"
+        text = f"trim_cell({self.name})"
         if self.invisible:
             text = f"regexp_replace({text}, '[{INVISIBLE}]', '', 'g')"
         if self.nothing:

@@ -163,7 +163,7 @@ FROM delivered
     def _trimmed(self, file: Delivered) -> list[str]:
         """SQL of the columns that the map names; null where the file lacks them."""
         return [
-            f"trim_to_null({file.cells[name]}) AS {quoted(name)}"
+            f"trim_cell({file.cells[name]}) AS {quoted(name)}"
             if name in file.cells
             else f"NULL::VARCHAR AS {quoted(name)}"
             for name in self.named
@@ -400,7 +400,7 @@ def of_export(files: Sequence[Delivered], columns: Collection[str], *, alike_onc
     selects = []
     for file in files:
         cells = [
-            f"{f'trim_to_null({file.cells[name]})' if name in file.cells else 'NULL::VARCHAR'} AS {quoted(name)}"
+            f"{f'trim_cell({file.cells[name]})' if name in file.cells else 'NULL::VARCHAR'} AS {quoted(name)}"
             for name in columns
         ]
         relation = file.relation
