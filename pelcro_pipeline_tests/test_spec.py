@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import dataclasses
 import datetime
+import itertools
 from collections import Counter
 from pathlib import Path
 
