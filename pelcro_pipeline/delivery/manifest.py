@@ -197,8 +197,8 @@ class DeliveredFile(BaseModel):
 
     @property
     def in_columns(self) -> bool:
-        """Whether ``path`` is Parquet."""
-        return Path(self.path).suffix == ".parquet"
+        """Whether ``path`` is Parquet, whatever the delivered text is called."""
+        return self.path != self.delivered and Path(self.path).suffix == ".parquet"
 
     def relation(self) -> str:
         """SQL of the file's records, all text, in file order."""
