@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from pelcro_pipeline.analysis import report as report_of
 from pelcro_pipeline.analysis.annotation import AnnotatedFile
 from pelcro_pipeline.conversion import passwords, tables
 from pelcro_pipeline.delivery import answers as given_answers
-from pelcro_pipeline.delivery import cards, profile
+from pelcro_pipeline.delivery import cards, mapping, profile
 from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine import connection as duck
@@ -473,8 +474,10 @@ def certify(paths: ExtractPaths) -> Verdict:
             raise RefusedError(
                 f"{paths.extract} has made no {path.name} yet: run `pelcro-pipeline dry-run {paths.extract}` first."
             )
-    Manifest.load(paths.manifest)
-    verdict = certificate.certify(paths.delivered, paths.manifest, paths.reports, paths.prepared)
+    manifest = Manifest.load(paths.manifest)
+    with tempfile.TemporaryDirectory(dir=paths.tables) as folder, duck.connect() as connection:
+        made = mapping.laid_out(manifest.files, Path(folder), connection)
+        verdict = certificate.certify(paths.delivered, paths.manifest, paths.reports, paths.prepared, made)
     told = pd.DataFrame(verdict.differences, columns=certificate.Difference._fields, dtype=object)
     delimited.write(told, paths.certificate, told.columns)
     return verdict

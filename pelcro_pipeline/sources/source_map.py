@@ -360,6 +360,10 @@ class SourceMap(_Part):
         """The templates that an export fills."""
         return tuple(target for target in self.target if target.source == source)
 
+    def looks_up(self, source: str) -> bool:
+        """Whether what an export fills is looked up in part in another, or elsewhere in itself."""
+        return any(made.lookup is not None for target in self.targets(source) for made in target.fields.values())
+
     def source_of(self, name: str, header: Sequence[str]) -> str | None:
         """The export that a delivered file is, by name and header; none where it is none of them.
 
