@@ -136,3 +136,8 @@ def added(rows: Rows, kind: str, like: str, **changes: object) -> dict[str, list
 def is_named(row: dict, key: str) -> bool:
     """Whether a row has this old id, or, of an address, is of this street."""
     return key in (row.get("old_provider_id"), row.get("line1"), (row.get("metadata") or {}).get("old_id"))
+
+
+def beside(rows: Rows, kind: str, **row: object) -> dict[str, list[dict]]:
+    """The rows of a site, and one of somebody else's."""
+    return dict(rows) | {kind: [*rows.get(kind, ()), {"id": 700 + len(rows.get(kind, ()))} | row]}
