@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import functools
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -70,6 +71,12 @@ class Plan:
         return planning.summary(self.connection, self.kinds, "127.0.0.1-1001", "basis")
 
 
+@functools.cache
+def _connection() -> duckdb.DuckDBPyConnection:
+    """One for all plans, whose relations take each other's place: to open another takes as long as a quarter of a plan."""
+    return duck.connect()
+
+
 @contextmanager
 def planned(
     image: Path,
@@ -93,7 +100,8 @@ def planned(
         path = folder / f"{name}.ndjson"
         path.write_text("".join(json.dumps(row) + "\n" for row in (rows or {}).get(name, ())), encoding="utf-8")
         found[name] = f"SELECT json AS row FROM read_ndjson_objects('{path}', format = 'newline_delimited')"
-    with duck.connect() as connection, database.opened(edited, "image", connection):
+    connection = _connection()
+    with database.opened(edited, "image", connection):
         known = relations.create_wanted(connection, terms, "image")
         planning.create(connection, known, planning.Found(found, ours, reverted), existing)
         yield Plan(connection, known)
