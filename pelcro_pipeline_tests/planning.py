@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import functools
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -70,6 +71,12 @@ class Plan:
         return planning.summary(self.connection, self.kinds, "127.0.0.1-1001", "basis", ON_THE_DAY)
 
 
+@functools.cache
+def _connection() -> duckdb.DuckDBPyConnection:
+    """One for all plans, whose relations take each other's place: to open another takes as long as a quarter of a plan."""
+    return duck.connect()
+
+
 @contextmanager
 def planned(
     image: Path,
@@ -93,7 +100,8 @@ def planned(
         path = folder / f"{name}.ndjson"
         path.write_text("".join(json.dumps(row) + "\n" for row in (rows or {}).get(name, ())), encoding="utf-8")
         found[name] = f"SELECT json AS row FROM read_ndjson_objects('{path}', format = 'newline_delimited')"
-    with duck.connect() as connection, database.opened(edited, "image", connection):
+    connection = _connection()
+    with database.opened(edited, "image", connection):
         known = relations.create_wanted(connection, terms, "image")
         planning.create(connection, known, planning.Found(found, ours, reverted), existing)
         yield Plan(connection, known)
@@ -136,3 +144,8 @@ def added(rows: Rows, kind: str, like: str, **changes: object) -> dict[str, list
 def is_named(row: dict, key: str) -> bool:
     """Whether a row has this old id, or, of an address, is of this street."""
     return key in (row.get("old_provider_id"), row.get("line1"), (row.get("metadata") or {}).get("old_id"))
+
+
+def beside(rows: Rows, kind: str, **row: object) -> dict[str, list[dict]]:
+    """The rows of a site, and one of somebody else's."""
+    return dict(rows) | {kind: [*rows.get(kind, ()), {"id": 700 + len(rows.get(kind, ()))} | row]}

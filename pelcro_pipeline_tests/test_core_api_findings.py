@@ -134,21 +134,20 @@ def test_a_load_that_stops_tells_what_was_refused_until_then(paths, sandbox, mon
     assert len(refused) == 3
 
 
+@pytest.fixture(scope="module")
+def planned(paths, tmp_path_factory):
+    """A plan that was kept, with the marks and digests of its objects."""
+    folder = tmp_path_factory.mktemp("planned")
+    with planning.planned(paths.database("staging"), folder) as plan:
+        planning_of.write(plan.connection, folder / "plan.parquet")
+        findings.keep(plan.connection, plan.kinds, folder / "stops.parquet")
+        digests = {(kind, key): known for kind, key, *known in plan.told("SELECT kind, key, mark, digest FROM plan")}
+        ledger = paths.analysis / "ledger.parquet"
+        yield findings.Sources(folder / "plan.parquet", folder / "stops.parquet", ledger), digests, plan.kinds
+
+
 class TestWithoutASite:
     """What a journal holds of refusals, whatever a site has said."""
-
-    @pytest.fixture(scope="class")
-    def planned(self, paths, tmp_path_factory):
-        """A plan that was kept, with the marks and digests of its objects."""
-        folder = tmp_path_factory.mktemp("planned")
-        with planning.planned(paths.database("staging"), folder) as plan:
-            planning_of.write(plan.connection, folder / "plan.parquet")
-            findings.keep(plan.connection, plan.kinds, folder / "stops.parquet")
-            digests = {
-                (kind, key): known for kind, key, *known in plan.told("SELECT kind, key, mark, digest FROM plan")
-            }
-            ledger = paths.analysis / "ledger.parquet"
-            yield findings.Sources(folder / "plan.parquet", folder / "stops.parquet", ledger), digests, plan.kinds
 
     @pytest.fixture
     def told(self, planned, tmp_path):

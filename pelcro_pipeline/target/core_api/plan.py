@@ -151,22 +151,30 @@ def _create_known(connection: duckdb.DuckDBPyConnection, found: Found) -> None:
 
 def _bounds(kinds: Mapping[str, Kind]) -> str:
     """SQL of the values that are longer than their field takes."""
-    selects = [
-        """SELECT NULL::VARCHAR AS kind, NULL::VARCHAR AS mark, NULL::VARCHAR AS rule, NULL::VARCHAR AS attribute, NULL::VARCHAR AS value,
-        true AS stops WHERE false"""
-    ]
-    for name, kind in kinds.items():
-        for each in kind.fields:
-            # Of an address the type is a part of the attribute's name.
-            attribute = literal(each.attribute)
-            if each.attribute.startswith("address."):
-                attribute = f"'address.' || type || {literal('_' + each.attribute.removeprefix('address.'))}"
-            if each.most is not None:
-                selects.append(
-                    f"""SELECT {literal(name)}, mark({literal(name)}, identity), 'API-LENGTH', {attribute}, {quoted(each.attribute)}, true
-                    FROM {name}_row WHERE length({quoted(each.attribute)}) > {each.most}"""
-                )
-    return "\nUNION ALL\n".join(selects)
+    return "\nUNION ALL\n".join(
+        _too_long(kind) for kind in kinds.values() if any(each.most is not None for each in kind.fields)
+    )
+
+
+def _too_long(kind: Kind) -> str:
+    bounded = [(each.attribute, quoted(each.attribute), each.most) for each in kind.fields if each.most is not None]
+    # Of an address the type is a part of the attribute's name.
+    listed = ", ".join(
+        f"{{attribute: {_told(attribute)}, value: {value}, most: {most}}}" for attribute, value, most in bounded
+    )
+    return f"""SELECT {literal(kind.name)} AS kind, mark({literal(kind.name)}, identity) AS mark, 'API-LENGTH' AS rule, each.attribute, each.value, true AS stops
+        FROM (
+            SELECT identity, unnest([{listed}]) AS each FROM {kind.name}_row
+            WHERE {" OR ".join(f"length({value}) > {most}" for _, value, most in bounded)}
+        )
+        WHERE length(each.value) > each.most"""
+
+
+def _told(attribute: str) -> str:
+    """SQL of the template's name for an attribute of an object's rows."""
+    if attribute.startswith("address."):
+        return f"'address.' || type || {literal('_' + attribute.removeprefix('address.'))}"
+    return literal(attribute)
 
 
 def _taken(kinds: Mapping[str, Kind]) -> str:
