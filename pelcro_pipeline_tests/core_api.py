@@ -108,6 +108,20 @@ def delivered_twice(folder: Path, factory: pytest.TempPathFactory) -> tuple[Extr
     return tuple(ExtractPaths(folder / name, known[0].extract) for name in ("earlier", "later"))
 
 
+@functools.cache
+def _corrected_again_once(folder: Path) -> Path:
+    rows = [
+        row | {"customer.title": "Archivist"} if row["customer.old_provider_id"] == "HR2" else row
+        for row in every_kind()
+    ]
+    return staged(folder / "again", [*rows, *_lasting(unaddressed(12))], texts={"cards.csv": CARDS}).database("staging")
+
+
+def corrected_again(factory: pytest.TempPathFactory) -> Path:
+    """The database of a third delivery: another reader put right, a new one, and what the second had put right as it was."""
+    return _corrected_again_once(factory.getbasetemp())
+
+
 def site(
     paths: ExtractPaths, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str = "staging", **more: object
 ) -> Site:

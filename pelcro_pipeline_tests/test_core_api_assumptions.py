@@ -14,14 +14,23 @@ from pelcro_pipeline_tests.extract import OLD_ID, STATUS, crew, gift, reader, un
 from pelcro_pipeline_tests.killing import Loads, content, effects
 from pelcro_sandbox.assumptions import declared
 
-FLIPS = [(name, alternative) for name, known in declared().items() for alternative in list(known["alternatives"])[1:]]
+#: What a load asks nothing of, or what is tried fault by fault (the forms of a 429): flipped together, to start fewer sandboxes.
+IDLE = (
+    "limit", "late-commit", "unique-after-delete", "delete-in-use", "source-delete", "creation-email", "deliverable-email",
+    "renewal-anchor", "open-invoice-charge", "which-card", "plan-active", "list-limit", "email-case", "hidden-names",
+    "state-letters", "password-type", "unlisted-filter",
+)  # fmt: skip
+OTHERS = {name: list(known["alternatives"])[1:] for name, known in declared().items()}
+FLIPS = [{name: alternative} for name, others in OTHERS.items() if name not in IDLE for alternative in others] + [
+    {name: OTHERS[name][place] for name in IDLE if len(OTHERS[name]) > place}
+    for place in range(max(len(OTHERS[name]) for name in IDLE))
+]
 #: Where the loader cannot go on, and what it says.
 REFUSED = {
     ("plan-amount", "minor"): "the first plan",
     ("paid-not-invoiced", "invoices"): "at once, though its period is paid",
     ("list-lag", "5"): "Raise settle",
     ("list-lag", "30"): "Raise settle",
-    ("staging-host", "none"): None,
 }
 #: What is kept of a value that is sent, and that nothing shows.
 _NOT_SHOWN = ("_old_id",)
@@ -57,12 +66,13 @@ def shown(sandbox) -> Counter:
     )
 
 
-@pytest.mark.parametrize(("name", "alternative"), FLIPS, ids=lambda each: each)
-def test_a_load_ends_equal_or_refuses_in_a_sentence(planned, loads, tmp_path, name, alternative):
+@pytest.mark.parametrize("flip", FLIPS, ids=lambda flip: ", ".join(map("=".join, list(flip.items())[:2])))
+def test_a_load_ends_equal_or_refuses_in_a_sentence(planned, loads, tmp_path, flip):
     paths, meant = planned
     shutil.rmtree(paths.journals)
     shutil.copytree(paths.home / "planned", paths.journals)
-    with api.running(tmp_path, "--assume", f"{name}={alternative}") as sandbox:
+    assumed = [word for pair in flip.items() for word in ("--assume", "=".join(pair))]
+    with api.running(tmp_path, *assumed) as sandbox:
         # What nobody knows is what is looked up: by the ways that are assumed.
         for kind in ("product", "customer", "address", "subscription", "membership", "invoice"):
             sandbox.asked("POST", "/faults", {"operation": f"create_{kind}", "kind": "close"})
@@ -71,11 +81,11 @@ def test_a_load_ends_equal_or_refuses_in_a_sentence(planned, loads, tmp_path, na
     created = {each: number for each, number in made.items() if each[0] == "create"}
     assert set(created.values()) <= {1}, created
     if "refused" in ended:
-        said = REFUSED.get((name, alternative), ended["refused"])
-        assert said is None or said in ended["refused"], ended
+        assert any(REFUSED.get(each, ended["refused"]) in ended["refused"] for each in flip.items()), ended
         assert ended["refused"].endswith(".") and "\n" not in ended["refused"]
         return
     told = ended["loaded"]
+    assert not set(flip.items()) & set(REFUSED)
     assert told["done"] + told["refused"] + told["blocked"] + told["conflict"] + told["unknown"] == told["calls"]
     assert told["unknown"] == 0
     if told["refused"]:
@@ -85,5 +95,7 @@ def test_a_load_ends_equal_or_refuses_in_a_sentence(planned, loads, tmp_path, na
     assert (told["conflict"], found - meant, meant - found) == (0, Counter(), Counter()), ended
 
 
-def test_what_is_refused_is_what_is_expected_to_be():
-    assert set(REFUSED) <= set(FLIPS)
+def test_every_alternative_is_tried():
+    tried = {pair for flip in FLIPS for pair in flip.items()}
+    assert tried == {(name, each) for name, others in OTHERS.items() for each in others}
+    assert set(REFUSED) <= tried
