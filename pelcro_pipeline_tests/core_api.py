@@ -92,12 +92,34 @@ def corrected(rows: list[Row]) -> list[Row]:
     ]
 
 
-def delivered_twice(folder: Path) -> tuple[ExtractPaths, ExtractPaths]:
-    """An extract as it was delivered first, with one reader and one product, and with everything: both of them put right, a card map."""
+@functools.cache
+def _delivered_twice_once(folder: Path) -> tuple[ExtractPaths, ExtractPaths]:
     known = ONLINE | {"product.description": "Every article"}
     earlier = staged(folder / "earlier", [customer(10)], products=(known,), plans=(ONLINE_MONTHLY,))
     later = staged(folder / "later", corrected(every_kind()), texts={"cards.csv": CARDS})
     return earlier, later
+
+
+def delivered_twice(folder: Path, factory: pytest.TempPathFactory) -> tuple[ExtractPaths, ExtractPaths]:
+    """An extract as it was delivered first, with one reader and one product, and with everything: both of them put right, a card map."""
+    known = _delivered_twice_once(factory.getbasetemp())
+    for name, paths in zip(("earlier", "later"), known, strict=True):
+        shutil.copytree(paths.home, folder / name)
+    return tuple(ExtractPaths(folder / name, known[0].extract) for name in ("earlier", "later"))
+
+
+@functools.cache
+def _corrected_again_once(folder: Path) -> Path:
+    rows = [
+        row | {"customer.title": "Archivist"} if row["customer.old_provider_id"] == "HR2" else row
+        for row in every_kind()
+    ]
+    return staged(folder / "again", [*rows, *_lasting(unaddressed(12))], texts={"cards.csv": CARDS}).database("staging")
+
+
+def corrected_again(factory: pytest.TempPathFactory) -> Path:
+    """The database of a third delivery: another reader put right, a new one, and what the second had put right as it was."""
+    return _corrected_again_once(factory.getbasetemp())
 
 
 def site(

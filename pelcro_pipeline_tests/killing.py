@@ -364,6 +364,12 @@ class Scene:
         assert all(kill.killed == "sandbox" for kill in kills) or "killed" in ended, (str(kills[0]), ended)
         return ended
 
+    def tried(self, kill: Kill) -> dict:
+        """Load, and be killed where there is such a call; how it ended."""
+        hooks = [] if kill.point in _WHEN else [asdict(kill)]
+        self._fault([kill], self.loads.begin(self.later, self.sandbox, "load", kills=hooks))
+        return self.loads.end()
+
     def _fault(self, kills: Sequence[Kill], pid: int) -> None:
         """Script the next kill that the sandbox does."""
         for kill in kills[:1]:

@@ -25,8 +25,8 @@ def loads():
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory, loads):
-    earlier, later = delivered_twice(tmp_path_factory.mktemp("delivered"))
-    return Scene(tmp_path_factory.mktemp("scene"), earlier, later, loads)
+    folder = tmp_path_factory.mktemp("scene")
+    return Scene(folder, *delivered_twice(folder, tmp_path_factory), loads)
 
 
 def test_the_load_holds_every_kind_of_call(scene):

@@ -212,7 +212,7 @@ class Loader:
                     step = self._next(each, entry) if first else "send"
                     if first and self._goes_alone(each):
                         await group.ended()
-                        await self._send_alone(group, step, each, entry, ids)
+                        await self._first(group, step, each, entry, ids, doubtful)
                     elif step == "send":
                         await self._enter()
                         group.start(self._send(each, entry, ids, doubtful))
@@ -233,8 +233,14 @@ class Loader:
     def _goes_alone(self, planned: Planned) -> bool:
         return self._alone and planned.action == "create" and (planned.kind, planned.scenario) not in self._proven
 
-    async def _send_alone(
-        self, group: Group, step: str, planned: Planned, entry: Entry | None, ids: Mapping[str, int]
+    async def _first(
+        self,
+        group: Group,
+        step: str,
+        planned: Planned,
+        entry: Entry | None,
+        ids: Mapping[str, int],
+        doubtful: list[_Doubt],
     ) -> None:
         """Do what is to be done with the first of a scenario, and know what came of it before another follows."""
         if step == "nothing":
@@ -243,15 +249,23 @@ class Loader:
             if entry.state is State.DONE and entry.made:
                 await self._prove(planned, entry.target)
             return
-        doubtful: list[_Doubt] = []
+        own: list[_Doubt] = []
         if step == "settle":
-            doubtful.append((planned, ids))
+            own.append((planned, ids))
         else:
             await self._enter()
-            group.start(self._send(planned, entry, ids, doubtful))
+            group.start(self._send(planned, entry, ids, own))
             await group.ended()
         await self._journal.written()
-        await self._resolve(doubtful)
+        if own and not self._lists_are_seen and self._is_told_by_lists(planned):
+            # The next of its kind shows how long the lists need.
+            doubtful += own
+        else:
+            await self._resolve(own)
+
+    def _is_told_by_lists(self, planned: Planned) -> bool:
+        """Whether a list alone says that an object is not there, and the site would take it twice."""
+        return planned.kind in LISTED and not self._kinds[planned.kind].unique
 
     def _ids(self, planned: Planned, known: Mapping[str, Entry]) -> dict[str, int] | None:
         """The ids of what an object refers to; nothing where one of these is not on the site."""
@@ -442,7 +456,7 @@ class Loader:
 
     async def _see_lists(self, planned: Planned, body: Mapping[str, object]) -> None:
         """Look the first object of a load up through its list. Raises StoppedError where that shows it only after `settle`: what is not
-        in a list then would be taken for absent, and be sent twice."""
+        in a list then would be taken for absent, and be sent twice. Where no other of its kind was answered, there is no telling."""
         if self._lists_are_seen or planned.kind not in LISTED:
             return
         self._lists_are_seen = True
