@@ -87,7 +87,9 @@ class Client:
         # Their INFO line has the whole URL.
         for name in ("httpx2", "httpcore2"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        self._http = self._opened()
+        # Of one connection each, the last used first: a pool looks at every idle one at each call, a sixth of a call's CPU.
+        self._idle: list[httpx2.AsyncClient] = []
+        self._tls = ssl.create_default_context()
         #: Seconds that the site's clock is ahead of ours, by its last answer.
         self.clock_ahead: float | None = None
 
@@ -101,8 +103,8 @@ class Client:
                 "User-Agent": "pelcro-pipeline",
             },
             timeout=httpx2.Timeout(seconds, connect=10, pool=None),
-            limits=httpx2.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=30),
-            verify=ssl.create_default_context(),
+            limits=httpx2.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30),
+            verify=self._tls,
             # A .netrc would replace the key.
             trust_env=False,
             follow_redirects=False,
@@ -114,18 +116,18 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._http.aclose()
+        for http in self._idle:
+            await http.aclose()
 
     # Calls with an effect.
 
     async def call(self, method: str, path: str, body: bytes | None = None, **query: object) -> Outcome:
         """One call, sent once; again only where the site says that it has not even looked at it (429).
 
-        Raises StoppedError where nothing may be sent any more.
+        Raises StoppedError where nothing may be sent any more, and NotSentError where the site has not taken it.
         """
         while True:
-            await self.pace.turn()
-            began = time.monotonic()
+            left = await self.pace.turn()
             try:
                 status, content, headers = await self._sent(method, path, body, query)
             except httpx2.HTTPError as error:
@@ -135,9 +137,9 @@ class Client:
                     ) from None
                 return Unknown(type(error).__name__)
             if status == 429:
-                self.pace.refused(headers.get("retry-after"))
+                self.pace.refused(left, headers.get("retry-after"))
                 continue
-            self.pace.answered(time.monotonic() - began)
+            self.pace.answered(left)
             return self._judged(method, status, content)
 
     async def _sent(
@@ -145,8 +147,14 @@ class Client:
     ) -> tuple[int, bytes | None, httpx2.Headers]:
         """Status, body and headers; no body where it is cut off or too large."""
         words = urlencode({"site_id": self._environment.site} | query, doseq=True)
-        request = self._http.build_request(method, f"{self._environment.url}{path}?{words}", content=body)
-        response = await self._http.send(request, stream=True)
+        http = self._idle.pop() if self._idle else self._opened()
+        try:
+            request = http.build_request(method, f"{self._environment.url}{path}?{words}", content=body)
+            return await self._received(await http.send(request, stream=True))
+        finally:
+            self._idle.append(http)
+
+    async def _received(self, response: httpx2.Response) -> tuple[int, bytes | None, httpx2.Headers]:
         try:
             content = bytearray()
             async for part in response.aiter_bytes():
@@ -200,19 +208,19 @@ class Client:
 
         Raises StoppedError where the site does not answer, and what ``call`` raises.
         """
-        for attempt in range(_LOOK_UPS):
-            await self.pace.turn()
-            began = time.monotonic()
-            why = "no answer"
+        attempt = 0
+        while attempt < _LOOK_UPS:
+            left = await self.pace.turn()
             try:
                 status, content, headers = await self._sent("GET", path, None, query)
             except httpx2.HTTPError as error:
                 why = type(error).__name__
             else:
                 if status == 429:
-                    self.pace.refused(headers.get("retry-after"))
+                    # It was not even looked at: no attempt.
+                    self.pace.refused(left, headers.get("retry-after"))
                     continue
-                self.pace.answered(time.monotonic() - began)
+                self.pace.answered(left)
                 if status == 200 and content is not None and (document := _parsed(content)) is not None:
                     return document
                 if status not in (200, 400, 404, 408, 410, 422) and status < 500:
@@ -221,6 +229,7 @@ class Client:
                     return None
                 why = f"HTTP {status}"
             await asyncio.sleep(_BETWEEN[min(attempt, len(_BETWEEN) - 1)])
+            attempt += 1
         raise StoppedError(
             f"{self._environment.url} does not answer a look-up ({why}, {_LOOK_UPS} times): nothing more is sent. "
             "Run the same command again when it does; what was done stands in the journal."

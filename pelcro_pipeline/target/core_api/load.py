@@ -22,6 +22,7 @@ from pelcro_pipeline.target.core_api.client import Answered, Client, Outcome, Re
 from pelcro_pipeline.target.core_api.journal import Entry, Journal, State, now
 from pelcro_pipeline.target.core_api.look_up import found, is_marked, with_ids
 from pelcro_pipeline.target.core_api.mapping import Kind
+from pelcro_pipeline.target.core_api.pace import NotSentError
 
 #: Objects that are read from the plan together.
 _BLOCK = 1000
@@ -114,6 +115,7 @@ class Loader:
     def stop(self) -> None:
         """Finish what is in flight and send nothing more."""
         self._stopping.set()
+        self._client.pace.stop()
 
     async def run(self) -> Progress:
         """Send everything of the plan that is not done, and settle every doubt. Raises StoppedError where nothing may be sent any more.
@@ -281,7 +283,12 @@ class Loader:
             intent = self._intent(planned, entry)
             body = with_ids(planned.body, ids)
             await self._journal.intend(intent)
-            outcome = await self._called(planned, intent, body)
+            try:
+                outcome = await self._called(planned, intent, body)
+            except NotSentError:
+                self._journal.note(replace(intent, state=State.ABSENT))
+                self._refuse_to_go_on()
+                raise
             if not self._noted(planned, intent, outcome, json.loads(body)):
                 doubtful.append((planned, ids))
             elif is_first and isinstance(outcome, Answered):
