@@ -37,6 +37,8 @@ from pelcro_pipeline.workspace.purge import is_purged, purgeable_paths, purged
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pelcro_pipeline.target.core_api.site import Site
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -397,6 +399,59 @@ def revert(extract: _Extract) -> None:
     _run("revert", paths)
     stands = paths.database("production").exists()
     _out.print(f"Production of {paths.extract} is {'as it was before the last load' if stands else 'empty again'}.")
+
+
+_On = Annotated[str, typer.Option("--on", help="staging or production.", metavar="ENVIRONMENT")]
+
+
+@app.command()
+def window(extract: _Extract, on: _On = "production") -> None:
+    """How long the load of a site takes, its reconciliation and its revert, and the last moments to start and to turn back."""
+    from pelcro_pipeline.target.core_api import window as windows
+
+    paths = _existing(extract)
+    with lock.held(paths), _sandboxed():
+        foretold = windows.foretell(_site(paths, on))
+    _out.print(foretold.measured.sentence, soft_wrap=True)
+    for each in foretold.steps:
+        _out.print(f"{each.name:12} {each.calls:10,} calls  {each.span}", soft_wrap=True)
+    for sentence in foretold.sentences:
+        _out.print(sentence, soft_wrap=True)
+
+
+@app.command()
+def prove(extract: _Extract) -> None:
+    """Try on the staging site what the API's documentation leaves open, with scratch records that are taken back."""
+    from pelcro_pipeline.target.core_api import prove as proofs
+    from pelcro_pipeline.target.core_api.assumptions import ASSUMPTIONS
+
+    paths = _existing(extract)
+    site = _site(paths, "staging")
+    with lock.held(paths), _sandboxed():
+        seen = proofs.prove(site, lambda line: _out.print(line, soft_wrap=True))
+    contradicted = 0
+    for each in seen:
+        contradiction = ASSUMPTIONS[each.id].contradiction(each.alternative, site.settings)
+        contradicted += contradiction is not None
+        _out.print(_shown(f"{each.id}: {each.evidence}{f'; {contradiction}' if contradiction else ''}"), soft_wrap=True)
+    _out.print(f"\nWhat was seen  {paths.assumptions}", soft_wrap=True)
+    if contradicted:
+        raise RefusedError(
+            f"{paths.extract}: the site is otherwise than extract.toml says in {contradicted} of {len(seen)}: do as it says above, "
+            "then plan again."
+        )
+
+
+def _site(paths: ExtractPaths, name: str) -> Site:
+    """A site of an extract. Raises UnusableInputError where extract.toml names none."""
+    from pelcro_pipeline.target.core_api.site import Site
+
+    if name not in ("staging", "production"):
+        raise UnusableInputError(f"{name} is no environment: give staging or production.")
+    site = Site(paths, name, settings.load(paths.delivered))
+    if not site.environment.is_site:
+        raise UnusableInputError(f"{paths.extract} names no {name} site: put one under {name} in extract.toml.")
+    return site
 
 
 @app.command()

@@ -28,9 +28,9 @@ _FIRST_WAIT, _LONGEST_GUESS, _LONGEST_WAIT = 1.0, 60.0, 900.0
 #: Seconds: a site that asks for more than these counts its calls by a longer time than a second.
 _LONG_WINDOW = 2.0
 #: A rate that was cut rises by this share in so many seconds, up to what was refused last.
-_RISE, _RISE_EVERY, _CEILING_FOR = 1.02, 10.0, 300.0
+_RISE, _RISE_EVERY, _CEILING_FOR = 1.01, 2.0, 300.0
 #: What the rate is cut to, where the site refuses what it has taken so far; and what it rises to then, and no further.
-_CUT, _CEILING = 0.95, 0.99
+_CUT, _CEILING = 0.96, 0.99
 #: The share of the rate under which the site has another limit; seconds within which it has refused twice.
 _ANOTHER, _SOON = 0.6, 5.0
 #: Of how many calls it is remembered when they left.
