@@ -479,6 +479,29 @@ def _say(line: str) -> None:
 
 
 @app.command()
+def prove(extract: _Extract) -> None:
+    """Try on the staging site what the API's documentation leaves open, with scratch records that are taken back."""
+    from pelcro_pipeline.target.core_api import prove as proofs
+    from pelcro_pipeline.target.core_api.assumptions import ASSUMPTIONS
+
+    site = _site(extract, "staging")
+    paths = site.paths
+    with lock.held(paths), _sandboxed():
+        seen = proofs.prove(site, _say)
+    contradicted = 0
+    for each in seen:
+        contradiction = ASSUMPTIONS[each.id].contradiction(each.alternative, site.settings)
+        contradicted += contradiction is not None
+        _out.print(_shown(f"{each.id}: {each.evidence}{f'; {contradiction}' if contradiction else ''}"), soft_wrap=True)
+    _out.print(f"\nWhat was seen  {paths.assumptions}", soft_wrap=True)
+    if contradicted:
+        raise RefusedError(
+            f"{paths.extract}: the site is otherwise than extract.toml says in {contradicted} of {len(seen)}: do as it says above, "
+            "then plan again."
+        )
+
+
+@app.command()
 def share(
     extract: _Extract,
     to: Annotated[Path | None, typer.Option(help="Where a copy of the bundle is written.", metavar="FILE")] = None,

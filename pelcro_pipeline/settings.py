@@ -344,6 +344,11 @@ class Settings(BaseModel):
         return getattr(self, name)
 
     @property
+    def sites(self) -> tuple[Environment, ...]:
+        """The environments that are sites."""
+        return tuple(each for each in (self.staging, self.production) if each.is_site)
+
+    @property
     def today(self) -> datetime.date:
         """The day that the rules judge by."""
         return self.migration_date or self._day(datetime.datetime.now(datetime.UTC))

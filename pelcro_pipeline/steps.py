@@ -624,9 +624,17 @@ def produce_site(
     if (named := site(paths, "production")) is None:
         return None
     from pelcro_pipeline.target.core_api import plan as planning
+    from pelcro_pipeline.target.core_api import prove
     from pelcro_pipeline.target.core_api import site as core_api
 
-    sign_off.verified(paths, recorded_signature)
+    signed = sign_off.verified(paths, recorded_signature)
+    reviewed = planning.kept(paths.site_plan_summary(planning.SIGNED))
+    for each in prove.unproven(named, reviewed):
+        if sign_off.assumed(each.id) not in signed.accepted:
+            raise RefusedError(
+                f"{paths.extract}: the load of the production site rests on {each.id}, which was not seen to hold ({each.why}), and "
+                "the sign-off does not accept that: prove it on staging, or sign again."
+            )
     files = sign_off.staged(paths)
     with duck.connect() as connection:
         if not database.holds(connection, files, paths.database("production")):

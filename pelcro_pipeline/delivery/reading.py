@@ -18,7 +18,7 @@ from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.sources import source_map
 from pelcro_pipeline.sources.source_map import SourceMap
 from pelcro_pipeline.workspace import places
-from pelcro_pipeline.workspace.intake import LATER, PASSWORD_SAMPLES, TICKED_OFF, is_passed_over, own_file
+from pelcro_pipeline.workspace.intake import ASSUMPTIONS, LATER, PASSWORD_SAMPLES, TICKED_OFF, is_passed_over, own_file
 
 #: Files of an extract's folder that hold no records of a template: no header is looked for in them.
 SETTING_FILES = (
@@ -27,6 +27,7 @@ SETTING_FILES = (
     # What `new` writes into a folder that is filled in place.
     "data-dictionary.md",
     "cards.*",
+    ASSUMPTIONS,
     PASSWORD_SAMPLES,
     answers.ANSWERS,
     answers.QUESTIONS,

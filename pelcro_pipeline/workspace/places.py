@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.workspace.atomic import is_temporary
-from pelcro_pipeline.workspace.intake import LATER
+from pelcro_pipeline.workspace.intake import ASSUMPTIONS, LATER
 
 #: The extract's name is a folder, a partition key and a file name.
 _EXTRACT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -323,6 +323,15 @@ class ExtractPaths:
     def plan_report(self, environment: str) -> Path:
         """What a load of a site would do, as people read it."""
         return self.reports / f"plan.{environment}.csv"
+
+    def window_report(self, environment: str) -> Path:
+        """How long a load of a site takes, and the last moments to start and to turn back."""
+        return self.reports / f"window.{environment}.csv"
+
+    @property
+    def assumptions(self) -> Path:
+        """What was seen of the staging site where the API's documentation is silent."""
+        return self.delivered / ASSUMPTIONS
 
     def site_findings(self, environment: str) -> Path:
         """What a site refuses, or would: as findings."""

@@ -24,6 +24,7 @@ from pelcro_pipeline.target.core_api.client import Answered, Client, Outcome, Re
 from pelcro_pipeline.target.core_api.journal import Entry, Journal, State, now
 from pelcro_pipeline.target.core_api.look_up import LISTED, found, is_marked, with_ids
 from pelcro_pipeline.target.core_api.mapping import METADATA, Kind
+from pelcro_pipeline.target.core_api.pace import NotSentError
 
 #: Objects that are read from the plan together.
 _BLOCK = 1000
@@ -138,6 +139,7 @@ class Loader:
     def stop(self) -> None:
         """Finish what is in flight and send nothing more."""
         self._stopping.set()
+        self._client.pace.stop()
 
     async def run(self) -> Progress:
         """Send everything of the plan that is not done, and settle every doubt. Raises StoppedError where nothing may be sent any more.
@@ -358,7 +360,11 @@ class Loader:
                 intent = replace(intent, at=now())
                 await self._journal.intend(intent)
 
-        outcome = await self._called(planned, intent, body, leaving)
+        try:
+            outcome = await self._called(planned, intent, body, leaving)
+        except NotSentError:
+            self._journal.note(entry or replace(intent, state=State.ABSENT))
+            raise
         sent = json.loads(body)
         if not self._noted(planned, intent, outcome, sent):
             doubtful.append((planned, ids))
