@@ -38,6 +38,7 @@ STATES: dict[State, str] = {
     State.UNKNOWN: "The call left, and no answer says what came of it.",
     State.ABSENT: "It was looked for, and is not there: to be sent again.",
     State.CONFLICT: "What stands there is another's, or otherwise than was meant. Nothing is sent; a plan that finds the way free lets it go.",
+    State.CHANGING: "It is there, and an intent to change it is on the disk: the change may have had its effect or not.",
     State.REVERT_SENT: "An intent to take it back is on the disk.",
     State.REVERTED: "It has been taken back: as good as never sent.",
     State.KEPT: "A revert has let it stand: others hang on it, or have changed it.",
@@ -74,7 +75,7 @@ CRASHES = (
     ("during a look-up", "as it was", "as it was", "asks again: reading has no effect"),
     (
         "a change, and the answer is lost",
-        "sent",
+        "changing",
         "either",
         "sends it again: a change carries all that is meant, and the values before it are kept",
     ),
