@@ -35,8 +35,8 @@ _CUT, _CEILING = 0.96, 0.99
 _ANOTHER, _SOON = 0.6, 5.0
 #: Of how many calls it is remembered when they left.
 _REMEMBERED = 10_000
-#: Calls a second that are tried in any case.
-_SLOWEST = 0.2
+#: Calls a second that are tried in any case; and until a site has refused so often in short order, since a few calls tell no limit.
+_SLOWEST, _FEW, _PROOF = 0.2, 10.0, 5
 #: Seconds that a load which is stopped still waits for.
 _PATIENCE = 2.0
 
@@ -56,6 +56,8 @@ class Pace:
         self._next = self._since = 0.0
         self._cut_at = self._raised_at = -math.inf
         self._ceiling = math.inf
+        #: Refusals that came soon after each other.
+        self._refusals = 0
         self._waits = 0
         #: When each call left that was not refused, the last of them.
         self._sent: deque[float] = deque(maxlen=_REMEMBERED)
@@ -178,9 +180,11 @@ class Pace:
         else:
             taken = float(bisect.bisect_left(self._sent, left) - bisect.bisect_left(self._sent, left - 1.0))
         # A stall lets calls arrive together, and a single refusal is no proof: that of another limit, or the next one, is.
-        is_another = taken < self._rate * _ANOTHER or now - self._cut_at < _SOON
-        if is_another and taken < self._rate:
-            self._ceiling = self._rate = max(taken, _SLOWEST)
+        is_soon = now - self._cut_at < _SOON
+        self._refusals = self._refusals + 1 if is_soon else 1
+        slowest = _SLOWEST if self._refusals >= _PROOF or told > _LONG_WINDOW else min(_FEW, self._rate)
+        if (taken < self._rate * _ANOTHER or is_soon) and taken < self._rate:
+            self._ceiling = self._rate = max(taken, slowest)
         else:
             self._ceiling, self._rate = self._rate * _CEILING, max(self._rate * _CUT, _SLOWEST)
         self._cut_at = self._raised_at = now
