@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -19,13 +18,15 @@ import urllib.request
 from collections import Counter
 from pathlib import Path
 
+from pelcro_pipeline.target.core_api.journal import Journal
+
 PROJECT = Path(__file__).resolve().parents[1]
 EXTRACT = "harbour-review-2026-10-01"
 #: The day of its migration.
 DAY = "2026-11-01"
 #: Of all calls so many end in a lost answer, an error page, a wait, half an answer.
 FAULTS = 0.02
-COMMAND = [sys.executable, "-m", "pelcro_pipeline.cli"]
+COMMAND = [sys.executable, "-c", "from pelcro_pipeline.cli import main; main()"]
 KEY = "PELCRO_STAGING_KEY"
 
 
@@ -55,7 +56,8 @@ class Sandbox:
 
     def asked(self, method: str, path: str, body: object = None) -> object:
         """What the control port answers."""
-        request = urllib.request.Request(self.told["control"] + path, json.dumps(body).encode(), method=method)
+        text = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.told["control"] + path, text, method=method)
         with urllib.request.urlopen(request) as response:
             return json.load(response)
 
@@ -92,13 +94,12 @@ def demonstrate(home: Path, sandbox: Sandbox) -> None:
     print(f"  the site's effect log: {sandbox.made():,} objects made, {doubled} of them twice\n")
 
     for command in (("reconcile", EXTRACT, "--on", "staging"), ("revert", EXTRACT, "--on", "staging", "--yes")):
-        states = met(home) if command[0] == "revert" else {}
         print(f"$ pelcro-pipeline {' '.join(command)}")
         print("  " + run_to_end(*command, home=home, sandbox=sandbox).strip().replace("\n", "\n  ") + "\n")
     after = sandbox.standing()
     print(f"The site holds what it held before: {'yes' if after == before else f'NO: {dict(after - before)}'}\n")
     print("What the journal went through:")
-    for state, count in (states | met(home)).items():
+    for state, count in met(home).items():
         print(f"  {state:12} {count:>8,}")
     if doubled or after != before:
         sys.exit("Something was made twice, or is left.")
@@ -160,10 +161,12 @@ def keys_made(sandbox: Sandbox) -> Counter:
 
 
 def met(home: Path) -> dict[str, int]:
-    """How often each state of the journal was met."""
-    (journal,) = (home / "journals").glob(f"{EXTRACT}/staging.sqlite")
-    with sqlite3.connect(journal) as connection:
-        return dict(connection.execute("SELECT state, count FROM met ORDER BY state").fetchall())
+    """How often objects have come into each state of the journal."""
+    journal = Journal(home / "journals" / EXTRACT / "staging.sqlite")
+    try:
+        return {state.name.lower(): count for state, count in sorted(journal.met().items())}
+    finally:
+        journal.close()
 
 
 if __name__ == "__main__":

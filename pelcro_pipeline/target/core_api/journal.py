@@ -12,6 +12,7 @@ import json
 import os
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -23,6 +24,7 @@ from pelcro_pipeline.workspace import atomic
 #: Another schema is another journal: it is refused, never guessed at.
 _VERSION = 1
 _SCHEMA = """
+CREATE TABLE IF NOT EXISTS met (state TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS object (
     mark TEXT PRIMARY KEY, kind TEXT NOT NULL, state INTEGER NOT NULL, attempt INTEGER NOT NULL, at REAL NOT NULL,
@@ -157,24 +159,29 @@ class Journal:
         rows = self._sql.execute("SELECT state, count(*) FROM object GROUP BY state").fetchall()
         return {State(state): count for state, count in rows}
 
+    def met(self) -> dict[State, int]:
+        """How often objects have come into each state."""
+        rows = self._sql.execute("SELECT state, count FROM met").fetchall()
+        return {State[state.upper()]: count for state, count in rows}
+
     def put(self, entries: Iterable[Entry]) -> None:
         """Write many at once, and wait until they are on the disk. Raises RefusedError where the disk does not take them."""
+        listed = list(entries)
+        met = Counter(entry.state.name.lower() for entry in listed)
         try:
             self._sql.execute("BEGIN")
             with self._sql:
                 self._sql.executemany(
-                    "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_row, entries)
+                    "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_row, listed)
+                )
+                self._sql.executemany(
+                    "INSERT INTO met VALUES (?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+                    met.items(),
                 )
         except sqlite3.DatabaseError as error:
             raise RefusedError(
                 f"{self.path} cannot be written to ({error}): nothing more is sent. Free its disk, then run the same command again."
             ) from error
-
-    def take_out(self, marks: Iterable[str]) -> None:
-        """Forget objects, which are planned then."""
-        self._sql.execute("BEGIN")
-        with self._sql:
-            self._sql.executemany("DELETE FROM object WHERE mark = ?", ((mark,) for mark in marks))
 
     # While calls are in flight.
 

@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,6 +34,8 @@ from pelcro_pipeline.workspace import atomic
 from pelcro_pipeline.workspace.places import ExtractPaths
 
 Told = Callable[[str], None]
+#: Seconds between two lines of progress.
+_EVERY = 5.0
 #: Seconds that two clocks may be apart.
 _APART = 3600.0
 #: Of objects that the site has more than once, so many are named.
@@ -205,10 +208,16 @@ async def read(site: Site, ours: list[Entry], folder: Path, told: Told) -> tuple
     for entry in ours:
         if entry.target is not None:
             loaded.setdefault(entry.kind, set()).add(entry.target)
+    last = time.monotonic()
+
+    def seen(kind: str, count: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > _EVERY:
+            last = time.monotonic()
+            told(f"read {count:,} rows of {kind}")
+
     async with site.client() as client:
-        rows = await read_back.read(
-            client, site.kinds.values(), loaded, folder, lambda kind, count: told(f"read {count:,} rows of {kind}")
-        )
+        rows = await read_back.read(client, site.kinds.values(), loaded, folder, seen)
         ahead = client.clock_ahead or 0.0
     if abs(ahead) > _APART and not site.environment.is_local:
         raise RefusedError(
