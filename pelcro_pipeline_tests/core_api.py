@@ -65,7 +65,7 @@ HR3,cus_Pp7,2601,card_2Cd,nZnMWbJBurX3VHIN,4242,12,2040,Mastercard
 
 def staged(home: Path, rows: list[Row] | None = None, settings: str = SETTINGS, **delivered: object) -> ExtractPaths:
     """Deliver an extract into a workspace, and stage it."""
-    given = Delivery(customers=rows if rows is not None else every_kind(), settings=settings, **delivered)
+    given = Delivery(customers=every_kind() if rows is None else rows, settings=settings, **delivered)
     migration = migrate(given, home)
     for step in (steps.forecast, steps.stage):
         with steps.opened(migration.paths) as extract:

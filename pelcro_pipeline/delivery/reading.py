@@ -18,7 +18,7 @@ from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.sources import source_map
 from pelcro_pipeline.sources.source_map import SourceMap
 from pelcro_pipeline.workspace import places
-from pelcro_pipeline.workspace.intake import LATER, PASSWORD_SAMPLES, TICKED_OFF, is_passed_over, own_file
+from pelcro_pipeline.workspace.intake import ASSUMPTIONS, LATER, PASSWORD_SAMPLES, TICKED_OFF, is_passed_over, own_file
 
 #: Files of an extract's folder that hold no records of a template: no header is looked for in them.
 SETTING_FILES = (
@@ -27,6 +27,7 @@ SETTING_FILES = (
     # What `new` writes into a folder that is filled in place.
     "data-dictionary.md",
     "cards.*",
+    ASSUMPTIONS,
     PASSWORD_SAMPLES,
     answers.ANSWERS,
     answers.QUESTIONS,
@@ -174,8 +175,9 @@ def _file(
     )
     if export is None:
         recognition.refuse_unrecognised(file, None if file.attributes else _line_of_header(sheet, named))
+    in_columns = export is not None and bool(known.targets(export)) and not known.looks_up(export)
     try:
-        scanned = profile.profiled(file, settings, connection, workbook=sheet.numbers is not None)
+        scanned = _scanned(file, sheet, into, settings, connection, in_columns=in_columns)
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.NotImplementedException):
         scanned = None
     # DuckDB passes over the header: a quotation mark astray in it swallows records without an error.
@@ -183,10 +185,25 @@ def _file(
     if numbered:
         return recognition.without_ghosts(profile.located(numbered, connection), connection)
     rewritten = raw.rewritten(file, sheet, into)
-    scanned = profile.profiled(rewritten, settings, connection, workbook=sheet.numbers is not None)
+    scanned = _scanned(rewritten, sheet, into, settings, connection, in_columns=in_columns)
     if scanned.records != rewritten.records:
         raise UnusableInputError(f"{file.name} cannot be parted into its records: save it again as CSV in UTF-8.")
     return recognition.without_ghosts(profile.located(scanned, connection), connection)
+
+
+def _scanned(
+    file: DeliveredFile,
+    sheet: raw.Sheet,
+    into: Path,
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    in_columns: bool,
+) -> DeliveredFile:
+    """A file with its profile; its text is parsed once, where the map finds all that it needs in its records."""
+    if in_columns:
+        file = raw.in_columns(file, into, connection)
+    return profile.profiled(file, settings, connection, workbook=sheet.numbers is not None)
 
 
 def _profiled(file: DeliveredFile, settings: Settings, connection: duckdb.DuckDBPyConnection) -> DeliveredFile:

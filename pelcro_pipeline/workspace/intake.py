@@ -18,8 +18,10 @@ SAMPLE_REVIEWS = ("sample.xlsx", "sample_review.csv")
 GOING_LIVE = "going_live.csv"
 #: Both tell nothing of what was delivered: ticking off voids no sign-off.
 TICKED_OFF = (*SAMPLE_REVIEWS, GOING_LIVE)
+#: What was seen of a site where the API's documentation is silent.
+ASSUMPTIONS = "assumptions.toml"
 #: What comes when the delivery has been signed: the card map is made during the freeze.
-LATER = (*TICKED_OFF, *CARD_MAPS)
+LATER = (*TICKED_OFF, *CARD_MAPS, ASSUMPTIONS)
 #: What systems and open spreadsheets leave in a folder, in any case.
 _LEFT_BEHIND = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.workspace.atomic import is_temporary
-from pelcro_pipeline.workspace.intake import LATER
+from pelcro_pipeline.workspace.intake import ASSUMPTIONS, LATER
 
 #: The extract's name is a folder, a partition key and a file name.
 _EXTRACT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -296,6 +296,22 @@ class ExtractPaths:
         """The same in numbers, with the digest that is signed."""
         return self.journals / f"{environment}.plan.json"
 
+    def site_image(self, environment: str) -> Path:
+        """The database that a site was loaded from: a newer one may stand in its place by the time of a revert."""
+        return self.journals / f"{environment}.image.duckdb"
+
+    def site_revert(self, environment: str) -> Path:
+        """What a revert of a site calls."""
+        return self.journals / f"{environment}.revert.parquet"
+
+    def revert_report(self, environment: str) -> Path:
+        """What a revert of a site would take back, and what it leaves, as people read it."""
+        return self.reports / f"revert.{environment}.csv"
+
+    def site_stops(self, environment: str) -> Path:
+        """What the plan does not send, and why: the load adds what the site refuses."""
+        return self.journals / f"{environment}.stops.parquet"
+
     def site_rows(self, environment: str) -> Path:
         """The rows of a site while they are compared."""
         return self.journals / f"{environment}.rows"
@@ -307,6 +323,15 @@ class ExtractPaths:
     def plan_report(self, environment: str) -> Path:
         """What a load of a site would do, as people read it."""
         return self.reports / f"plan.{environment}.csv"
+
+    def window_report(self, environment: str) -> Path:
+        """How long a load of a site takes, and the last moments to start and to turn back."""
+        return self.reports / f"window.{environment}.csv"
+
+    @property
+    def assumptions(self) -> Path:
+        """What was seen of the staging site where the API's documentation is silent."""
+        return self.delivered / ASSUMPTIONS
 
     def site_findings(self, environment: str) -> Path:
         """What a site refuses, or would: as findings."""

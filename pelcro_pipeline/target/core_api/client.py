@@ -90,7 +90,9 @@ class Client:
         for name in ("httpx2", "httpcore2"):
             logging.getLogger(name).setLevel(logging.WARNING)
         self._seconds = min(max(environment.settle, _FEWEST_SECONDS), _MOST_SECONDS)
-        self._http = self._opened()
+        # Of one connection each, the last used first: a pool looks at every idle one at each call, a sixth of a call's CPU.
+        self._idle: list[httpx2.AsyncClient] = []
+        self._tls = ssl.create_default_context()
         #: Why nothing may be sent any more: others wait for their turn when it is found out.
         self._stopped: StoppedError | None = None
         #: Seconds that the site's clock is ahead of ours, by its last answer.
@@ -105,8 +107,8 @@ class Client:
                 "User-Agent": "pelcro-pipeline",
             },
             timeout=httpx2.Timeout(self._seconds, connect=10, pool=None),
-            limits=httpx2.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=30),
-            verify=ssl.create_default_context(),
+            limits=httpx2.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30),
+            verify=self._tls,
             # A .netrc would replace the key.
             trust_env=False,
             follow_redirects=False,
@@ -118,7 +120,8 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._http.aclose()
+        for http in self._idle:
+            await http.aclose()
 
     # Calls with an effect.
 
@@ -133,14 +136,14 @@ class Client:
     ) -> Outcome:
         """One call, sent once; again only where the site says that it has not even looked at it (429).
 
-        ``leaving`` is awaited each time right before its bytes leave. Raises StoppedError where nothing may be sent any more.
+        ``leaving`` is awaited each time right before its bytes leave. Raises StoppedError where nothing may be sent any more, and
+        NotSentError where the site has not taken it.
         """
         while True:
-            await self.pace.turn()
+            left = await self.pace.turn()
             if leaving is not None:
                 await leaving()
             self._refuse_to_go_on()
-            began = time.monotonic()
             try:
                 status, content, headers = await self._sent(method, path, body, query)
             except httpx2.HTTPError as error:
@@ -150,9 +153,9 @@ class Client:
                     ) from None
                 return Unknown(type(error).__name__)
             if status == 429:
-                self.pace.refused(headers.get("retry-after"))
+                self.pace.refused(left, headers.get("retry-after"))
                 continue
-            self.pace.answered(time.monotonic() - began)
+            self.pace.answered(left)
             return self._judged(method, status, content)
 
     def _stop(self, sentence: str) -> StoppedError:
@@ -168,8 +171,14 @@ class Client:
     ) -> tuple[int, bytes | None, httpx2.Headers]:
         """Status, body and headers; no body where it is too large, or does not come to an end."""
         words = urlencode({"site_id": self._environment.site} | query, doseq=True)
-        request = self._http.build_request(method, f"{self._environment.url}{path}?{words}", content=body)
-        response = await self._http.send(request, stream=True)
+        http = self._idle.pop() if self._idle else self._opened()
+        try:
+            request = http.build_request(method, f"{self._environment.url}{path}?{words}", content=body)
+            return await self._received(await http.send(request, stream=True))
+        finally:
+            self._idle.append(http)
+
+    async def _received(self, response: httpx2.Response) -> tuple[int, bytes | None, httpx2.Headers]:
         until = time.monotonic() + _TRICKLES * self._seconds
         try:
             content = bytearray()
@@ -233,9 +242,8 @@ class Client:
         """
         attempt = 0
         while attempt < _LOOK_UPS:
-            await self.pace.turn()
+            left = await self.pace.turn()
             self._refuse_to_go_on()
-            began = time.monotonic()
             try:
                 status, content, headers = await self._sent("GET", path, None, query)
             except httpx2.HTTPError as error:
@@ -243,9 +251,9 @@ class Client:
             else:
                 if status == 429:
                     # It was not even looked at: no attempt.
-                    self.pace.refused(headers.get("retry-after"))
+                    self.pace.refused(left, headers.get("retry-after"))
                     continue
-                self.pace.answered(time.monotonic() - began)
+                self.pace.answered(left)
                 document = None if content is None else _parsed(content)
                 if status == 200 and (answer := read(document)) is not None:
                     return answer

@@ -229,15 +229,18 @@ class Journal:
         """What the site said of each refusal, the last by mark."""
         return {each["mark"]: each for each in self._read_beside("refusals")}
 
-    def keep_before(self, mark: str, values: Mapping[str, object]) -> None:
-        """Keep the values before an update, on the disk before it is sent: the first of each object stand."""
+    def keep_before(self, mark: str, values: Mapping[str, object] | None) -> None:
+        """Keep the values before an update, on the disk before it is sent: the first of each object stand, until they are back (None)."""
         self._beside("before", {"mark": mark, "values": values}, sync=True)
 
     def before(self) -> dict[str, dict]:
         """The values before the first update of each object, by mark."""
         kept: dict[str, dict] = {}
         for each in self._read_beside("before"):
-            kept.setdefault(each["mark"], each["values"])
+            if each["values"] is None:
+                kept.pop(each["mark"], None)
+            else:
+                kept.setdefault(each["mark"], each["values"])
         return kept
 
     def beside(self, name: str) -> Path:

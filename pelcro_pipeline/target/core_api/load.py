@@ -13,15 +13,18 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 
 from pelcro_pipeline.engine import connection as duck
+from pelcro_pipeline.spec import HIDDEN
 from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.target.core_api.client import Answered, Client, Outcome, Refused, StoppedError, Unknown
 from pelcro_pipeline.target.core_api.journal import Entry, Journal, State, now
 from pelcro_pipeline.target.core_api.look_up import LISTED, found, is_marked, with_ids
 from pelcro_pipeline.target.core_api.mapping import METADATA, Kind
+from pelcro_pipeline.target.core_api.pace import NotSentError
 
 #: Objects that are read from the plan together.
 _BLOCK = 1000
@@ -89,6 +92,14 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+class Owner(Protocol):
+    """Whose calls are in flight."""
+
+    failure: BaseException | None
+
+    async def leave(self) -> None: ...
+
+
 class InterruptedLoadError(StoppedError):
     """Somebody has stopped the load: what was in flight is finished."""
 
@@ -119,6 +130,8 @@ class Loader:
         self._proven = {(kind, scenario) for kind, scenario in json.loads(journal.told(_PROVEN) or "[]")}
         #: What the site has refused because an id or email is taken, or may be.
         self._taken: dict[str, Refused] = {}
+        #: Objects whose values before an update are kept.
+        self._kept: set[str] | None = None
         self._lists_are_seen = False
         self._comparing = asyncio.Lock()
         self.progress = Progress(0)
@@ -126,6 +139,7 @@ class Loader:
     def stop(self) -> None:
         """Finish what is in flight and send nothing more."""
         self._stopping.set()
+        self._client.pace.stop()
 
     async def run(self) -> Progress:
         """Send everything of the plan that is not done, and settle every doubt. Raises StoppedError where nothing may be sent any more.
@@ -133,7 +147,6 @@ class Loader:
         At its end every call of the plan is done, refused, blocked by such a one, in conflict, or, after all attempts, unknown.
         """
         with duck.connect() as connection:
-            self._refuse_doubles(connection)
             stages = connection.execute(
                 f"""SELECT stage, count(*) FROM read_parquet({literal(str(self._plan))}) WHERE action IN ('create', 'update')
                 GROUP BY stage ORDER BY stage"""
@@ -151,20 +164,6 @@ class Loader:
         self.progress.limited = self._client.pace.limited
         self._told(self.progress.sentence)
         return self.progress
-
-    def _refuse_doubles(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Stop where the plan has found one object twice, rather than load what hangs on it; an old id is no mark, and may be others'."""
-        marked = ", ".join(literal(name) for name, kind in self._kinds.items() if kind.carries_mark)
-        doubled = connection.execute(
-            f"""SELECT kind || ' ' || key FROM read_parquet({literal(str(self._plan))})
-            WHERE rule = 'API-DOUBLE' AND kind IN ({marked}) ORDER BY place"""
-        ).fetchall()
-        if doubled:
-            more = f", and {len(doubled) - 1:,} more" if len(doubled) > 1 else ""
-            raise StoppedError(
-                f"The site has the {doubled[0][0]} twice{more} (API-DOUBLE in the plan's report): nothing is sent. "
-                "Cancel or delete one of them there, then plan again."
-            )
 
     async def _tell(self) -> None:
         while True:
@@ -201,7 +200,7 @@ class Loader:
     async def _pass(self, blocks: Iterator[list[Planned]], *, first: bool) -> list[_Doubt]:
         """Send the objects of some blocks; returns those of which nobody knows what came, few enough to be held in memory."""
         doubtful: list[_Doubt] = []
-        async with _Group(self) as group:
+        async with Group(self) as group:
             for block in blocks:
                 known = self._journal.known(
                     [each.mark for each in block] + [mark for each in block for mark in each.references.values()]
@@ -238,7 +237,7 @@ class Loader:
 
     async def _first(
         self,
-        group: _Group,
+        group: Group,
         step: str,
         planned: Planned,
         entry: Entry | None,
@@ -347,6 +346,8 @@ class Loader:
     ) -> None:
         intent = self._intent(planned, entry)
         body = with_ids(planned.body, ids)
+        if planned.action == "update" and not intent.made:
+            await self._keep_before(planned, intent, json.loads(body))
         await self._journal.intend(intent)
 
         async def leaving() -> None:
@@ -359,7 +360,11 @@ class Loader:
                 intent = replace(intent, at=now())
                 await self._journal.intend(intent)
 
-        outcome = await self._called(planned, intent, body, leaving)
+        try:
+            outcome = await self._called(planned, intent, body, leaving)
+        except NotSentError:
+            self._journal.note(entry or replace(intent, state=State.ABSENT))
+            raise
         sent = json.loads(body)
         if not self._noted(planned, intent, outcome, sent):
             doubtful.append((planned, ids))
@@ -376,9 +381,23 @@ class Loader:
             attempt=(entry.attempt if entry else 0) + 1,
             at=now(),
             digest=planned.digest,
-            target=planned.id or (entry and entry.target) or None,
-            made=entry.made if entry else False,
+            # What was reverted had another id.
+            target=planned.id or (entry and entry.state is not State.REVERTED and entry.target) or None,
+            # Its id and email may be taken still (see _judge).
+            made=entry is not None and (entry.made or (entry.state is State.REVERTED and planned.action == "create")),
         )
+
+    async def _keep_before(self, planned: Planned, intent: Entry, body: Mapping[str, object]) -> None:
+        """Keep what the fields of an update have held before the first: a revert puts it back."""
+        if self._kept is None:
+            self._kept = set(self._journal.before())
+        if planned.mark in self._kept:
+            return
+        kind = self._kinds[planned.kind]
+        row = await self._client.object(f"{kind.path}/{intent.target}")
+        if row is not None:
+            self._journal.keep_before(planned.mark, kind.held(row, body))
+            self._kept.add(planned.mark)
 
     async def _called(
         self, planned: Planned, intent: Entry, body: bytes, leaving: Callable[[], Awaitable[None]]
@@ -426,11 +445,11 @@ class Loader:
                 return False
             case Refused():
                 self._in_a_row = 0
-                self._refuse(planned, entry, outcome)
+                self._refuse(planned, entry, outcome, body)
                 return True
 
-    def _refuse(self, planned: Planned, entry: Entry, refused: Refused) -> None:
-        self._journal.refuse(planned.mark, refused.status, refused.errors)
+    def _refuse(self, planned: Planned, entry: Entry, refused: Refused, body: Mapping[str, object]) -> None:
+        self._journal.refuse(planned.mark, refused.status, without_password(refused.errors, body))
         self.progress.refused += 1
         # What was not made has no id; what was not changed keeps its own.
         target = entry.target if planned.action == "update" else None
@@ -488,7 +507,7 @@ class Loader:
     async def _settled(self, doubtful: list[_Doubt]) -> list[Planned]:
         """Look up what nobody knows; returns what is not there, and is to be sent again."""
         absent: list[Planned] = []
-        async with _Group(self) as group:
+        async with Group(self) as group:
             for planned, ids in doubtful:
                 self._refuse_to_go_on()
                 await self._client.pace.enter()
@@ -529,13 +548,15 @@ class Loader:
             await self._wait_until(entry.at + self._settle)
             self._refuse_to_go_on()
             rows = await found(self._client, kind, planned.mark, body, entry.target)
-        await self._judge(planned, entry, rows, absent)
+        await self._judge(planned, entry, rows, body, absent)
 
     async def _wait_until(self, at: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), max(0.0, at - now()))
 
-    async def _judge(self, planned: Planned, entry: Entry, rows: list[dict], absent: list[Planned]) -> None:
+    async def _judge(
+        self, planned: Planned, entry: Entry, rows: list[dict], body: Mapping[str, object], absent: list[Planned]
+    ) -> None:
         if len(rows) > 1:
             # It stays unknown, so that the next run asks again, and stops again until somebody has chosen.
             ids = " and ".join(str(row["id"]) for row in sorted(rows, key=lambda row: row["id"]))
@@ -558,14 +579,21 @@ class Loader:
             if self._goes_alone(planned):
                 await self._prove(planned, row["id"])
             return
+        if planned.mark in self._taken and entry.made:
+            self._journal.note(replace(entry, state=State.REVERTED, made=False))
+            unique = " or ".join(name.replace("_", " ") for name in self._kinds[planned.kind].unique)
+            raise StoppedError(
+                f"The site takes the {unique} of a reverted {planned.kind} for taken still, though nothing there has it: nothing "
+                "more is sent. Ask Pelcro to free what was deleted, then run the same command again."
+            )
         if refused := self._taken.pop(planned.mark, None):
             said = " ".join(each for reasons in refused.errors.values() for each in reasons)
             if "taken" not in said:
-                self._refuse(planned, entry, refused)
+                self._refuse(planned, entry, refused, body)
                 return
             self.progress.settled["of others"] += 1
             self.progress.conflict += 1
-            self._journal.refuse(planned.mark, refused.status, refused.errors)
+            self._journal.refuse(planned.mark, refused.status, without_password(refused.errors, body))
             self._journal.note(replace(entry, state=State.CONFLICT, target=None))
             return
         self.progress.settled["absent"] += 1
@@ -573,14 +601,23 @@ class Loader:
         absent.append(planned)
 
 
-class _Group:
-    """Tasks of one loader, each with a place among the calls in flight: the first failure lets these finish, and is raised then."""
+def without_password(errors: Mapping[str, list[str]], body: Mapping[str, object]) -> dict[str, list[str]]:
+    """What a site says of a refusal, where it quotes a password without it."""
+    password = body.get("password")
+    if not isinstance(password, str):
+        return dict(errors)
+    return {field: [each.replace(password, HIDDEN) for each in said] for field, said in errors.items()}
 
-    def __init__(self, loader: Loader) -> None:
-        self._loader = loader
+
+class Group:
+    """Calls in flight, each with its place among these: the first failure, which their ``owner`` is told of, lets the others finish, and
+    is raised then."""
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
         self._tasks: set[asyncio.Task] = set()
 
-    async def __aenter__(self) -> _Group:
+    async def __aenter__(self) -> Group:
         return self
 
     def start(self, work: Coroutine[None, None, None]) -> None:
@@ -594,16 +631,16 @@ class _Group:
             await work
         except BaseException as error:
             # The others learn of it before they take their turn.
-            self._loader.failure = self._loader.failure or error
+            self._owner.failure = self._owner.failure or error
         finally:
-            await self._loader.leave()
+            await self._owner.leave()
 
     async def ended(self) -> None:
         """Wait for all; raise the first failure."""
         while self._tasks:
             await asyncio.wait(self._tasks)
-        if self._loader.failure is not None:
-            raise self._loader.failure
+        if self._owner.failure is not None:
+            raise self._owner.failure
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         while self._tasks:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 
 from pelcro_pipeline.target.core_api.client import Client, StoppedError
-from pelcro_pipeline.target.core_api.mapping import MARK, METADATA, Kind
+from pelcro_pipeline.target.core_api.mapping import MARK, METADATA, UNDONE, Kind
 
 #: Kinds that are found through a list, which may show a row later than the site has it.
 LISTED = ("product", "plan", "customer", "membership", "invoice")
@@ -23,7 +23,9 @@ async def found(
     ``body`` is what was sent, its references by their ids; ``besides`` the id of a row that was taken back before it was sent.
     Raises what a look-up raises, and StoppedError where its customer has gone.
     """
-    candidates = {row["id"]: row for row in await _candidates(client, kind, mark, body)}
+    candidates = {
+        row["id"]: row for row in await _candidates(client, kind, mark, body) if row.get("cancel_reason") != UNDONE
+    }
     rows = [row for row in candidates.values() if row["id"] != besides and is_marked(kind, mark, body, row)]
     live = [row for row in rows if row.get("status") not in _TAKEN_BACK]
     return live or rows[:1]

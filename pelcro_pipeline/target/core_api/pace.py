@@ -6,6 +6,8 @@ A library would retry a function: here each repetition goes through the journal,
 from __future__ import annotations
 
 import asyncio
+import bisect
+import datetime
 import email.utils
 import math
 import random
@@ -14,15 +16,33 @@ from collections import deque
 
 from pelcro_pipeline.errors import RefusedError
 
-#: Spread evenly, and a little slower than the limit: what a jitter brings too early would else be one too many.
+#: No second has more calls than the limit, and it is counted a little long: what a jitter brings too early would else be one too many.
 _SLACK = 0.97
+#: Seconds that are made up for, where a call has left late: a busy machine wakes by milliseconds too late, 200 times a second.
+_CATCH_UP = 0.25
 #: Calls in flight, where no rate says how many are worth it.
-_UNPACED = 16
+_UNPACED = 12
 _MOST_CONNECTIONS = 64
 #: Seconds: what is waited without being told, doubled up to the second; beyond the third nobody waits at a screen.
 _FIRST_WAIT, _LONGEST_GUESS, _LONGEST_WAIT = 1.0, 60.0, 900.0
+#: Seconds: a site that asks for more than these counts its calls by a longer time than a second.
+_LONG_WINDOW = 2.0
 #: A rate that was cut rises by this share in so many seconds, up to what was refused last.
-_RISE, _RISE_EVERY, _CEILING_FOR = 1.02, 10.0, 300.0
+_RISE, _RISE_EVERY, _CEILING_FOR = 1.01, 2.0, 300.0
+#: What the rate is cut to, where the site refuses what it has taken so far; and what it rises to then, and no further.
+_CUT, _CEILING = 0.96, 0.99
+#: The share of the rate under which the site has another limit; seconds within which it has refused twice.
+_ANOTHER, _SOON = 0.6, 5.0
+#: Of how many calls it is remembered when they left.
+_REMEMBERED = 10_000
+#: Calls a second that are tried in any case.
+_SLOWEST = 0.2
+#: Seconds that a load which is stopped still waits for.
+_PATIENCE = 2.0
+
+
+class NotSentError(RefusedError):
+    """The site has not taken a call, and it is not to be sent again now."""
 
 
 class Pace:
@@ -32,15 +52,19 @@ class Pace:
         self._set = rate or math.inf
         self._rate = self._set
         self._connections = connections
-        self._next = 0.0
-        self._waits = 0
-        self._cut_at = 0.0
-        self._raised_at = 0.0
+        #: Moments of the monotonic clock: when the next call may leave, since when the site takes calls again, when it refused last.
+        self._next = self._since = 0.0
+        self._cut_at = self._raised_at = -math.inf
         self._ceiling = math.inf
-        self._sent: deque[float] = deque(maxlen=10_000)
-        self._in_flight = 0
+        self._waits = 0
+        #: When each call left that was not refused, the last of them.
+        self._sent: deque[float] = deque(maxlen=_REMEMBERED)
+        self._taken_since = 0
+        self._turn = asyncio.Lock()
         self._free = asyncio.Condition()
+        self._in_flight = 0
         self._halved = 1
+        self._is_stopped = False
         self._jitter = random.Random()
         #: Seconds that a call takes, smoothed; and what was counted.
         self.latency = 0.05
@@ -75,50 +99,62 @@ class Pace:
             self._in_flight -= 1
             self._free.notify_all()
 
-    async def turn(self) -> None:
-        """Wait for the next moment at which a call may leave."""
-        while True:
-            now = time.monotonic()
-            if now >= self._next:
-                break
-            await asyncio.sleep(self._next - now)
-        self._rise(now)
-        gap = 0.0 if math.isinf(self._rate) else 1 / (self._rate * _SLACK)
-        # What was missed is not made up for: a burst would be over the limit.
-        self._next = max(self._next, now - gap) + gap
-        self._sent.append(now)
-        self.calls += 1
+    async def turn(self) -> float:
+        """Wait until the next call may leave, in the order of those that wait; returns the moment at which it does.
 
-    def answered(self, seconds: float) -> None:
-        """A call was answered, after so many seconds."""
-        self.latency += 0.05 * (seconds - self.latency)
-        self._waits = 0
+        Raises NotSentError where the load is stopped while the site wants it to wait.
+        """
+        # One sleeps, and the others queue up behind it: woken together, 64 would wake 12,000 times a second.
+        async with self._turn:
+            while (wait := max(self._next, self._window_ends()) - (now := time.monotonic())) > 0:
+                if self._is_stopped and wait > _PATIENCE:
+                    raise NotSentError("Stopped: run the same command again to go on.")
+                await asyncio.sleep(min(wait, _PATIENCE))
+            if not self.calls:
+                self._since = now
+            self._rise(now)
+            self._next = max(self._next, now - _CATCH_UP) + 1 / (self._rate * _SLACK)
+            self._sent.append(now)
+            self._taken_since += 1
+            self.calls += 1
+            return now
 
-    def refused(self, retry_after: str | None) -> None:
-        """The site has answered 429: everything waits for what it says, or else for longer each time.
+    def answered(self, left: float) -> None:
+        """The call that left at this moment was answered."""
+        self.latency += 0.05 * (time.monotonic() - left - self.latency)
+        if left >= self._since:
+            self._waits = 0
 
-        Raises RefusedError where it says more than 15 minutes.
+    def refused(self, left: float, retry_after: str | None) -> None:
+        """The site has answered 429 to the call that left at this moment: everything waits for what it says, or else for longer each time.
+
+        Raises NotSentError where it says more than 15 minutes.
         """
         self.limited += 1
-        now = time.monotonic()
+        self._taken_since = max(self._taken_since - 1, 0)
+        position = bisect.bisect_left(self._sent, left)
+        if position < len(self._sent) and self._sent[position] == left:
+            del self._sent[position]
         told = _seconds(retry_after)
         if told is not None and told > _LONGEST_WAIT:
-            raise RefusedError(
-                f"The site asks to come back in {math.ceil(told / 60):,} minutes: run the same command again then; "
+            raise NotSentError(
+                f"The site asks to come back in {math.ceil(told / 60):,} minutes{_at(told)}: run the same command again then; "
                 "what was done stands in the journal."
             )
-        if now < self._next and self._next - now > 0.5:
-            # Others that were in flight are told the same.
+        if left < self._cut_at:
+            # It was in flight when another was told so.
             return
+        now = time.monotonic()
         if told is None or told <= 0:
             told = min(_FIRST_WAIT * 2**self._waits, _LONGEST_GUESS) * self._jitter.uniform(0.8, 1.2)
         self._waits += 1
-        recent = sum(sent > now - 1.0 for sent in self._sent)
-        if now - self._cut_at > 1.0:
-            self._ceiling = min(self._rate, max(float(recent), 1.0))
-            self._rate = max(0.2, self._ceiling * 0.95)
-            self._cut_at = self._raised_at = now
-        self._next = max(self._next, now + told)
+        self._cut(left, now, told)
+        self._next = self._since = max(self._next, now + told)
+        self._taken_since = 0
+
+    def stop(self) -> None:
+        """Wait no longer than for what is about to leave."""
+        self._is_stopped = True
 
     def halve(self) -> None:
         """Half the connections: the site does not answer."""
@@ -127,6 +163,27 @@ class Pace:
     def recover(self) -> None:
         """It answers again."""
         self._halved = 1
+
+    def _window_ends(self) -> float:
+        """The moment from which one more call is within the limit."""
+        if math.isinf(self._rate):
+            return 0.0
+        calls = max(1, min(int(self._rate), _REMEMBERED))
+        return self._sent[-calls] + calls / (self._rate * _SLACK) if len(self._sent) >= calls else 0.0
+
+    def _cut(self, left: float, now: float, told: float) -> None:
+        """Lower the rate to what the site takes in a second, or, where it asks for a long wait, until that is over."""
+        if told > _LONG_WINDOW:
+            taken = self._taken_since / max(now + told - self._since, 1.0)
+        else:
+            taken = float(bisect.bisect_left(self._sent, left) - bisect.bisect_left(self._sent, left - 1.0))
+        # A stall lets calls arrive together, and a single refusal is no proof: that of another limit, or the next one, is.
+        is_another = taken < self._rate * _ANOTHER or now - self._cut_at < _SOON
+        if is_another and taken < self._rate:
+            self._ceiling = self._rate = max(taken, _SLOWEST)
+        else:
+            self._ceiling, self._rate = self._rate * _CEILING, max(self._rate * _CUT, _SLOWEST)
+        self._cut_at = self._raised_at = now
 
     def _rise(self, now: float) -> None:
         if self._rate >= self._set or now - self._raised_at < _RISE_EVERY:
@@ -148,3 +205,11 @@ def _seconds(retry_after: str | None) -> float | None:
     except (ValueError, TypeError):
         return None
     return at.timestamp() - time.time()
+
+
+def _at(seconds: float) -> str:
+    """So many seconds from now, as a time of day; nothing of more than a year."""
+    if seconds > 366 * 86_400:
+        return ""
+    moment = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
+    return f", at {moment:%Y-%m-%d %H:%M} UTC"
