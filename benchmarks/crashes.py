@@ -1,6 +1,8 @@
 """Kills runs with SIGKILL at drawn moments, and holds what is left to what the README promises.
 
     python benchmarks/crashes.py --kills 100
+    python benchmarks/crashes.py --site            # a load of a site: every call, every point; then a storm over a thousand records
+    python benchmarks/crashes.py --machine 200     # lives of a site, of 30 steps each, thought of by hypothesis
 
 An earlier delivery stands, is signed and in production; a later one is run over it. Right after a
 kill every place must hold the earlier or the later, whole; what is then asked must succeed or be
@@ -320,8 +322,22 @@ def main() -> None:
         "--up-to", dest="command", choices=_COMMANDS, default=_COMMANDS[-1], help="the last of the commands to kill"
     )
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--site", action="store_true", help="kill loads of a site instead, and load one through a storm"
+    )
+    parser.add_argument("--storm", action="store_true", help="the storm alone")
+    parser.add_argument("--machine", type=int, default=0, metavar="LIVES", help="think of lives of a site instead")
     parser.add_argument("--extract", type=Path, default=BUNDLED)
     given = parser.parse_args()
+    if given.site or given.storm or given.machine:
+        # What stages and kills those comes from the tests.
+        sys.path.insert(0, str(ROOT))
+        import site_crashes
+
+        broken = site_crashes.kills() if given.site else 0
+        broken += site_crashes.storm(given.seed) if given.site or given.storm else 0
+        broken += site_crashes.lives(given.machine) if given.machine else 0
+        sys.exit(1 if broken else 0)
     moments = random.Random(given.seed)
     # What is signed is loaded on the day that it was judged by, whatever day it is.
     day = datetime.datetime.combine(settings.load(given.extract).today, datetime.time(12), datetime.UTC)
