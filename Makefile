@@ -1,9 +1,9 @@
-# Two commands for a newcomer: make demo, make test.
+# Two commands for a newcomer: make demo, make test. A load over the Core API: make demo-site.
 PYTHON ?= python3.11
 BIN := .venv/bin
 DEMO := harbour-review-2026-10-01
 
-.PHONY: install demo test lint clean
+.PHONY: install demo demo-site test lint clean
 
 install: .venv/installed
 
@@ -14,6 +14,9 @@ install: .venv/installed
 
 demo: install
 	$(BIN)/pelcro-pipeline dry-run $(DEMO)
+
+demo-site: install
+	$(BIN)/python demo/site.py
 
 test: install
 	$(BIN)/pytest -n auto --dist loadgroup

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -62,6 +62,7 @@ _OF_A_DAY = {
 }
 #: How many differences `certify` prints; the rest stands in certificate.csv.
 _DIFFERENCES_SHOWN = 20
+_On = Annotated[Literal["staging", "production"], typer.Option(help="Which environment.")]
 _Extract = Annotated[str, typer.Argument(help="A delivered folder, or the name of one under extracts/.")]
 
 
@@ -318,6 +319,21 @@ def certify(extract: _Extract) -> None:
     _out.print(f"The certificate of {paths.extract} holds.")
 
 
+@app.command()
+def plan(extract: _Extract, on: _On = "staging") -> None:
+    """What a load of a Pelcro site would call, and why; of production, what is signed."""
+    from pelcro_pipeline import steps
+
+    paths = _site(extract, on).paths
+    with lock.held(paths), _sandboxed(), _out.status("Reading the site") as status:
+        planned = steps.plan_site(paths, on, status.update)
+    _out.print(f"{planned.site}: {planned.calls:,} calls\n")
+    _show_frame(planned.table)
+    for rule, count in planned.questions.items():
+        _out.print(f"{rule}: {count:,}")
+    _out.print(f"\nPlan  {paths.plan_report(on)}", soft_wrap=True)
+
+
 @app.command("sign-off")
 def sign_off(
     extract: _Extract,
@@ -393,15 +409,73 @@ def production(extract: _Extract) -> None:
 
 
 @app.command()
-def revert(extract: _Extract) -> None:
-    """Production as it was before the last load."""
+def reconcile(extract: _Extract, on: _On = "staging") -> None:
+    """Whether a Pelcro site holds what was prepared, read back and compared cell by cell; exit status 1 where anything is open."""
+    from pelcro_pipeline.target.core_api import reconcile as reconciling
+
+    site = _site(extract, on)
+    with lock.held(site.paths), _sandboxed():
+        reconciled = reconciling.reconcile(site, _say)
+    for each in reconciled.differences[:_DIFFERENCES_SHOWN]:
+        where = " ".join(str(part) for part in (each.object, each.id, each.attribute) if part is not None)
+        _out.print(f"{where}: {each.what}", soft_wrap=True)
+    if reconciled.is_open:
+        raise RefusedError(f"{reconciled.sentence} {site.paths.reconciliation(on)} names each by its key.")
+    _out.print(reconciled.sentence, soft_wrap=True)
+
+
+@app.command()
+def revert(
+    extract: _Extract,
+    on: _On = "production",
+    yes: Annotated[bool, typer.Option("--yes", help="Go back from a site without being asked.")] = False,
+) -> None:
+    """An environment as it was before the last load; a Pelcro site as it was before all of them, where that is still possible."""
     paths = _existing(extract)
+    given = settings.load(paths.delivered)
+    if given.environment(on).target is settings.Target.CORE_API:
+        _revert_site(paths, given, on, yes)
+        return
+    if on == "staging":
+        raise UnusableInputError(
+            "Staging is a database here, which the dry run makes again: there is nothing to revert."
+        )
     _run("revert", paths)
     stands = paths.database("production").exists()
     _out.print(f"Production of {paths.extract} is {'as it was before the last load' if stands else 'empty again'}.")
 
 
-_On = Annotated[str, typer.Option("--on", help="staging or production.", metavar="ENVIRONMENT")]
+def _revert_site(paths: ExtractPaths, given: settings.Settings, on: str, yes: bool) -> None:
+    """Say what would be taken back from a site, and what not; then take it back."""
+    from pelcro_pipeline.target.core_api import revert as way_back
+    from pelcro_pipeline.target.core_api.site import Site
+
+    site = Site(paths, on, given)
+    with lock.held(paths), _sandboxed():
+        planned = way_back.plan_revert(site, _say)
+        _show_frame(planned.table)
+        for reason, count in planned.reasons.items():
+            _out.print(_shown(f"{count:,} stay: {reason}"), soft_wrap=True)
+        _out.print(f"\n{planned.calls:,} calls, about {planned.duration}. What no revert takes back:", soft_wrap=True)
+        for each in planned.stays:
+            _out.print(f"  {each}", soft_wrap=True)
+        if planned.until is not None:
+            _out.print(
+                f"Begin before {planned.until:%Y-%m-%d %H:%M} UTC: what is renewed or charged stays.", soft_wrap=True
+            )
+        _out.print(f"Each object  {paths.revert_report(on)}", soft_wrap=True)
+        if not yes and not (sys.stdin.isatty() and typer.confirm(f"Take back what was loaded into {site.label}?")):
+            raise RefusedError(
+                f"Nothing was taken back: `pelcro-pipeline revert {paths.extract} --on {on} --yes` does it."
+            )
+        reverted = way_back.revert(site, _say)
+    if reverted.unknown:
+        raise RefusedError(f"{reverted.unknown:,} calls were never answered: run the same command again.")
+
+
+def _say(line: str) -> None:
+    """A line of progress."""
+    _out.print(line, soft_wrap=True)
 
 
 @app.command()
@@ -409,14 +483,14 @@ def window(extract: _Extract, on: _On = "production") -> None:
     """How long the load of a site takes, its reconciliation and its revert, and the last moments to start and to turn back."""
     from pelcro_pipeline.target.core_api import window as windows
 
-    paths = _existing(extract)
-    with lock.held(paths), _sandboxed():
-        foretold = windows.foretell(_site(paths, on))
+    site = _site(extract, on)
+    with lock.held(site.paths), _sandboxed():
+        foretold = windows.foretell(site)
     _out.print(foretold.measured.sentence, soft_wrap=True)
-    for each in foretold.steps:
-        _out.print(f"{each.name:12} {each.calls:10,} calls  {each.span}", soft_wrap=True)
+    _show_frame(foretold.table)
     for sentence in foretold.sentences:
         _out.print(sentence, soft_wrap=True)
+    _out.print(f"\nWindow  {site.paths.window_report(on)}", soft_wrap=True)
 
 
 @app.command()
@@ -425,33 +499,18 @@ def prove(extract: _Extract) -> None:
     from pelcro_pipeline.target.core_api import prove as proofs
     from pelcro_pipeline.target.core_api.assumptions import ASSUMPTIONS
 
-    paths = _existing(extract)
-    site = _site(paths, "staging")
-    with lock.held(paths), _sandboxed():
-        seen = proofs.prove(site, lambda line: _out.print(line, soft_wrap=True))
-    contradicted = 0
-    for each in seen:
-        contradiction = ASSUMPTIONS[each.id].contradiction(each.alternative, site.settings)
-        contradicted += contradiction is not None
-        _out.print(_shown(f"{each.id}: {each.evidence}{f'; {contradiction}' if contradiction else ''}"), soft_wrap=True)
-    _out.print(f"\nWhat was seen  {paths.assumptions}", soft_wrap=True)
-    if contradicted:
+    site = _site(extract, "staging")
+    with lock.held(site.paths), _sandboxed():
+        seen = proofs.prove(site, _say)
+    contradictions = [ASSUMPTIONS[each.id].contradiction(each.alternative, site.settings) for each in seen]
+    for each, contradiction in zip(seen, contradictions, strict=True):
+        _out.print(_shown("; ".join(filter(None, (f"{each.id}: {each.evidence}", contradiction)))), soft_wrap=True)
+    _out.print(f"\nWhat was seen  {site.paths.assumptions}", soft_wrap=True)
+    if any(contradictions):
         raise RefusedError(
-            f"{paths.extract}: the site is otherwise than extract.toml says in {contradicted} of {len(seen)}: do as it says above, "
-            "then plan again."
+            f"The site is otherwise than extract.toml says, {sum(map(bool, contradictions))} times of {len(seen)}: do as it says "
+            "above, then plan again."
         )
-
-
-def _site(paths: ExtractPaths, name: str) -> Site:
-    """A site of an extract. Raises UnusableInputError where extract.toml names none."""
-    from pelcro_pipeline.target.core_api.site import Site
-
-    if name not in ("staging", "production"):
-        raise UnusableInputError(f"{name} is no environment: give staging or production.")
-    site = Site(paths, name, settings.load(paths.delivered))
-    if not site.environment.is_site:
-        raise UnusableInputError(f"{paths.extract} names no {name} site: put one under {name} in extract.toml.")
-    return site
 
 
 @app.command()
@@ -478,6 +537,8 @@ def purge(extract: _Extract) -> None:
     paths = _named(extract)
     # Before the run, whose extract the UI would show ever after.
     purgeable_paths(paths)
+    if paths.journals.exists():
+        _out.print("The journals of its sites go with it: no load of a site can be reverted any more.")
     _run("purge", paths, {"purge_extract": {"config": {"extract": paths.extract}}})
     _out.print(f"Purged {paths.extract}. Kept:", soft_wrap=True)
     for path in (*paths.counts, paths.sign_off):
@@ -668,6 +729,19 @@ def _existing(extract: str) -> ExtractPaths:
     return paths
 
 
+def _site(extract: str, on: str) -> Site:
+    """A site of an extract. Raises RefusedError where extract.toml names none."""
+    from pelcro_pipeline.target.core_api.site import Site
+
+    paths = _existing(extract)
+    site = Site(paths, on, settings.load(paths.delivered))
+    if not site.environment.is_site:
+        raise RefusedError(
+            f'{paths.extract} has no {on} site: name it in extract.toml, {on} = {{ target = "core_api", ... }}.'
+        )
+    return site
+
+
 def _taken_in(extract: str) -> ExtractPaths:
     """The paths of an extract; a folder from elsewhere is copied in, whole or not at all."""
     folder = Path(extract).expanduser()
@@ -727,6 +801,10 @@ class _Bars:
 
     def started(self, step: str) -> None:
         self._tasks[step] = self._bars.add_task(step.replace("__", " "), total=None)
+
+    def told(self, line: str) -> None:
+        """A line of progress, above the bars."""
+        self._bars.console.print(_shown(line), soft_wrap=True)
 
     def ended(self, step: str) -> None:
         self._bars.update(self._tasks[step], total=1, completed=1)

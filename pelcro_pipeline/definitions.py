@@ -16,6 +16,7 @@ from pelcro_pipeline.defs import (
     raw,
     request,
     review,
+    sites,
     staging,
     undo,
 )
@@ -30,7 +31,7 @@ defs = dg.Definitions(
     assets=dg.map_asset_specs(
         policy.applied,
         dg.load_assets_from_modules(
-            [request, raw, conversion, analysis, prepared, migration_day, staging, review, production]
+            [request, raw, conversion, analysis, prepared, migration_day, staging, sites, review, production]
         ),
     ),
     jobs=[

@@ -87,23 +87,36 @@ class Environment(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    target: Target = Target.DUCKDB
-    #: Where the Core API answers.
-    url: str = f"https://{CORE_API_HOSTS[0]}/api/v1/core"
-    #: The site's number.
-    site: int = Field(0, ge=0)
-    #: The environment variable that holds the key.
-    key: str = ""
-    #: Calls a second; 0 for as many as the site answers.
-    rate: float = Field(10, ge=0)
-    #: Calls in flight at most; as many as rate and latency ask for where it is not set.
-    connections: int | None = Field(None, ge=1, le=64)
-    #: Seconds after which a call without an answer has taken effect, or never will.
-    settle: float = Field(60, gt=0, le=600)
-    existing: Existing = Existing.KEEP
-    #: The window that a load has to fit into.
-    opens: datetime.datetime | None = None
-    closes: datetime.datetime | None = None
+    target: Target = Field(Target.DUCKDB, description="duckdb, or core_api for a Pelcro site.")
+    url: str = Field(
+        f"https://{CORE_API_HOSTS[0]}/api/v1/core",
+        description="Where the Core API answers: https, at a host of Pelcro's, or this machine.",
+    )
+    site: int = Field(0, ge=0, description="The site's number, as in pelcro.com/admin/NUMBER/customers.")
+    key: str = Field(
+        "", description="The NAME of the environment variable that holds the API key. The key itself is refused here."
+    )
+    rate: float = Field(10, ge=0, description="Calls a second; 0 for as many as the site answers.")
+    connections: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Calls in flight at most; as many as rate and latency ask for where it is not set.",
+    )
+    settle: float = Field(
+        60,
+        gt=0,
+        le=600,
+        description="Seconds after which a call without an answer has taken effect, or never will.",
+    )
+    existing: Existing = Field(
+        Existing.KEEP,
+        description="What becomes of a product or plan that stood on the site before and differs: keep it, or update it.",
+    )
+    opens: datetime.datetime | None = Field(
+        None, description="The window that a load has to fit into, with its time zone, as 2026-11-01T06:00:00-03:00."
+    )
+    closes: datetime.datetime | None = Field(None, description="Its end.")
 
     @field_validator("url")
     @classmethod
@@ -144,6 +157,11 @@ class Environment(BaseModel):
         """Whether it is loaded into a Pelcro site."""
         return self.target is Target.CORE_API
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the site is on this machine."""
+        return _is_loopback(urlsplit(self.url).hostname or "")
+
 
 def _is_loopback(host: str) -> bool:
     try:
@@ -157,20 +175,28 @@ class Conventions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    #: plan-amount: 15.00 for $15.00, or 1500.
-    plan_amount: Literal["major", "minor"] = "major"
-    #: shipments-word.
-    shipments_word: Literal["shipments", "shipment_based"] = "shipments"
-    #: password-type: the schemes that are taken beside bcrypt.
-    password_types: tuple[Literal["bcrypt", "md5", "drupal", "plain"], ...] = ("bcrypt",)
-    #: subscription-metadata.
-    subscription_metadata: Literal["array", "object"] = "array"
-    #: subscription-old-id: whether a subscription takes an old_provider_id.
-    subscription_old_id: bool = True
-    #: start-in-the-past: whether a start_date before today is taken.
-    start_in_the_past: bool = True
-    #: email-case and rewriting: whether the site writes emails in lower case and text without spaces around it.
-    rewrites_text: bool = False
+    plan_amount: Literal["major", "minor"] = Field(
+        "major", description="plan-amount: 15.00 for $15.00 is major, 1500 is minor."
+    )
+    shipments_word: Literal["shipments", "shipment_based"] = Field(
+        "shipments", description="shipments-word: the account's word for revenue by shipments."
+    )
+    password_types: tuple[Literal["bcrypt", "md5", "drupal", "plain"], ...] = Field(
+        ("bcrypt",), description="password-type: the schemes whose passwords are taken."
+    )
+    subscription_metadata: Literal["array", "object"] = Field(
+        "array", description="subscription-metadata: how a new subscription's metadata is written."
+    )
+    subscription_old_id: bool = Field(
+        True, description="subscription-old-id: whether a subscription takes an old_provider_id."
+    )
+    start_in_the_past: bool = Field(
+        True, description="start-in-the-past: whether a start_date before today is taken; else it goes as metadata."
+    )
+    rewrites_text: bool = Field(
+        False,
+        description="email-case and rewriting: whether the site writes emails in lower case and text without spaces around it.",
+    )
 
 
 class Settings(BaseModel):

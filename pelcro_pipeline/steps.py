@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pandas as pd
@@ -18,7 +20,7 @@ from pelcro_pipeline.analysis import report as report_of
 from pelcro_pipeline.analysis.annotation import AnnotatedFile
 from pelcro_pipeline.conversion import passwords, tables
 from pelcro_pipeline.delivery import answers as given_answers
-from pelcro_pipeline.delivery import cards, profile
+from pelcro_pipeline.delivery import cards, mapping, profile
 from pelcro_pipeline.delivery import reading as delivery
 from pelcro_pipeline.delivery.manifest import Manifest
 from pelcro_pipeline.engine import connection as duck
@@ -68,6 +70,12 @@ from pelcro_pipeline.spec.target import TARGET_TABLES
 from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import atomic
 from pelcro_pipeline.workspace.places import ExtractPaths
+
+if TYPE_CHECKING:
+    from pelcro_pipeline.target.core_api.load import Progress
+    from pelcro_pipeline.target.core_api.plan import Summary
+    from pelcro_pipeline.target.core_api.reconcile import Reconciliation
+    from pelcro_pipeline.target.core_api.site import Site
 
 
 def read(paths: ExtractPaths) -> Manifest:
@@ -379,6 +387,17 @@ def count(extract: OpenedExtract) -> pd.DataFrame:
     return statistics.with_production(frame, paths)
 
 
+def count_on_sites(paths: ExtractPaths, frame: pd.DataFrame) -> pd.DataFrame:
+    """Statistics with the columns of environments that are sites counted there, as these were last read back."""
+    return statistics.with_sites(frame, paths, extract_settings.load(paths.delivered))
+
+
+def are_alike(paths: ExtractPaths) -> bool:
+    """Whether staging and production are both sites, or both databases."""
+    settings = extract_settings.load(paths.delivered)
+    return settings.staging.is_site == settings.production.is_site
+
+
 def count_again(paths: ExtractPaths, counted: pd.DataFrame) -> list[str]:
     """The figures that the files alone tell otherwise, each with both numbers; nothing where none is."""
     return second_count.disagreements(counted, second_count.count(paths, counted))
@@ -455,8 +474,10 @@ def certify(paths: ExtractPaths) -> Verdict:
             raise RefusedError(
                 f"{paths.extract} has made no {path.name} yet: run `pelcro-pipeline dry-run {paths.extract}` first."
             )
-    Manifest.load(paths.manifest)
-    verdict = certificate.certify(paths.delivered, paths.manifest, paths.reports, paths.prepared)
+    manifest = Manifest.load(paths.manifest)
+    with tempfile.TemporaryDirectory(dir=paths.tables) as folder, duck.connect() as connection:
+        made = mapping.laid_out(manifest.files, Path(folder), connection)
+        verdict = certificate.certify(paths.delivered, paths.manifest, paths.reports, paths.prepared, made)
     told = pd.DataFrame(verdict.differences, columns=certificate.Difference._fields, dtype=object)
     delimited.write(told, paths.certificate, told.columns)
     return verdict
@@ -553,3 +574,90 @@ def recount_production(paths: ExtractPaths) -> pd.DataFrame:
     frame = statistics.with_production(statistics.read(paths.statistics), paths)
     statistics_report.write(frame, paths)
     return frame
+
+
+@dataclass(frozen=True)
+class SiteLoad:
+    """What a load of a site has done, and whether each prepared object is accounted for."""
+
+    site: str
+    progress: Progress
+    balance: pd.DataFrame
+    broken: list[str]
+
+
+def site(paths: ExtractPaths, environment: str) -> Site | None:
+    """The Pelcro site of an environment, where extract.toml names one."""
+    settings = extract_settings.load(paths.delivered)
+    if not settings.environment(environment).is_site:
+        return None
+    # Its client takes a tenth of a second to import, which a migration without a site does not pay for.
+    from pelcro_pipeline.target.core_api.site import Site
+
+    return Site(paths, environment, settings)
+
+
+def plan_site(paths: ExtractPaths, environment: str, told: Callable[[str], None] = print) -> Summary | None:
+    """Read a site, and decide what a load of it would call; of production before anything is signed. Nothing where there is no site."""
+    if (named := site(paths, environment)) is None:
+        return None
+    from pelcro_pipeline.target.core_api import site as core_api
+
+    return (core_api.plan if environment == "staging" else core_api.plan_for_review)(named, told)
+
+
+def load_site(paths: ExtractPaths, told: Callable[[str], None] = print) -> SiteLoad | None:
+    """Load the staging site by its plan, or go on where a load was stopped. Raises RefusedError where nothing may be sent any more."""
+    if (named := site(paths, "staging")) is None:
+        return None
+    return _loaded(named, told)
+
+
+def produce_site(
+    paths: ExtractPaths, recorded_signature: str | None, now: datetime.datetime, told: Callable[[str], None] = print
+) -> SiteLoad | None:
+    """Load the production site behind the gate, or go on where a load was stopped: what is called is planned again, and nothing is sent
+    that the signed plan does not hold.
+
+    Raises RefusedError as ``produce`` does, and where production's database does not hold what was signed, or the site's plan differs.
+    """
+    if (named := site(paths, "production")) is None:
+        return None
+    from pelcro_pipeline.target.core_api import plan as planning
+    from pelcro_pipeline.target.core_api import site as core_api
+
+    sign_off.verified(paths, recorded_signature)
+    files = sign_off.staged(paths)
+    with duck.connect() as connection:
+        if not database.holds(connection, files, paths.database("production")):
+            raise RefusedError(
+                f"{paths.extract}: the production database does not hold the prepared files that were signed: load it again."
+            )
+    if not core_api.is_planned(named):
+        core_api.plan(named, told)
+        if unsigned := planning.unsigned(paths.site_plan("production"), paths.site_plan(planning.SIGNED)):
+            paths.site_plan_summary("production").unlink()
+            raise RefusedError(
+                f"{paths.extract}: the production site is not as it was when its plan was signed: to load it now would "
+                f"{', '.join(unsigned[:3])}{f' and {len(unsigned) - 3:,} more' if len(unsigned) > 3 else ''}, which was not signed. Nothing "
+                f"was sent: run `pelcro-pipeline plan {paths.extract} --on production`, read it, and sign again."
+            )
+    return _loaded(named, told)
+
+
+def _loaded(named: Site, told: Callable[[str], None]) -> SiteLoad:
+    from pelcro_pipeline.target.core_api import reconcile
+    from pelcro_pipeline.target.core_api import site as core_api
+
+    progress = core_api.load(named, told)
+    balance = reconcile.balance(named)
+    return SiteLoad(named.label, progress, balance.drop(columns="broken"), [each for each in balance["broken"] if each])
+
+
+def reconcile_site(paths: ExtractPaths, environment: str, told: Callable[[str], None] = print) -> Reconciliation | None:
+    """Read a site back, and compare it with what was prepared, cell by cell; write what differs. Nothing where there is no site."""
+    if (named := site(paths, environment)) is None:
+        return None
+    from pelcro_pipeline.target.core_api import reconcile
+
+    return reconcile.reconcile(named, told)

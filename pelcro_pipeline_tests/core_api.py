@@ -16,6 +16,8 @@ from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline_tests.api import Sandbox
 from pelcro_pipeline_tests.extract import (
     OLD_ID,
+    ONLINE,
+    ONLINE_MONTHLY,
     PERIOD_END,
     PLAN_ID,
     STATUS,
@@ -54,9 +56,17 @@ def every_kind() -> list[Row]:
     )
 
 
-def staged(home: Path, rows: list[Row] | None = None, settings: str = SETTINGS) -> ExtractPaths:
+#: What the processor has handed back: the cards of a reader and of a gift's donor.
+CARDS = """old_customer_id,customer_id,old_card_id,card_id,card_fingerprint,card_last4,card_exp_month,card_exp_year,card_brand
+HR1,cus_Nk3,2600,card_1Ab,x9yW1WE4nLvl6zjg,0341,06,2040,Visa
+HR3,cus_Pp7,2601,card_2Cd,nZnMWbJBurX3VHIN,4242,12,2040,Mastercard
+"""
+
+
+def staged(home: Path, rows: list[Row] | None = None, settings: str = SETTINGS, **delivered: object) -> ExtractPaths:
     """Deliver an extract into a workspace, and stage it."""
-    migration = migrate(Delivery(customers=rows if rows is not None else every_kind(), settings=settings), home)
+    given = Delivery(customers=every_kind() if rows is None else rows, settings=settings, **delivered)
+    migration = migrate(given, home)
     for step in (steps.forecast, steps.stage):
         with steps.opened(migration.paths) as extract:
             step(extract)
@@ -73,6 +83,43 @@ def extract_in(home: Path, factory: pytest.TempPathFactory) -> ExtractPaths:
     known = _staged_once(factory.getbasetemp())
     shutil.copytree(known.home, home)
     return ExtractPaths(home, known.extract)
+
+
+def corrected(rows: list[Row]) -> list[Row]:
+    """The same rows, a reader's phone put right."""
+    return [
+        row | {"customer.phone": "+15149876543"} if row["customer.old_provider_id"] == "HR10" else row for row in rows
+    ]
+
+
+@functools.cache
+def _delivered_twice_once(folder: Path) -> tuple[ExtractPaths, ExtractPaths]:
+    known = ONLINE | {"product.description": "Every article"}
+    earlier = staged(folder / "earlier", [customer(10)], products=(known,), plans=(ONLINE_MONTHLY,))
+    later = staged(folder / "later", corrected(every_kind()), texts={"cards.csv": CARDS})
+    return earlier, later
+
+
+def delivered_twice(folder: Path, factory: pytest.TempPathFactory) -> tuple[ExtractPaths, ExtractPaths]:
+    """An extract as it was delivered first, with one reader and one product, and with everything: both of them put right, a card map."""
+    known = _delivered_twice_once(factory.getbasetemp())
+    for name, paths in zip(("earlier", "later"), known, strict=True):
+        shutil.copytree(paths.home, folder / name)
+    return tuple(ExtractPaths(folder / name, known[0].extract) for name in ("earlier", "later"))
+
+
+@functools.cache
+def _corrected_again_once(folder: Path) -> Path:
+    rows = [
+        row | {"customer.title": "Archivist"} if row["customer.old_provider_id"] == "HR2" else row
+        for row in every_kind()
+    ]
+    return staged(folder / "again", [*rows, *_lasting(unaddressed(12))], texts={"cards.csv": CARDS}).database("staging")
+
+
+def corrected_again(factory: pytest.TempPathFactory) -> Path:
+    """The database of a third delivery: another reader put right, a new one, and what the second had put right as it was."""
+    return _corrected_again_once(factory.getbasetemp())
 
 
 def site(

@@ -448,6 +448,9 @@ class Watcher:
     def ended(self, step: str) -> None:
         """A bar would fill here."""
 
+    def told(self, line: str) -> None:
+        """A line would stand above the bars."""
+
 
 def changed(path: Path, old: str, new: str) -> None:
     """Replace the first ``old`` in a file that holds it."""

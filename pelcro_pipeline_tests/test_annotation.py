@@ -20,11 +20,13 @@ from pelcro_pipeline.delivery.workbook import SET_ASIDE, SUMMARY
 from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.reporting.annotated import FILLS
 from pelcro_pipeline.review import explanation
+from pelcro_pipeline.sources.source_map import shipped
 from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline_tests.extract import PLAN_ID, SETTINGS, Delivery, Migration, as_csv, header, migrate, reader
 from pelcro_pipeline_tests.workbooks import LIBREOFFICE, saved_by_libreoffice
 
 BUNDLED = Path(__file__).resolve().parents[1] / "data" / "extracts" / "harbour-review-2026-10-01"
+EXPORTS = Path(__file__).parent / "exports"
 HASH = "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 #: An annotated file's sheets by their order.
@@ -88,7 +90,9 @@ def typed(path: Path, ref: str, value: str) -> None:
 def delivered_again(migration: Migration, folder: Path) -> Path:
     """A folder of all the workbooks of an extract, with its settings."""
     shutil.copytree(migration.paths.annotated, folder)
-    shutil.copy(migration.paths.delivered / "extract.toml", folder)
+    for each in ("extract.toml", "source.toml"):
+        if (migration.paths.delivered / each).exists():
+            shutil.copy(migration.paths.delivered / each, folder)
     return folder
 
 
@@ -396,3 +400,72 @@ def test_nothing_is_annotated_before_the_dry_run(tmp_path):
 def test_workbooks_stand_in_the_order_of_what_was_delivered(files, workbooks):
     assert annotation.names(files) == workbooks
     assert workbooks == sorted(workbooks)
+
+
+#: One that is JSON beside exports that are only looked into and records that its map drops, one in an envelope with a name of its own.
+FOREIGN = ("pigeon", "paypal-report")
+
+
+@pytest.fixture(scope="module", params=FOREIGN)
+def foreign(request, tmp_path_factory) -> Migration:
+    return annotated(EXPORTS / request.param / "delivered", tmp_path_factory.mktemp(request.param))
+
+
+def test_what_nobody_corrected_of_an_export_is_read_by_the_same_map(foreign, tmp_path):
+    again = migrate(delivered_again(foreign, tmp_path / "again"), tmp_path)
+    assert prepared(again) == prepared(foreign)
+    assert told(again) == told(foreign)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory) -> Migration:
+    """Stripe's export under a map of the publisher's own, which knows it by its file's name."""
+    folder = tmp_path_factory.mktemp("stripe")
+    text = shipped()["stripe"].read_text(encoding="utf-8")
+    texts = {each.name: each.read_text(encoding="utf-8") for each in (EXPORTS / "stripe" / "delivered").glob("*.csv")}
+    own = text.replace("[sources.subscriptions]", '[sources.subscriptions]\nfile = "subscriptions*.csv"', 1)
+    return annotated(Delivery(products=(), plans=(), texts=texts | {"source.toml": own}), folder)
+
+
+def test_a_finding_of_an_export_stands_on_the_delivered_cell(exported):
+    path = exported.paths.annotated / "subscriptions.xlsx"
+    header = rows(path)[0]
+    said = comments(path)[cell(4, header.index("Status") + 1)]
+    assert rows(path)[3][header.index("Status")] == "trialing"
+    assert "QUESTION SRC-STATUS" in said and "REJECT SUB-STATUS" in said
+
+
+def test_cells_of_an_export_that_were_mended_are_read_by_the_same_map(exported, tmp_path):
+    folder = delivered_again(exported, tmp_path / "again")
+    book = folder / "subscriptions.xlsx"
+    header = rows(book)[0]
+    for line, column, value in (
+        (4, "Status", "active"),
+        (14, "Amount", "9.99"),
+        (16, "Current Period End (UTC)", "2026-12-01 03:30"),
+    ):
+        typed(book, cell(line, header.index(column) + 1), value)
+    again = migrate(folder, tmp_path)
+    gone = told(exported) - told(again)
+    assert {rule for rule, _, _ in gone} >= {"SRC-STATUS", "SUB-STATUS", "SRC-MONEY", "SRC-DATE"}
+    fallen = {each.partition(":")[2] for each in exported.fallen}
+    assert fallen - {each.partition(":")[2] for each in again.fallen} == {
+        "4 subscription: rejected SUB-STATUS", "14 plan: rejected SRC-MONEY", "14 subscription: rejected REL-CLOSURE",
+        "16 subscription: rejected SRC-DATE",
+    }  # fmt: skip
+    assert again.broken == []
+
+
+def test_a_changed_cell_of_an_export_comes_back_as_a_correction(exported, monkeypatch, tmp_path):
+    monkeypatch.setattr(annotation, "MOST_FINDINGS", 3)
+    steps.annotate(exported.paths)
+    paths = ExtractPaths(tmp_path, "harbour-review")
+    shutil.copytree(exported.paths.delivered, paths.delivered)
+    made = paths.delivered / "corrections.subscriptions.xlsx"
+    shutil.copy(exported.paths.annotated / "subscriptions.xlsx", made)
+    given = rows(made)
+    (row,) = [number for number, each in enumerate(given, 1) if each[1] == "4"]
+    typed(made, cell(row, given[0].index("Status") + 1), "active")
+    again = migrate(paths.delivered, paths.home)
+    assert "subscriptions.csv:4 subscription: rejected SUB-STATUS" in exported.fallen
+    assert [each for each in again.fallen if each.startswith("subscriptions.csv:4 ")] == []

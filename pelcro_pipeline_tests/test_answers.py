@@ -82,6 +82,7 @@ ASKED = Delivery(
 ELSEWHERE = {
     "SRC-STATUS",
     "SRC-ASSUMED",
+    "SRC-FIELD",
     "SRC-ASKED",
     "FILE-SHEET",
     "FILE-DIGITS-LOST",

@@ -147,7 +147,7 @@ def test_a_dry_run_draws_the_sample_and_signs_nothing(definitions):
         keys = definitions.resolve_job_def(job).asset_layer.executable_asset_keys
         return {key.path[1] for key in keys if key.path[0] == "review"}
 
-    assert (reviewed("dry_run"), reviewed("sign_off")) == ({"sample", "going_live"}, {"sign_off"})
+    assert (reviewed("dry_run"), reviewed("sign_off")) == ({"sample", "going_live", "site_plan"}, {"sign_off"})
 
 
 def test_the_jobs_are_what_people_say(definitions):

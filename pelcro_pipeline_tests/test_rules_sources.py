@@ -1,5 +1,8 @@
 """Exports of a legacy system, read by a map: what the map cannot handle, does not know, drops and folds."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from pelcro_pipeline_tests.cases import Pair, assert_parted
@@ -90,6 +93,15 @@ def exported(*readers: dict[str, str], more: str = "", rows: str = "", rates: st
     )
 
 
+def in_json(*readers: dict[str, object]) -> Delivery:
+    """The same as JSON, in which a record has the fields that it fills."""
+    given = exported()
+    own = given.texts["source.toml"].replace('file = "export.csv"', 'file = "export.json"\nformat = "json"', 1)
+    texts = {name: text for name, text in given.texts.items() if name != "export.csv"}
+    records = {"export.json": json.dumps([READER | each for each in readers])}
+    return replace(given, texts=texts | {"source.toml": own} | records)
+
+
 CLEAN = exported({}, OTHER)
 DROPS = 'drop = [{ column = "kind", in = ["test"], reason = "a test" }]'
 FOLDS = 'unique = { key = ["id"], keep_last_by = "updated" }'
@@ -134,6 +146,12 @@ CASES = [
         exported({}, OTHER, more='assumed = ["ends"]'),
         CLEAN,
         ("export.csv: file, ends: SRC-ASSUMED question",),
+    ),
+    Pair(
+        "SRC-FIELD",
+        in_json({}, OTHER | {"house": {"name": "The Lodge", "dogs": 2}}),
+        in_json({}, OTHER),
+        ("export.json: file, house: SRC-FIELD question",),
     ),
     Pair(
         "SRC-ASKED",

@@ -621,6 +621,8 @@ def test_an_unknown_assumption_is_refused_with_those_there_are(choice):
         ("POST", "/sites/staging", {"timezone": "Mars/Olympus"}),
         ("POST", "/pace", {"latency": [2, 1]}),
         ("POST", "/keys", {"key": "k", "site": "development"}),
+        ("POST", "/rows", {"site": "staging", "kind": "letters", "id": 1}),
+        ("POST", "/rows", {"site": "staging", "kind": "customers", "id": 999_999}),
         ("GET", "/effects?after=x", None),
         ("GET", "/nothing", None),
     ],

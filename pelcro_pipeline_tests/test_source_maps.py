@@ -65,7 +65,11 @@ def mapped(connection, rows: list[list[str]], text: str = MAP, settings: Setting
     relation = "SELECT row_number() OVER () - 1 AS record, * FROM rows"
     file = Delivered(0, relation, {name: f"c{at}" for at, name in enumerate(columns)})
     made = select.compiled(connection, known, "readers", {"readers": [file]}, settings or Settings())
-    select.create_inputs(connection, made, [file])
+    select.create_lookups(connection, made)
+    file = file._replace(relation=f"SELECT row_number() OVER () - 1 AS record, * FROM ({made.stored(file)})")
+    select.create_kept(connection, made, [file])
+    if made.has_keys:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE kept AS {made.kept(file, len(rows))}")
     found = connection.sql(f"SELECT * FROM ({made.select(file)}) ORDER BY record")
     return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 
@@ -117,6 +121,23 @@ class TestWhatAMapMaySay:
     def test_what_no_map_can_say_is_refused_in_a_sentence(self, old, new, said):
         assert old in MAP
         assert said in refused(MAP.replace(old, new, 1))
+
+    @pytest.mark.parametrize(
+        ("pattern", "name", "called"),
+        [
+            ("readers*.csv", "readers_2026.csv", True),
+            ("readers*.csv", "readers_2026.xlsx", True),
+            ("readers*.csv", "2-readers_2026.XLSX", True),
+            ("readers*.csv", "2-readers_2026.csv", False),
+            ("readers*.csv", "rates.xlsx", False),
+            ("readers*", "readers.xlsx", True),
+            ("*.[cC][sS][vV]", "SUB-20261015.01.008.xlsx", True),
+            ("readers.json", "readers.xlsx", True),
+        ],
+    )
+    def test_an_export_that_was_saved_as_a_workbook_goes_by_its_name(self, pattern, name, called):
+        known = load(MAP.replace("[sources.readers]", f'[sources.readers]\nfile = "{pattern}"', 1))
+        assert known.sources["readers"].is_called(name) is called
 
     def test_every_shipped_map_can_be_read_and_is_called_by_its_file(self):
         maps = {name: source_map.load(path) for name, path in source_map.shipped().items()}
@@ -397,3 +418,38 @@ class TestEventFeeds:
             ["7", "", "gone", "2026-03-01 00:00 +0000", "5", "EUR"],
         ]
         assert [row for row in mapped(connection, rows, FEED) if row["customer.old_provider_id"]] == []
+
+
+class TestLookups:
+    #: What the readers' own file says of a price, beside a far longer list of prices in another order.
+    TEXT = MAP.replace("[[target]]", '[sources.prices]\ncolumns = ["Key", "Name"]\n[[target]]', 1).replace(
+        '"plan.currency" = { from = "Cur" }',
+        '"plan.currency" = { from = "Cur" }\n'
+        '"plan.nickname" = { from = "No", lookup = { in = "prices", key = "Key", value = "Name" } }',
+    )
+
+    def test_records_keep_their_order_beside_an_export_that_is_longer(self, connection):
+        known = SourceMap.model_validate(tomllib.loads(self.TEXT))
+        readers, prices = 3000, 30_000
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE readers AS
+            SELECT range::VARCHAR AS c0, {", ".join(f"'' AS c{at}" for at in range(1, 6))} FROM range({readers});
+            CREATE OR REPLACE TEMP TABLE prices AS SELECT ({prices} - range)::VARCHAR AS c0, 'Plan ' || c0 AS c1 FROM range({prices})"""
+        )
+        files = {
+            name: [
+                Delivered(
+                    0,
+                    f"SELECT row_number() OVER () - 1 AS record, * FROM {name}",
+                    {column: f"c{at}" for at, column in enumerate(known.sources[name].columns)},
+                )
+            ]
+            for name in ("readers", "prices")
+        }
+        made = select.compiled(connection, known, "readers", files, Settings())
+        select.create_lookups(connection, made)
+        with duck.probing_in_order(connection):
+            stored = connection.execute(made.stored(files["readers"][0])).fetchall()
+        assert [int(record[0]) for record in stored] == [*range(readers)]
+        assert stored[7][-1] == {"v0": "Plan 7"}
+        assert stored[0][-1] is None

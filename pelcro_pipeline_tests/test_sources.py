@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -25,6 +26,7 @@ from pelcro_pipeline_tests.extract import (
     Delivery,
     Migration,
     migrate,
+    read,
     reader,
     refusal,
 )
@@ -195,6 +197,59 @@ def test_what_is_no_json_is_refused_in_a_sentence(tmp_path):
 def test_json_without_what_the_map_rests_on_names_it(tmp_path):
     given = Delivery(products=(), plans=(), settings=PIANO, texts={"list.json": '[{"subscription_id": "RC1"}]'})
     assert "no record of it has status, auto_renew, user.uid" in refusal(given, tmp_path)
+
+
+#: Two subscriptions of Piano's interface, one with what its map does not know: a field renamed, an object, and more of an array.
+BILLED = [
+    {"period": "month", "priceValue": 1.0},
+    {"period": "month", "priceValue": 9.99, "currency": "USD", "billingPeriod": "every month"},
+]
+ANSWERED = {
+    "subscription_id": "RC1", "status": "active", "auto_renew": True, "next_bill_date": 1797253200, "start_date": 1705208400,
+    "user": {"uid": "PN1", "email": "kei@example.com", "first_name": "Kei", "last_name": "Sato"},
+    "term": {"term_id": "TM1", "name": "Monthly", "payment_billing_plan_table": BILLED}, "resource": {"rid": "R1", "name": "Online"},
+}  # fmt: skip
+GIFTED = ANSWERED | {
+    "subscription_id": "RC2",
+    "user": {"uid": "PN2", "email": "ola@example.com", "firstname": "Ola", "badge": {"colour": "gold"}},
+    "coupon": {"code": "SPRING", "discount": 10},
+}
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory) -> Migration:
+    texts = {"list.json": json.dumps([ANSWERED, GIFTED])}
+    given = Delivery(products=(), plans=(), settings=PIANO, texts=texts)
+    return migrate(given, tmp_path_factory.mktemp("answered"))
+
+
+class TestFieldsOfJsonThatNoMapKnows:
+    def test_each_is_asked_about_once_and_an_object_as_a_whole(self, answered):
+        told = [each["attribute"] for each in answered.findings if each["rule"] == "SRC-FIELD"]
+        assert sorted(told) == ["coupon", "user.badge", "user.firstname"]
+
+    def test_one_that_is_nearly_known_is_told_with_the_nearest(self, answered, tmp_path):
+        records = [each | {"user": each["user"] | {"firstname": "Kei"}} for each in (ANSWERED, GIFTED)]
+        for each in records:
+            each["user"].pop("first_name", None)
+        given = Delivery(products=(), plans=(), settings=PIANO, texts={"list.json": json.dumps(records)})
+        (told,) = [
+            each for file in read(given, tmp_path).files for each in file.told if each.attribute == "user.firstname"
+        ]
+        assert told.detail == "It is kept in the archive (the nearest is user.first_name)."
+
+    def test_nothing_of_them_is_lost(self, answered):
+        kei, ola = answered.archived("list.json.columns.parquet")
+        assert json.loads(ola["coupon"]) == GIFTED["coupon"]
+        assert (kei["coupon"], ola["user.firstname"]) == (None, "Ola")
+        assert json.loads(kei["term.payment_billing_plan_table"]) == BILLED
+
+    def test_they_change_nothing_of_what_is_migrated(self, answered):
+        assert [row["customer.email"] for row in answered.prepared("customers")] == [
+            "kei@example.com",
+            "ola@example.com",
+        ]
+        assert answered.broken == []
 
 
 @pytest.mark.parametrize("system", source_map.shipped())

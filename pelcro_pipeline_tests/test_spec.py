@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 from collections import Counter
 from pathlib import Path
 
@@ -78,6 +79,43 @@ def siblings(attribute: Attribute) -> list[str | None]:
     """The values of the sibling that decides on an attribute, or None."""
     domain = attribute.kind.domain
     return list(dict.fromkeys((*dict(domain.patterns), "FR"))) if isinstance(domain, PatternBy) else [None]
+
+
+#: What stands at the ends of cells, and what is told by those.
+ENDS = (
+    "",
+    "a",
+    "é",
+    "0",
+    " ",
+    "\t",
+    "\n",
+    "\u00a0",
+    "\u200b",
+    "'",
+    "=",
+    '"',
+    ";",
+    "<",
+    "\x7f",
+    "empty",
+    "'EMPTY'",
+    "Maria",
+)
+
+
+def test_a_cell_is_trimmed_as_any_text_is(connection):
+    cells = ["".join(parts) for parts in itertools.product(ENDS, repeat=3)]
+    told = connection.execute(
+        """SELECT cell FROM (SELECT unnest($cells) AS cell)
+        WHERE trim_cell(cell) IS DISTINCT FROM trim_to_null(cell)""",
+        {"cells": cells},
+    ).fetchall()
+    assert told == []
+    ((kept, emptied),) = connection.execute(
+        "SELECT trim_cell(c), trim_cell(d) FROM (SELECT 'Ana' AS c, 'Empty' AS d)"
+    ).fetchall()
+    assert (kept, emptied) == ("Ana", None)
 
 
 def understood(

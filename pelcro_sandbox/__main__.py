@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import datetime
 import json
 import os
 import signal
@@ -50,6 +51,10 @@ def main() -> None:
         sys.exit(f"pelcro_sandbox: {state} cannot be used ({error}): another sandbox may have it.")
     low, _, high = arguments.latency.partition("-")
     latency = (float(low) / 1000, float(high or low) / 1000)
+    if arguments.date and store.setting("days") is None:
+        days = (datetime.date.fromisoformat(arguments.date) - datetime.datetime.now(datetime.UTC).date()).days
+        store.set("days", days)
+        store.commit()
     core = Core(store, choices, rate=arguments.rate or None, latency=latency)
     core.keys = {key: {"site": site, "may": "all"} for site, key in KEYS.items()} | core.keys
     try:
@@ -69,12 +74,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--state", help="folder of what the sites hold; a new temporary one unless given")
     parser.add_argument("--rate", type=float, default=10, help="calls a second a key; 0 is without limit (default 10)")
     parser.add_argument("--latency", default="0", help="milliseconds an answer takes, 50 or 20-200 (default 0)")
+    parser.add_argument("--date", type=_day, help="the day that it is to a new state, as 2026-11-01 (default today)")
     parser.add_argument(
         "--assume", action="append", default=[], metavar="ID=ALTERNATIVE", help="see --list-assumptions"
     )
     parser.add_argument("--list-assumptions", action="store_true", help="print what can be assumed, and end")
     parser.add_argument("--openapi", action="store_true", help="print the OpenAPI document, and end")
     return parser.parse_args()
+
+
+def _day(text: str) -> str:
+    return datetime.date.fromisoformat(text).isoformat()
 
 
 async def _serve(core: Core, port: int, control_port: int, state: Path) -> None:

@@ -13,6 +13,7 @@ from pelcro_sandbox.assumptions import declared
 from pelcro_sandbox.codes import DECIMALS
 from pelcro_sandbox.server import Core
 from pelcro_sandbox.site import SETTINGS
+from pelcro_sandbox.store import KEYS
 from pelcro_sandbox.wire import Connection, Request
 
 _MAY = ("all", "read", "none")
@@ -59,6 +60,7 @@ class Control:
             ("POST", "keys"): self._key,
             ("POST", "gateway"): self._gateway,
             ("POST", "edits"): self._edit,
+            ("POST", "rows"): self._rewrite,
             ("GET", "sites"): self._site_settings,
             ("POST", "sites"): self._set_site,
             ("GET", "content"): self._content,
@@ -177,6 +179,23 @@ class Control:
         call = faults.Fault("edit", edit=body).edit
         status, answer = self._core.edit(**call)
         return {"status": status, "answer": answer}
+
+    def _rewrite(self, body: dict, *_: object) -> dict:
+        """Put values into a stored row, or delete it, as no call of the API could."""
+        site = self._named(body.get("site", ""))
+        kind, identity, values = body.get("kind"), body.get("id"), body.get("values", {})
+        if kind not in KEYS or not isinstance(identity, int) or not isinstance(values, dict):
+            raise RefusedError(f"Give site, kind ({', '.join(KEYS)}), id, and values, an object, or delete.")
+        row = site.get(kind, identity)
+        if row is None:
+            raise RefusedError(f"{site.name} has no {identity} among its {kind}.")
+        self._store.actor, self._store.call = "somebody", None
+        if body.get("delete"):
+            site.delete(kind, row)
+        else:
+            row = site.update(kind, row, values | {"id": identity})
+        self._store.actor = "client"
+        return row
 
     def _named(self, name: str):
         if name not in self._core.sites:

@@ -64,12 +64,16 @@ def write(
 ) -> list[AnnotatedFile]:
     """Write a workbook for each delivered file and sheet into ``folder``; ``findings`` is their Parquet."""
     connection.execute(f"CREATE OR REPLACE TEMP VIEW finding AS FROM read_parquet({literal(str(findings))})")
-    _create_marks(connection, manifest)
+    # As they were delivered: a stable sort keeps the sheets of a workbook in its order.
+    files = sorted((*manifest.files, *manifest.looked_into), key=lambda file: file.name.partition("#")[0])
+    _create_marks(connection, files)
     ((count,),) = connection.execute("SELECT count(*) FROM finding").fetchall()
-    whole = count <= MOST_FINDINGS and all(_is_deliverable(file, count) for file in manifest.files)
-    elsewhere = _elsewhere(connection, manifest)
+    # What a source's map has made of a file, or left out of it, is no part of its workbook: the map reads that again.
+    delivered = [file.made_of or file for file in files]
+    whole = count <= MOST_FINDINGS and all(_is_deliverable(file, count) for file in delivered)
+    elsewhere = _elsewhere(connection, files)
     written = []
-    for file, name in zip(manifest.files, names([file.name for file in manifest.files]), strict=True):
+    for file, name in zip(delivered, names([file.name for file in delivered]), strict=True):
         connection.execute(f"CREATE OR REPLACE TEMP TABLE sheet_row AS {_every_row(file) if whole else _dearest(file)}")
         connection.execute(f"CREATE OR REPLACE TEMP TABLE set_aside AS {_set_aside(file)}")
         made = _counted(connection, file, name)
@@ -117,13 +121,13 @@ def _is_deliverable(file: DeliveredFile, findings: int) -> bool:
     )
 
 
-def _create_marks(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
+def _create_marks(connection: duckdb.DuckDBPyConnection, files: Sequence[DeliveredFile]) -> None:
     """The table ``mark``: ordinal of the file, line (0 for its header), position of the cell, and what it is marked for.
 
     Needs the view ``finding``.
     """
     named = connection.execute("SELECT DISTINCT file, object, attribute FROM finding WHERE file IS NOT NULL").fetchall()
-    by_name = {file.name: file for file in manifest.files}
+    by_name = {file.name: file for file in files}
     cells = [
         {
             "ordinal": file.ordinal,
@@ -168,10 +172,9 @@ def _every_row(file: DeliveredFile) -> str:
     """SQL of ``row, line, record``: every line of a file in its order; what is no record has none."""
     if file.quarantined is None:
         return f"SELECT record + 1 AS row, line, record FROM ({records.lines(file)})"
-    # A record that a source's map leaves out of one template may stand in another.
-    return f"""SELECT row_number() OVER (ORDER BY line) AS row, line, max(record) AS record FROM (
+    return f"""SELECT row_number() OVER (ORDER BY line) AS row, line, record FROM (
         SELECT line, record FROM ({records.lines(file)})
-        UNION ALL SELECT line, NULL FROM read_parquet({literal(file.quarantined)})) GROUP BY line"""
+        UNION ALL SELECT line, NULL FROM read_parquet({literal(file.quarantined)}))"""
 
 
 def _dearest(file: DeliveredFile) -> str:
@@ -284,12 +287,12 @@ def _set_aside_rows(
     return rows
 
 
-def _elsewhere(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> list[str]:
+def _elsewhere(connection: duckdb.DuckDBPyConnection, files: Sequence[DeliveredFile]) -> list[str]:
     """The findings of no file, or of a sheet that was not read, in words."""
-    files = ", ".join(literal(file.name) for file in manifest.files)
+    names = ", ".join(literal(file.name) for file in files)
     rows = connection.execute(
         f"""SELECT severity, rule, concat_ws(': ', file, attribute), message, fix FROM finding
-        WHERE file IS NULL OR file NOT IN ({files}) ORDER BY ALL"""
+        WHERE file IS NULL OR file NOT IN ({names}) ORDER BY ALL"""
     ).fetchall()
     return [
         f"{severity} {rule}{f', {where}' if where else ''}: {message} {fix}"
@@ -357,7 +360,7 @@ def _instructions(file: DeliveredFile, extract: str, made: AnnotatedFile, *, who
         steps += [
             "Leave this sheet, the headings and the rows as they are: row numbers are what the next findings name.",
             f"Put the workbooks of all files of {extract} into one folder, the untouched ones too, with its extract.toml "
-            "(without its ignore) and password_samples.csv where it has them.",
+            "(without its ignore), and source.toml and password_samples.csv where it has them.",
             "Run `pelcro-pipeline dry-run FOLDER`: it is the next extract.",
         ]
     else:

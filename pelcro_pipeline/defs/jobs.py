@@ -11,7 +11,7 @@ dry_run = dg.define_asset_job(
         "request", "raw", "conversion", "analysis", "prepared", "migration_day", "staging"
     )
     - _ANNOTATED
-    | dg.AssetSelection.assets(["review", "sample"], ["review", "going_live"]),
+    | dg.AssetSelection.assets(["review", "sample"], ["review", "going_live"], ["review", "site_plan"]),
     description="From the delivered folder to the staging database, its statistics and the sample to review.",
 )
 forecast = dg.define_asset_job(

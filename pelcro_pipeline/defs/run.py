@@ -31,6 +31,8 @@ class Watcher(Protocol):
 
     def ended(self, step: str) -> None: ...
 
+    def told(self, line: str) -> None: ...
+
 
 def register(home: Path) -> None:
     """Make every extract of a workspace a partition, to be chosen in the UI, and let no killed run hold up the queue."""
@@ -49,7 +51,7 @@ def job(name: str, paths: ExtractPaths, ops: dict, watcher: Watcher) -> None:
     run_id = str(uuid.uuid4())
     with _recorded(paths.home) as recorded:
         recorded.add_dynamic_partitions(extracts.name, [paths.extract])
-        recorded.add_event_listener(run_id, lambda entry: _tell(watcher, entry.dagster_event))
+        recorded.add_event_listener(run_id, lambda entry: _tell(watcher, entry))
         result = defs.resolve_job_def(name).execute_in_process(
             run_config={
                 "ops": ops,
@@ -102,8 +104,13 @@ def _kept_open(folder: Path) -> Iterator[None]:
         yield
 
 
-def _tell(watcher: Watcher, event: dg.DagsterEvent | None) -> None:
-    if event is None or event.step_key is None:
+def _tell(watcher: Watcher, entry: dg.EventLogEntry) -> None:
+    event = entry.dagster_event
+    if event is None:
+        # What a step says of itself while it works.
+        watcher.told(entry.user_message)
+        return
+    if event.step_key is None:
         return
     if event.event_type is _STARTED:
         watcher.started(event.step_key)

@@ -65,7 +65,7 @@ STATISTICS_COLUMNS = {
     metadata=STATISTICS_COLUMNS,
     deps=[
         *(edges.MANIFEST + edges.CONVERSION + edges.LEDGER + edges.PREPARED),
-        *edges.keys("staging/database"),
+        *edges.keys("staging/database", "staging/read_back"),
     ],
     kinds={"csv", "pandas"},
     dagster_type=MigrationStatistics,
@@ -102,6 +102,8 @@ def staging_migration_statistics(extract: Extracts):
         check_name="adds_up", passed=not unbalanced, metadata={"unbalanced": ", ".join(unbalanced) or "none"}
     )
     yield counted_twice(frame, disagreements)
+    with as_failure():
+        frame = steps.count_on_sites(paths, frame)
     yield statistics_result(frame, paths)
     # By now it has been written. A check holds within its run; without a digest nothing can be signed in any.
     if not disagreements:

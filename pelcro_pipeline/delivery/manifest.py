@@ -39,6 +39,8 @@ class Column(BaseModel):
     made_of: tuple[int, ...] = ()
     #: It is the delivered column as it stands.
     copies: bool = False
+    #: The map itself writes each of its values, so that they tell nothing: a constant, a day, an amount.
+    settled: bool = False
     #: A delivered column that a source's map reads.
     used: bool = False
 
@@ -62,7 +64,7 @@ class Column(BaseModel):
     @property
     def text(self) -> str:
         """SQL of what a cell says: trimmed, null where it is empty or a word for nothing."""
-        text = f"trim_to_null({self.name})"
+        text = f"trim_cell({self.name})"
         if self.invisible:
             text = f"regexp_replace({text}, '[{INVISIBLE}]', '', 'g')"
         if self.nothing:
@@ -113,7 +115,8 @@ class DeliveredFile(BaseModel):
     ordinal: int
     #: As findings name it: the base name, or ``workbook.xlsx#Sheet``.
     name: str
-    #: UTF-8 text with one row for each record that has as many cells as the header.
+    #: UTF-8 text with one row for each record that has as many cells as the header; or Parquet of the same, of an export that a
+    #: source's map will read over and over.
     path: str
     delimiter: str
     columns: tuple[Column, ...]
@@ -128,9 +131,12 @@ class DeliveredFile(BaseModel):
     #: Parquet of the cells that corrections replaced (record, line, position of the column, value), where there are any.
     corrected: str | None = None
     #: The export of the source's map that it is, and where that has made attributes of it, the file as it was delivered: then
-    #: ``path`` is Parquet of its records, the delivered cells and behind them what was made of them.
+    #: ``path`` is Parquet of its cells and of what was looked up for them, and ``kept`` of which records stand for a key, if any can.
     export: str | None = None
     made_of: DeliveredFile | None = None
+    #: SQL of what the map makes of them, over ``stored`` and ``kept`` (``sources.select``).
+    made: str | None = None
+    kept: str | None = None
     #: Parquet of the values that the map could not handle (record, attribute, step, column, value), where there are any.
     unhandled: str | None = None
     #: A workbook's sheet that is not shown.
@@ -189,17 +195,37 @@ class DeliveredFile(BaseModel):
             found.discard("customer")
         return tuple(name for name in BY_OBJECT if name in found)
 
+    @property
+    def in_columns(self) -> bool:
+        """Whether ``path`` is Parquet, whatever the delivered text is called."""
+        return self.path != self.delivered and Path(self.path).suffix == ".parquet"
+
     def relation(self) -> str:
         """SQL of the file's records, all text, in file order."""
-        if self.made_of is not None:
-            names = ", ".join(f"c{c.made_of[0]} AS {c.name}" if c.copies else c.name for c in self.columns)
-            return f"(SELECT {names} FROM read_parquet({literal(self.path)}))"
+        if self.made is not None:
+            return f"({self.over_stored(self.made)})"
+        if self.in_columns:
+            return f"read_parquet({literal(self.path)})"
         columns = ", ".join(f"'{column.name}': 'VARCHAR'" for column in self.columns)
         return (
             f"read_csv({literal(self.path)}, header = true, auto_detect = false, "
             f"delim = {literal(self.delimiter)}, quote = '\"', escape = '\"', compression = 'none', "
             f"columns = {{{columns}}})"
         )
+
+    @property
+    def stored(self) -> str:
+        """SQL of the records that a source's map reads, with their ``record`` numbers."""
+        numbered = f"read_parquet({literal(self.path)}, file_row_number = true)"
+        return f"SELECT file_row_number AS record, * EXCLUDE (file_row_number) FROM {numbered}"
+
+    def over_stored(self, select: str) -> str:
+        """SQL of a SELECT over what a source's map reads: ``stored`` and ``kept``."""
+        tables = {"stored": self.stored}
+        if self.kept is not None:
+            # Parquet has no bits, and keeps them as text.
+            tables["kept"] = f"SELECT CAST(COLUMNS(*) AS BIT) FROM read_parquet({literal(self.kept)})"
+        return f"WITH {', '.join(f'{name} AS ({sql})' for name, sql in tables.items())} FROM ({select})"
 
 
 class UnreadSheet(BaseModel):
@@ -260,13 +286,15 @@ class Manifest(BaseModel):
             return str(to / Path(path).name) if path and Path(path).parent == folder else path
 
         def moved(file: DeliveredFile) -> DeliveredFile:
-            places = ("path", "lines", "quarantined", "noted", "corrected", "unhandled")
+            places = ("path", "lines", "quarantined", "noted", "corrected", "unhandled", "kept")
             update: dict[str, object] = {name: there(getattr(file, name)) for name in places}
             if file.made_of is not None:
                 update["made_of"] = moved(file.made_of)
             return file.model_copy(update=update)
 
-        return self.model_copy(update={"files": tuple(map(moved, self.files))})
+        return self.model_copy(
+            update={"files": tuple(map(moved, self.files)), "looked_into": tuple(map(moved, self.looked_into))}
+        )
 
     @cached_property
     def metadata(self) -> dict[str, tuple[str, ...]]:

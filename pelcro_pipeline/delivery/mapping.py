@@ -1,7 +1,7 @@
 """Delivered exports of a legacy system, read as the templates: by its map, each record where it stands in its own file.
 
 A file of an export stays what it is, with its own columns, lines and cells; behind them stand the attributes that the map makes
-of them. From there on it is read like any delivered file.
+of them, worked out whenever it is read. From there on it is read like any delivered file.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import duckdb
 
 from pelcro_pipeline.delivery import profile, records
 from pelcro_pipeline.delivery.manifest import Column, DeliveredFile, Profile, Told
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import Amounts, Settings
-from pelcro_pipeline.sources.select import Compiled, Delivered, compiled, create_inputs
-from pelcro_pipeline.sources.source_map import SourceMap
+from pelcro_pipeline.sources.select import Compiled, Delivered, compiled, create_kept, create_lookups
+from pelcro_pipeline.sources.source_map import Format, SourceMap, nearest
 from pelcro_pipeline.spec.model import Severity
 from pelcro_pipeline.spec.sql import literal, quoted
 
@@ -50,8 +51,14 @@ def mapped(
             continue
         of_export = compiled(connection, source_map, export, delivered, settings)
         try:
-            create_inputs(connection, of_export, own)
-            for each, file in zip(own, (file for file in files if file.export == export), strict=True):
+            create_lookups(connection, of_export)
+            stored = [
+                _stored(file, each, of_export, into, connection)
+                for each, file in zip(own, (file for file in files if file.export == export), strict=True)
+            ]
+            own = [each._replace(relation=file.stored) for each, file in zip(own, stored, strict=True)]
+            create_kept(connection, of_export, own)
+            for each, file in zip(own, stored, strict=True):
                 made[file.ordinal] = _mapped(file, each, of_export, source_map, into, settings, connection)
         except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException) as error:
             raise UnusableInputError(
@@ -89,6 +96,27 @@ def _delivered(file: DeliveredFile) -> Delivered:
     return Delivered(file.ordinal, records.numbered(file), cells)
 
 
+def laid_out(files: Sequence[DeliveredFile], into: Path, connection: duckdb.DuckDBPyConnection) -> dict[str, Path]:
+    """Parquet, in ``into``, of each file's cells and of what a map has made of them, by the file's name; none of those without."""
+    made = {file.name: into / f"{file.ordinal}.parquet" for file in files if file.made_of is not None}
+    for file in files:
+        if file.name in made:
+            connection.execute(f"COPY {file.relation()} TO {literal(str(made[file.name]))} (FORMAT parquet)")
+    return made
+
+
+def _stored(
+    file: DeliveredFile, delivered: Delivered, made: Compiled, into: Path, connection: duckdb.DuckDBPyConnection
+) -> DeliveredFile:
+    """The file with its cells in columns, and beside them what is looked up for each of its records."""
+    if file.in_columns and not made.lookups:
+        return file.model_copy(update={"made_of": file})
+    path = into / f"{file.ordinal}.stored.parquet"
+    with duck.probing_in_order(connection):
+        connection.execute(f"COPY ({made.stored(delivered)}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION lz4)")
+    return file.model_copy(update={"path": str(path), "made_of": file})
+
+
 def _mapped(
     file: DeliveredFile,
     delivered: Delivered,
@@ -98,36 +126,34 @@ def _mapped(
     settings: Settings,
     connection: duckdb.DuckDBPyConnection,
 ) -> DeliveredFile:
-    path = into / f"{file.ordinal}.mapped.parquet"
-    columns = _columns(file, made)
+    if made.has_keys:
+        kept = into / f"{file.ordinal}.kept.parquet"
+        connection.execute(f"COPY ({made.kept(delivered, file.records)}) TO {literal(str(kept))} (FORMAT parquet)")
+        file = file.model_copy(update={"kept": str(kept)})
+    delivered = delivered._replace(relation="FROM stored")
+    columns = _columns(file.made_of, made)
     own = [column.name for column in file.columns]
-    stored = [f"{quoted(each.attribute)} AS {each.name}" for each in columns if each.derived and not each.copies]
+    attributes = [
+        f"{f'c{column.made_of[0]}' if column.copies else quoted(column.attribute)} AS {column.name}"
+        for column in columns
+        if column.derived
+    ]
     rows = made.select(delivered, own, without=made.copied)
-    _write(f"SELECT {', '.join(['record', *own, *stored, 'failures', 'failed'])} FROM ({rows})", path, connection)
-    unhandled = _unhandled(file, made, path, into, connection)
     base = file.model_copy(
         update={
-            "path": str(path),
-            "made_of": file,
             "columns": columns,
-            "unhandled": str(unhandled) if unhandled else None,
-            **_lines(file, path, into, connection),
+            "made": f"SELECT {', '.join([*own, *attributes])} FROM ({rows})",
+            **_lines(file, made, rows, into, connection),
         }
     )
-    base = base.model_copy(update=_set_aside(base, delivered, made, into, connection))
+    unhandled = _unhandled(base, made, rows, into, connection)
+    base = base.model_copy(
+        update={
+            "unhandled": str(unhandled) if unhandled else None,
+            **_set_aside(base, delivered, made, into, connection),
+        }
+    )
     return _profiled(base, source_map, settings, connection)
-
-
-def _write(select: str, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
-    """Write records in their order: a join may lose it, and seldom does."""
-    to = f"TO {literal(str(path))} (FORMAT parquet, COMPRESSION lz4)"
-    connection.execute(f"COPY ({select}) {to}")
-    ((ordered,),) = connection.execute(
-        f"""SELECT coalesce(bool_and(record > before), true) FROM (
-            SELECT record, lag(record) OVER () AS before FROM read_parquet({literal(str(path))})) WHERE before IS NOT NULL"""
-    ).fetchall()
-    if not ordered:
-        connection.execute(f"COPY (FROM ({select}) ORDER BY record) {to}")
 
 
 def _columns(file: DeliveredFile, made: Compiled) -> tuple[Column, ...]:
@@ -148,42 +174,52 @@ def _columns(file: DeliveredFile, made: Compiled) -> tuple[Column, ...]:
                 made_of=of[name],
                 derived=True,
                 copies=name in made.copied,
+                settled=name in made.settled,
             )
             for at, name in enumerate(name for name in made.fields if of[name] or not made.made_of[name])
         ),
     )
 
 
-def _lines(file: DeliveredFile, path: Path, into: Path, connection: duckdb.DuckDBPyConnection) -> dict[str, object]:
-    """The number of records that stand, and their lines where these are not one after the other."""
-    ((count,),) = connection.execute(f"SELECT count(*) FROM read_parquet({literal(str(path))})").fetchall()
-    if file.lines is None and count == file.records:
-        return {"records": count}
+def _lines(
+    file: DeliveredFile, made: Compiled, rows: str, into: Path, connection: duckdb.DuckDBPyConnection
+) -> dict[str, object]:
+    """The number of records that stand, and their lines where these are not one after the other; leaves ``standing``: their numbers."""
+    standing = file.over_stored(f"SELECT record FROM ({rows})") if made.leaves_out else f"FROM range({file.records})"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE standing(record) AS {standing}")
+    ((count,),) = connection.execute("SELECT count(*) FROM standing").fetchall()
+    if count == file.records:
+        return {}
     to = into / f"{file.ordinal}.mapped.lines.parquet"
     connection.execute(
-        f"""COPY (SELECT line FROM (SELECT record FROM read_parquet({literal(str(path))})) JOIN ({records.lines(file)}) USING (record)
-        ORDER BY record) TO {literal(str(to))} (FORMAT parquet, COMPRESSION zstd)"""
+        f"""COPY (SELECT line FROM standing JOIN ({records.lines(file)}) USING (record) ORDER BY record)
+        TO {literal(str(to))} (FORMAT parquet, COMPRESSION zstd)"""
     )
     return {"records": count, "lines": str(to)}
 
 
 def _unhandled(
-    file: DeliveredFile, made: Compiled, path: Path, into: Path, connection: duckdb.DuckDBPyConnection
+    file: DeliveredFile, made: Compiled, rows: str, into: Path, connection: duckdb.DuckDBPyConnection
 ) -> Path | None:
-    """Parquet of ``record, attribute, step, column, value``: each value that a step could not handle; none where it handled all."""
+    """Parquet of ``record, attribute, step, column, value``: each value that a step could not handle; none where it handled all.
+
+    Needs ``standing``: a record's number is its place among those.
+    """
     if not made.failing:
         return None
-    rows = ", ".join(
+    steps = ", ".join(
         f"({1 << each.bit}::UBIGINT, {literal(each.attribute)}, {literal(each.step)}, {literal(' + '.join(made.made_of[each.attribute]))})"
         for each in made.failing
     )
+    failed = file.over_stored(f"SELECT record, failures, failed FROM ({rows}) WHERE failures <> 0")
     to = into / f"{file.ordinal}.unhandled.parquet"
     ((count,),) = connection.execute(
         f"""COPY (
             SELECT place AS record, attribute, step, "column", failed[attribute || ' ' || step] AS value
-            FROM (SELECT row_number() OVER () - 1 AS place, failures, failed FROM read_parquet({literal(str(path))}))
-            JOIN (VALUES {rows}) AS steps(bit, attribute, step, "column") ON failures & bit <> 0
-            WHERE failures <> 0 ORDER BY place, attribute
+            FROM ({failed})
+            JOIN (SELECT record, row_number() OVER (ORDER BY record) - 1 AS place FROM standing) USING (record)
+            JOIN (VALUES {steps}) AS steps(bit, attribute, step, "column") ON failures & bit <> 0
+            ORDER BY place, attribute
         ) TO {literal(str(to))} (FORMAT parquet, COMPRESSION zstd)"""
     ).fetchall()
     if count:
@@ -211,7 +247,7 @@ def _set_aside(
         )
         selects.append(
             f"""SELECT line, rule, array_to_string([{cells}], {literal(before.delimiter)}) AS text, reason, objects
-            FROM ({aside}) JOIN ({records.numbered(before)}) USING (record) JOIN ({records.lines(before)}) USING (record)"""
+            FROM ({file.over_stored(aside)}) JOIN ({file.stored}) USING (record) JOIN ({records.lines(before)}) USING (record)"""
         )
     if not selects:
         return {}
@@ -233,7 +269,7 @@ def _profiled(
     own = file.model_copy(update={"columns": derived})
     own = profile.located(profile.profiled(own, settings, connection, workbook=False), connection)
     columns = (*(column for column in file.columns if not column.derived), *own.columns)
-    told = (*_assumed(file, source_map), *own.told)
+    told = (*_assumed(file, source_map), *_unknown(file, source_map), *own.told)
     by_position: dict[int, list[Told]] = {}
     for each in told:
         column = columns[each.position]
@@ -275,6 +311,33 @@ def _assumed(file: DeliveredFile, source_map: SourceMap) -> list[Told]:
         )
         for column in file.made_of.columns
         if column.header.strip() in source_map.assumed and file.read_as(column)
+    ]
+
+
+def _unknown(file: DeliveredFile, source_map: SourceMap) -> list[Told]:
+    """SRC-FIELD: a question for each field of JSON that the map does not know. An unknown column of a text stops the run; of JSON a record
+    may have any."""
+    export = source_map.sources[file.export]
+    if export.format is not Format.JSON:
+        return []
+    headers = {column.header.strip(): column for column in file.made_of.columns}
+    empty = [
+        header
+        for header, column in headers.items()
+        if export.knows(header) and not file.made_of.profile[column.position].filled
+    ]
+    return [
+        Told(
+            rule="SRC-FIELD",
+            severity=Severity.QUESTION,
+            position=column.position,
+            attribute=header,
+            detail=f"It is kept in the archive{nearest(header, empty)}.",
+            told="unknown",
+            evidence="the map does not name it",
+        )
+        for header, column in headers.items()
+        if header and not export.knows(header) and not export.names_beneath(header)
     ]
 
 

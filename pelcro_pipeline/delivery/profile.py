@@ -61,6 +61,7 @@ class _Sign:
         return f"count(CASE WHEN {first} THEN CASE WHEN {then} THEN 1 END END)"
 
 
+_COUNTS = ("count({cell})", "approx_count_distinct({cell})", "min(length({cell}))", "max(length({cell}))")
 _NON_ASCII = "strlen({cell}) <> length({cell})"
 _LOST = _Sign("lost", "contains({cell}, '+') OR contains({cell}, '.')", "lost_digits(trim({cell}))")
 _SICK = _Sign("sick", _NON_ASCII, f"regexp_matches({{cell}}, '{_UNHEALTHY}')")
@@ -78,18 +79,20 @@ def profiled(
     words = [
         word for word in (NOTHING if settings.nothing is None else settings.nothing) if word not in settings.not_nothing
     ]
-    signs = {column: _signs(column) for column in file.columns}
+    signs = {column: _signs(column) for column in file.columns if not column.settled}
     selected = ["count(*)"]
     for column, own in signs.items():
         cell = column.name
-        selected += [f"count({cell})", f"approx_count_distinct({cell})", f"min(length({cell}))", f"max(length({cell}))"]
+        # What a source's map made is not what was delivered: its profile is shown to nobody.
+        counted = ("0", "0", "NULL", "NULL") if column.derived else (count.replace("{cell}", cell) for count in _COUNTS)
+        selected += counted
         selected.append(_words(cell, words))
         selected += [sign.of(cell) for sign in own]
         if _is_date(column):
             selected.append(f"histogram({cell})")
     (counted,) = connection.execute(f"SELECT {', '.join(selected)} FROM {file.relation()}").fetchall()
     records, *rest = counted
-    found: dict[Column, _Found] = {}
+    found = {column: _Found(0, 0, None, None, {}, {}, {}) for column in file.columns}
     counts = iter(rest)
     for column, own in signs.items():
         filled, distinct, shortest, longest, said = (next(counts) for _ in range(5))

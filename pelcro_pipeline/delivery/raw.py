@@ -20,6 +20,7 @@ from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.sources.source_map import SourceMap
 from pelcro_pipeline.spec import HIDDEN, SECRETS
+from pelcro_pipeline.spec.sql import literal
 
 #: Characters of a record. DuckDB reads lines of 2,000,000 bytes, and a character has up to four.
 _LONGEST_RECORD = 400_000
@@ -124,6 +125,13 @@ def _of_workbook(path: Path, into: Path, settings: Settings) -> Iterator[Sheet]:
 def _next(into: Path) -> Path:
     """A place for a file's text; its delivered name could be too long for one, or taken."""
     return into / f"text.{len(list(into.iterdir()))}.csv"
+
+
+def in_columns(file: DeliveredFile, into: Path, connection: duckdb.DuckDBPyConnection) -> DeliveredFile:
+    """The file with its records as Parquet. Raises duckdb.Error where DuckDB does not part it into these."""
+    to = into / f"{file.ordinal}.records.parquet"
+    connection.execute(f"COPY (FROM {file.relation()}) TO {literal(str(to))} (FORMAT parquet, COMPRESSION lz4)")
+    return file.model_copy(update={"path": str(to)})
 
 
 def numbered(file: DeliveredFile, sheet: Sheet, into: Path) -> DeliveredFile | None:

@@ -175,8 +175,9 @@ def _file(
     )
     if export is None:
         recognition.refuse_unrecognised(file, None if file.attributes else _line_of_header(sheet, named))
+    in_columns = export is not None and bool(known.targets(export)) and not known.looks_up(export)
     try:
-        scanned = profile.profiled(file, settings, connection, workbook=sheet.numbers is not None)
+        scanned = _scanned(file, sheet, into, settings, connection, in_columns=in_columns)
     except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.NotImplementedException):
         scanned = None
     # DuckDB passes over the header: a quotation mark astray in it swallows records without an error.
@@ -184,10 +185,25 @@ def _file(
     if numbered:
         return recognition.without_ghosts(profile.located(numbered, connection), connection)
     rewritten = raw.rewritten(file, sheet, into)
-    scanned = profile.profiled(rewritten, settings, connection, workbook=sheet.numbers is not None)
+    scanned = _scanned(rewritten, sheet, into, settings, connection, in_columns=in_columns)
     if scanned.records != rewritten.records:
         raise UnusableInputError(f"{file.name} cannot be parted into its records: save it again as CSV in UTF-8.")
     return recognition.without_ghosts(profile.located(scanned, connection), connection)
+
+
+def _scanned(
+    file: DeliveredFile,
+    sheet: raw.Sheet,
+    into: Path,
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    in_columns: bool,
+) -> DeliveredFile:
+    """A file with its profile; its text is parsed once, where the map finds all that it needs in its records."""
+    if in_columns:
+        file = raw.in_columns(file, into, connection)
+    return profile.profiled(file, settings, connection, workbook=sheet.numbers is not None)
 
 
 def _profiled(file: DeliveredFile, settings: Settings, connection: duckdb.DuckDBPyConnection) -> DeliveredFile:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-import pyarrow.dataset
 
 from pelcro_pipeline.delivery.manifest import DeliveredFile
 from pelcro_pipeline.delivery.text import record_starts
@@ -33,12 +32,15 @@ def raw_records(file: DeliveredFile, places: np.ndarray) -> Iterator[bytes]:
             yield source.read(int(ends[index] - starts[index])).rstrip(b"\r\n") + b"\n"
 
 
-def cells(file: DeliveredFile, places: np.ndarray) -> list[list[str]]:
+def cells(connection: duckdb.DuckDBPyConnection, file: DeliveredFile, places: np.ndarray) -> list[list[str]]:
     """The cells of the records at ``places``, in the order of the file's columns; empty ones beyond are left out."""
     if file.made_of is not None:
-        stored = [f"c{column.made_of[0]}" if column.copies else column.name for column in file.columns]
-        taken = pyarrow.dataset.dataset(file.path).take(places, columns=list(dict.fromkeys(stored)))
-        return [[row[name] or "" for name in stored] for row in taken.to_pylist()]
+        names = ", ".join(column.name for column in file.columns)
+        rows = connection.execute(
+            f"SELECT {names} FROM ({numbered(file)}) SEMI JOIN (SELECT unnest($places) AS record) USING (record) ORDER BY record",
+            {"places": places.tolist()},
+        ).fetchall()
+        return [[cell or "" for cell in row] for row in rows]
     _, *records = raw_records(file, places)
     texts = (io.StringIO(record.decode(), newline="") for record in records)
     return [next(csv.reader(text, delimiter=file.delimiter))[: len(file.columns)] for text in texts]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from pelcro_pipeline.matching.naming import FULL_NAME
 from pelcro_pipeline.matching.proposal import (
     CUSTOMER_ID,
     PLAN_ID,
+    SUBSCRIPTION_ID,
     THRESHOLD,
     Candidate,
     Placement,
@@ -33,6 +34,9 @@ from pelcro_pipeline.spec.sql import literal, quoted
 
 CANCEL = "subscription.cancel_at_period_end"
 ORIGINAL_ID = "customer.common_metadata.original_old_provider_id"
+_SOLD = ("subscription.", "plan.", "product.")
+#: What readers may have without a subscription: the state of a newsletter, and what it is called.
+_OF_NO_SUBSCRIPTION = frozenset((STATUS, PLAN_ID))
 #: Of what a price is made: a plan for each that differs, so that nobody's price changes.
 _PRICED = ("plan.amount", "plan.currency", "plan.interval", "plan.interval_count")
 #: What is usual where an export has no column for it; a person takes away the # where it is so.
@@ -52,6 +56,10 @@ _USUAL = {
     "plan.currency": "usd",
     "product.address_required": "0",
 }
+_OF_READERS_ALONE = (
+    "# No column says until when or for how much: where these are readers alone, take no subscription here,",
+    "# and leave the products and plans below as they stand.",
+)
 _WHICH_ADDRESS = "Is the address that is read as the billing address the one that copies are sent to, too or instead?"
 #: Codes of a column that a comment repeats at most.
 _CODES_SHOWN = 12
@@ -102,13 +110,14 @@ def proposed(paths: Sequence[Path]) -> Proposal:
     if not samples:
         raise UnusableInputError("Of no export a map can be proposed: name at least one after --from.")
     keys = _keys(samples)
-    found = {key: placements(sample) for key, sample in keys.items()}
+    told = {key: placements(sample) for key, sample in keys.items()}
+    found = {key: _without_halves(keys[key], each) for key, each in told.items()}
     sources = [_source(key, keys[key], found[key]) for key in keys]
     sold_elsewhere = any("plan.old_id" in _by_attribute(each) for each in found.values())
     targets = [
         _target(key, keys[key], found[key], file, files)
         for key in keys
-        for files in [_files(found[key], sold_elsewhere=sold_elsewhere)]
+        for files in [_files(told[key], sold_elsewhere=sold_elsewhere)]
         for file in files
     ]
     columns = [each for placed in found.values() for each in placed]
@@ -134,6 +143,28 @@ about = {_text(f"Proposed for {names}; to be confirmed by the publisher.")}
         asked=len(asked),
         unknown=sum(each.placed is None for each in columns) - len(asked),
     )
+
+
+def _without_halves(sample: Sample, placed: list[Placement]) -> list[Placement]:
+    """The placements, what is half an address or half a subscription left to a person.
+
+    A postal code alone is no address. A date, a price, and a status such as unpaid or cancelled make a subscription; a newsletter has
+    active readers too.
+    """
+    columns = _by_attribute(placed)
+    half = {
+        column
+        for address in ADDRESSES
+        if not all(f"{address.prefix}{name}" in columns for name in _OF_ADDRESS)
+        for name, column in columns.items()
+        if name.startswith(address.prefix)
+    }
+    subscribed = {name: column for name, column in columns.items() if name.startswith(("subscription.", "plan."))}
+    statuses = sample.filled(subscribed[STATUS]) if STATUS in subscribed else ()
+    said = {naming.codes_of(STATUS).get(naming.folded(each)) for each in statuses}
+    if _OF_NO_SUBSCRIPTION.issuperset(subscribed) and said <= {None, "active"}:
+        half |= {*subscribed.values()}
+    return [each.contested() if each.column in half else each for each in placed]
 
 
 def _is_of_no_address(placement: Placement) -> bool:
@@ -173,9 +204,23 @@ def _source(key: str, sample: Sample, placed: Sequence[Placement]) -> str:
         used, optional = [each for each in used if each not in empty], [*optional, *empty]
     lines = [f"[sources.{key}]", f"file = {_text(_pattern(sample.name))}"]
     lines += ['format = "json"'] if sample.is_json else []
+    lines += [f"records = {_text(sample.records)}"] if sample.records else []
+    if sample.record_types is not None:
+        header, body = sample.record_types.header, sample.record_types.body
+        lines.append(f"record_types = {{ header = {_text(header)}, body = {_text(body)} }}")
     lines += _list("columns", used)
     lines += _list("optional", optional) if optional else []
+    lines += [line for array, most in sample.arrays.items() for line in _of_array(array, most)]
     return "\n".join(lines) + "\n"
+
+
+def _of_array(array: str, most: int) -> list[str]:
+    """What a person does where records have several elements in an array."""
+    return [
+        f"# A record has up to {most:,} elements in {_plain(array)}, and only the first was looked at ({_plain(array)}.0).",
+        f"# Where each is a record of its own, as each subscription of a reader: records = {_text(array)}, and no .0 behind it below.",
+        "# Where the last one holds: -1 for that 0.",
+    ]
 
 
 def _pattern(name: str) -> str:
@@ -210,33 +255,41 @@ def _target(key: str, sample: Sample, placed: Sequence[Placement], file: str, fi
     columns = _by_attribute(placed)
     lines = [line for each in placed for line in _lines(sample, each, columns) if _template_of(line.attribute) == file]
     lines += _derived(columns, file, {line.attribute for line in lines if not line.is_open})
+    lines += _other_emails(sample, columns) if file == "customers" else []
     said = {line.attribute for line in lines if not line.is_open or line.attribute in _USUAL}
     lines += [
         Line(name, _usual(name), "needed, and no column says it", is_open=True)
         for name in _needed(file, said)
         if name not in {line.attribute for line in lines if not line.said[0].isdigit()}
     ]
-    lines = [_without_half_addresses(line, columns) for line in lines]
     live = any(not line.is_open for line in lines)
     left = [
         each.column
         for each in placed
         if each.placed is None and not any(_template_of(one.attribute) in files for one in _choice(each, columns))
     ]
-    head = ["[[target]]", f"file = {_text(file)}", f"source = {_text(key)}", *_unique(columns, file), "[target.fields]"]
+    unique = _unique(columns, file) or ([] if live or file == files[0] else _unique_id(file))
+    head = ["[[target]]", f"file = {_text(file)}", f"source = {_text(key)}", *unique, "[target.fields]"]
     body = [*map(str, lines), *_listed_columns("Nothing is proposed for", left if file == files[0] else [])]
     elsewhere = [column for name, column in columns.items() if _template_of(name) not in files]
     body += _listed_columns("Left to the export of products and plans", elsewhere if file == files[0] else [])
+    if file == "customers" and "products" in files and not any(each.startswith(_SOLD) for each in columns):
+        body = [*_OF_READERS_ALONE, *body]
+    body = [*_of_events(sample, columns), *body] if file == "customers" else body
     # Nothing is run of a template of which nothing is sure.
     return "\n".join([*(head if live else [f"# {each}" for each in head]), *body]) + "\n"
 
 
-def _without_half_addresses(line: Line, columns: dict[str, str]) -> Line:
-    """An address's line, open where the export has no street or city: a postal code alone is no address."""
-    prefix = next((each.prefix for each in ADDRESSES if line.attribute.startswith(each.prefix)), None)
-    if prefix is None or all(f"{prefix}{name}" in columns for name in _OF_ADDRESS):
-        return line
-    return replace(line, is_open=True)
+def _of_events(sample: Sample, columns: dict[str, str]) -> list[str]:
+    """What a person does where a subscription stands in several records."""
+    column = columns.get(SUBSCRIPTION_ID)
+    values = sample.filled(column) if column else []
+    if column is None or len({*values}) == len(values):
+        return []
+    kept = f"unique = {{ key = [{_text(column)}], keep_last_by = ... }}"
+    return [
+        f"# {_plain(column)} repeats: where these are events of which the last holds, above: {kept}, the column of their time."
+    ]
 
 
 def _unique(columns: dict[str, str], file: str) -> list[str]:
@@ -248,6 +301,12 @@ def _unique(columns: dict[str, str], file: str) -> list[str]:
     if not key or (file == "plans" and "plan.old_id" in columns):
         return []
     return [f"unique = {{ key = [{', '.join(map(_text, key))}] }}"]
+
+
+def _unique_id(file: str) -> list[str]:
+    """The same of what a person gives an id: one of each."""
+    own = {"products": "product.id", "plans": "plan.old_id"}[file]
+    return [f"unique = {{ key = [{_text(own)}] }}"]
 
 
 def _lines(sample: Sample, placement: Placement, columns: dict[str, str]) -> Iterator[Line]:
@@ -294,6 +353,8 @@ def _made(sample: Sample, column: str, candidate: Candidate, columns: dict[str, 
             yield attribute, _Making(of_column, "; where it is yes this is no", is_open=True)
     elif attribute == "plan.amount":
         yield attribute, _amount(column, values)
+    elif attribute == "plan.interval" and "plan.interval_count" not in columns:
+        yield from _spanned(of_column, values)
     elif naming.codes_of(attribute):
         yield attribute, _coded(attribute, of_column, values)
     elif attribute in ATTRIBUTES and ATTRIBUTES[attribute].kind.name == "date":
@@ -321,7 +382,11 @@ def _amount(column: str, values: Sequence[str]) -> _Making:
 def _coded(attribute: str, of_column: str, values: Sequence[str]) -> _Making:
     """What codes say is written where it is known; the others are a person's to map, and told until then."""
     known = naming.codes_of(attribute)
-    found = {value: known.get(naming.folded(value)) for value in dict.fromkeys(values)}
+    return _mapped(of_column, {value: known.get(naming.folded(value)) for value in dict.fromkeys(values)})
+
+
+def _mapped(of_column: str, found: dict[str, str | None]) -> _Making:
+    """What delivered codes become; those of which it is not known are told."""
     codes = {value: said for value, said in found.items() if said is not None}
     left = [value for value, said in found.items() if said is None][:_CODES_SHOWN]
     remark = f"; to be decided: {', '.join(map(_plain, left))}" if left else ""
@@ -329,6 +394,14 @@ def _coded(attribute: str, of_column: str, values: Sequence[str]) -> _Making:
         # Nothing says that these are codes, and no names of readers.
         return _Making(f"{of_column}, map = {{}}", "; what it holds is to be mapped", is_open=True)
     return _Making(f"{of_column}, map = {_table(codes)}", remark)
+
+
+def _spanned(of_column: str, values: Sequence[str]) -> Iterator[tuple[str, _Making]]:
+    """An interval, and where a period such as quarterly has several of it, how many."""
+    spans = {value: naming.span_of(value) for value in dict.fromkeys(values)}
+    yield "plan.interval", _mapped(of_column, {value: span and span[0] for value, span in spans.items()})
+    if any(span is not None and span[1] != "1" for span in spans.values()):
+        yield "plan.interval_count", _mapped(of_column, {value: span and span[1] for value, span in spans.items()})
 
 
 def _dated(column: str, values: Sequence[str]) -> _Making:
@@ -380,6 +453,9 @@ def _derived(columns: dict[str, str], file: str, given: set[str]) -> list[Line]:
 
     of_plan, of_product = (f"from = {_text(each)}" if each else None for each in (plan, product))
     of_price = _plan_id(columns) if PLAN_ID in columns or (subscribed and priced) else of_product
+    if file == "customers":
+        for name, column in _other_names(columns):
+            propose(name, f"from = {_text(column)}", "no column has it: the same reader's elsewhere")
     match file:
         case "customers" if subscribed and PLAN_ID not in columns:
             propose(PLAN_ID, of_price, "no column names plans: one for each price or product")
@@ -393,6 +469,30 @@ def _derived(columns: dict[str, str], file: str, given: set[str]) -> list[Line]:
             propose("product.id", of_plan, "no column names products: one for each plan")
             propose("product.name", of_product or of_plan, "no column names products")
     return found
+
+
+def _other_names(columns: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """The names that a reader or an address lacks, and the column that has them of another of these: without any an address is none."""
+    owners = ["customer.", *(each.prefix for each in ADDRESSES)]
+    named = [each for each in owners if each == "customer." or f"{each}line1" in columns]
+    for owner in named:
+        for name in ("first_name", "last_name"):
+            other = next((columns[f"{each}{name}"] for each in owners if f"{each}{name}" in columns), None)
+            if other is not None and f"{owner}{name}" not in columns and FULL_NAME not in columns:
+                yield f"{owner}{name}", other
+
+
+def _other_emails(sample: Sample, columns: dict[str, str]) -> Iterator[Line]:
+    """Where the reader's email is empty in a record, the columns that have one there: billing's is most often the reader's own."""
+    own = columns.get("customer.email")
+    for column in sample.columns if own else ():
+        filled = any(
+            other.strip() and not email.strip()
+            for email, other in zip(sample.columns[own], sample.columns[column], strict=True)
+        )
+        if column != own and filled and shape.are_emails(sample.filled(column)):
+            made = f"coalesce({quoted(own)}, {quoted(column)})"
+            yield Line("customer.email", f"sql = {_text(made)}", f"{_plain(own)} is empty where this one is not", True)
 
 
 def _needed(file: str, given: set[str]) -> list[str]:

@@ -44,6 +44,8 @@ _PHRASES = ("english", "french", "german", "spanish", "abbreviated")
 _SHORTEST_PART = 4
 #: Says nothing of an address's attribute.
 _ADDRESS = frozenset(("address",))
+#: A number of intervals, as folded codes have it.
+_SEVERAL = re.compile(r"(?:(?:every|each|per|alle|tous les|toutes les|cada) )?(?P<count>[1-9]\d?) (?P<unit>[a-z]+)")
 #: C.P. is CP.
 _POINTED = re.compile(r"\b(\w)\.(?=\w\b)")
 
@@ -225,6 +227,21 @@ def codes_of(attribute: str) -> dict[str, str | None]:
     """What the codes of an attribute say, by their words: a value of it, or none where a person decides."""
     table = _tables()["codes"].get(attribute, {})
     return {word: None if value == "left_open" else value for value, words in table.items() for word in words}
+
+
+@functools.cache
+def _spans() -> dict[str, tuple[str, str]]:
+    return {word: (each["interval"], each["count"]) for each in _tables()["span"] for word in each["words"]}
+
+
+def span_of(code: str) -> tuple[str, str] | None:
+    """The interval of a delivered period, and how many of it: of quarterly, and of every 3 months, three months; none of an unknown one."""
+    words, known = folded(code), codes_of("plan.interval")
+    if words in _spans():
+        return _spans()[words]
+    several = _SEVERAL.fullmatch(words)
+    interval, count = (several["unit"], several["count"]) if several else (words, "1")
+    return (known[interval], count) if known.get(interval) else None
 
 
 def folded(code: str) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pelcro_pipeline.delivery import foreign, raw, text
@@ -20,7 +21,7 @@ from pelcro_pipeline.errors import UnusableInputError
 from pelcro_pipeline.matching import naming, shape
 from pelcro_pipeline.matching.naming import FULL_NAME
 from pelcro_pipeline.settings import Settings
-from pelcro_pipeline.sources.source_map import STATUS
+from pelcro_pipeline.sources.source_map import STATUS, RecordTypes
 
 #: How sure a column's meaning is, from 0 to 1, where it is proposed and not only listed.
 THRESHOLD = 0.8
@@ -36,8 +37,8 @@ _DOUBTED = 0.7
 #: The weight of a name whose values are doubtful, or are not of its kind at all.
 _UNLIKE, _PARTLY = 0.3, 0.85
 _MOST_FIT, _SOME_FIT = 0.9, 0.6
-#: A column without any value is taken by its name.
-_EMPTY = 0.95
+#: A column without any value is taken by its name, where that is one and not a part of one.
+_EMPTY, _NAMED = 0.95, 0.7
 #: The only emails of an export are its readers', whatever their header says, where few of them stand twice.
 _ONLY_EMAILS, _DIFFERENT = 0.9, 0.8
 #: Nearly every record of readers says whose it is: a column that is often empty names something else.
@@ -46,6 +47,10 @@ _IDENTIFIED = 0.8
 _STATUSES = 0.9
 #: A column called id or name alone, where the others tell of what.
 _TOLD_BY_OTHERS = 0.85
+#: The place of an element in an array of JSON.
+_PLACE = re.compile(r"\.-?\d+(?=\.|$)")
+#: What the first cell of a line says of it, where a file has an envelope: CH, SB.
+_RECORD_TYPE = re.compile(r"[A-Z][A-Z0-9]{0,2}")
 #: What is less sure is no candidate.
 _LISTED = 0.25
 #: Neither of which names an object of its own.
@@ -55,16 +60,28 @@ CUSTOMER_ID, SUBSCRIPTION_ID = "customer.old_provider_id", "subscription.common_
 
 @dataclass(frozen=True)
 class Sample:
-    """The first records of a delivered export: by column, in its order, its cells; empty ones are empty texts."""
+    """The first records of a delivered export: by column, in its order, its cells; empty ones are empty texts.
+
+    Of JSON, ``records`` is the dotted name of the array that holds them where they are not on top, and ``arrays`` are those within a
+    record of which only the first element is a column, with the most elements that one has.
+    """
 
     name: str
     columns: Mapping[str, Sequence[str]]
     is_json: bool = False
     records: str | None = None
+    arrays: Mapping[str, int] = field(default_factory=dict)
+    record_types: RecordTypes | None = None
 
     def filled(self, column: str) -> list[str]:
         """A column's values, trimmed."""
         return [value.strip() for value in self.columns[column] if value.strip()]
+
+    def called(self, column: str) -> str:
+        """What a column is called, without where in a record of JSON it stands."""
+        if not self.is_json:
+            return column
+        return _PLACE.sub("", column.removeprefix(f"{self.records}." if self.records else ""))
 
 
 @dataclass(frozen=True)
@@ -89,6 +106,15 @@ class Placement:
         first = next(iter(self.candidates), None)
         return first if first is not None and first.confidence >= THRESHOLD else None
 
+    def contested(self) -> Placement:
+        """The same, sure of nothing."""
+        return replace(
+            self,
+            candidates=tuple(
+                replace(each, confidence=round(each.confidence * _DOUBTED, 2)) for each in self.candidates
+            ),
+        )
+
 
 def read(paths: Iterable[Path]) -> list[Sample]:
     """The exports' first records: text of any encoding and delimiter, each sheet of a workbook, JSON.
@@ -111,15 +137,17 @@ def read(paths: Iterable[Path]) -> list[Sample]:
 
 def _of_text(sheet: raw.Sheet) -> Sample:
     header = text.header_of(sheet.path, sheet.name, sheet.delimiter)
-    names = [cell.strip() for cell in header.cells]
+    with sheet.path.open(encoding="utf-8-sig", newline="") as lines:
+        rows = list(itertools.islice(csv.reader(lines, delimiter=header.delimiter), RECORDS + 1))
+    types = _record_types(rows)
+    if types is not None:
+        rows = [row[1:] for row in rows if row and row[0].strip() in (types.header, types.body)]
+    names, *records = [[cell.strip() for cell in rows[0]], *(row for row in rows[1:] if any(map(str.strip, row)))]
     if not any(names):
         raise UnusableInputError(f"{sheet.name} has no header on its first line: take out what stands above it.")
     twice = [name for name, times in Counter(names).items() if times > 1 and not is_nameless(name)]
     if twice:
         raise UnusableInputError(f"{sheet.name} has the column {twice[0]} several times: give it once.")
-    with sheet.path.open(encoding="utf-8-sig", newline="") as lines:
-        rows = csv.reader(lines, delimiter=header.delimiter)
-        records = [row for row in itertools.islice(rows, 1, RECORDS + 1) if any(cell.strip() for cell in row)]
     return Sample(
         sheet.name,
         {
@@ -127,26 +155,79 @@ def _of_text(sheet: raw.Sheet) -> Sample:
             for position, name in enumerate(names)
             if not is_nameless(name)
         },
+        record_types=types,
     )
+
+
+def _record_types(rows: Sequence[Sequence[str]]) -> RecordTypes | None:
+    """The words in the first cells that mark header and records, where every line has one and others stand above the header."""
+    kinds = [row[0].strip() for row in rows if row]
+    if not kinds or not all(map(_RECORD_TYPE.fullmatch, kinds)):
+        return None
+    ((body, _),) = Counter(kinds).most_common(1)
+    first = kinds.index(body)
+    header = kinds[first - 1]
+    if (
+        first < 2
+        or header in kinds[: first - 1]
+        or len(rows[first - 1]) != len(rows[first])
+        or len(rows[0]) == len(rows[first])
+    ):
+        return None
+    return RecordTypes(header=header, body=body)
 
 
 def _of_json(path: Path) -> Sample:
     """Records under the dotted names of their fields."""
     try:
         content = path.read_text(encoding="utf-8-sig")
-        given = (
-            json.loads(content)
-            if content.lstrip().startswith("[")
-            else list(map(json.loads, filter(str.strip, content.splitlines())))
-        )
+        given = _json_values(content)
     except (ValueError, RecursionError) as error:
         raise UnusableInputError(f"{path.name} is neither a JSON array nor one JSON record on each line.") from error
+    inside = None
+    if path.suffix.lower() == ".json" and len(given) == 1 and isinstance(given[0], dict):
+        # One object that holds a list of others is the page that an interface answered with.
+        inside, given = max(_lists(given[0]), key=lambda each: len(each[1]), default=(None, given))
     records = [each for each in given[:RECORDS] if isinstance(each, dict)]
     if not records:
         raise UnusableInputError(f"{path.name} holds no JSON record.")
-    flat = [dict(_fields(record)) for record in records]
+    prefix = f"{inside}." if inside else ""
+    flat = [{f"{prefix}{name}": value for name, value in _fields(record)} for record in records]
     names = dict.fromkeys(name for record in flat for name in record)
-    return Sample(path.name, {name: [record.get(name, "") for record in flat] for name in names}, is_json=True)
+    most: dict[str, int] = {}
+    for record in records:
+        for name, elements in _arrays(record):
+            most[f"{prefix}{name}"] = max(len(elements), most.get(f"{prefix}{name}", 0))
+    return Sample(
+        path.name,
+        {name: [record.get(name, "") for record in flat] for name in names},
+        is_json=True,
+        records=inside,
+        arrays={name: count for name, count in most.items() if count > 1},
+    )
+
+
+def _json_values(content: str) -> list[object]:
+    try:
+        value = json.loads(content)
+    except ValueError:
+        return [json.loads(line) for line in content.splitlines() if line.strip()]
+    return value if isinstance(value, list) else [value]
+
+
+def _arrays(value: object, name: str = "") -> Iterable[tuple[str, list[object]]]:
+    """The arrays of a record by dotted name; of what is within one, as of its first element."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from _arrays(each, f"{name}.{key}" if name else key)
+    elif isinstance(value, list) and value:
+        yield name, value
+        yield from _arrays(value[0], f"{name}.0")
+
+
+def _lists(value: dict[str, object]) -> list[tuple[str, list[object]]]:
+    """The arrays of records of an object, in no array themselves."""
+    return [(name, each) for name, each in _arrays(value) if ".0" not in name and isinstance(each[0], dict)]
 
 
 def _fields(value: object, name: str = "") -> Iterable[tuple[str, str]]:
@@ -165,15 +246,15 @@ def placements(sample: Sample) -> list[Placement]:
     found = {column: _by_name_and_values(sample, column) for column in sample.columns}
     found = _of_one_template(sample, found)
     _told_by_others(sample, found)
-    for column, candidates in found.items():
-        found[column] = _doubted(candidates)
-    return _each_once(found)
+    return _each_once(_doubted(found))
 
 
 def _by_name_and_values(sample: Sample, column: str) -> list[Candidate]:
     values = sample.filled(column)
     candidates = []
-    for meaning in naming.meanings(column):
+    for meaning in naming.meanings(sample.called(column)):
+        if not values and meaning.sureness < _NAMED:
+            continue
         share = shape.fit(meaning.attribute, values)
         likeness = _EMPTY if not values else 1.0 if share >= _MOST_FIT else _PARTLY if share >= _SOME_FIT else _UNLIKE
         sureness = meaning.sureness
@@ -222,7 +303,7 @@ def _told_by_others(sample: Sample, found: dict[str, list[Candidate]]) -> None:
     }
     subscribed = any(each.startswith(("subscription.", "plan.")) for each in sure)
     for column in found:
-        words = frozenset(naming.words_of(column))
+        words = frozenset(naming.words_of(sample.called(column)))
         values = sample.filled(column)
         alone = bool(values) and len({*values}) == len(values)
         told = None
@@ -242,15 +323,31 @@ def _told_by_others(sample: Sample, found: dict[str, list[Candidate]]) -> None:
             found[column] = _sorted([Candidate(told, _TOLD_BY_OTHERS), *found[column]])
 
 
-def _doubted(candidates: list[Candidate]) -> list[Candidate]:
-    """The candidates, all doubted that are as near as the first, where it is not the only one."""
+def _doubted(found: dict[str, list[Candidate]]) -> dict[str, list[Candidate]]:
+    """The candidates of each column, all doubted that are as near as its first, but for one that alone no other column is sure of."""
+    near = {column: _near(candidates) for column, candidates in found.items()}
+    told = {each.attribute: column for column, nearest in near.items() if len(nearest) == 1 for each in nearest}
+    doubted = {}
+    for column, candidates in found.items():
+        left = [each for each in near[column] if told.get(each.attribute, column) == column]
+        spared = left if len(left) == 1 else []
+        doubted[column] = _sorted(
+            _lowered(each) if len(near[column]) > 1 and each not in spared else each for each in candidates
+        )
+    return doubted
+
+
+def _lowered(candidate: Candidate) -> Candidate:
+    """A sure candidate that is sure no more."""
+    if candidate.confidence < THRESHOLD:
+        return candidate
+    return replace(candidate, confidence=round(THRESHOLD * _DOUBTED, 2))
+
+
+def _near(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The sure candidates that are as near as the first."""
     sure = [each for each in candidates if each.confidence >= THRESHOLD]
-    near = [each for each in sure if sure[0].confidence - each.confidence < _NEAR]
-    if len(near) < 2:
-        return candidates
-    return [
-        replace(each, confidence=round(min(each.confidence, THRESHOLD) * _DOUBTED, 2)) for each in sure
-    ] + candidates[len(sure) :]
+    return [each for each in sure if sure[0].confidence - each.confidence < _NEAR]
 
 
 def _each_once(found: dict[str, list[Candidate]]) -> list[Placement]:
@@ -273,9 +370,8 @@ def _each_once(found: dict[str, list[Candidate]]) -> list[Placement]:
                 taken[attribute] = winner
             else:
                 others = claimed
-            for confidence, column in others:
-                lowered = replace(pending[column][0], confidence=round(min(confidence, THRESHOLD) * _DOUBTED, 2))
-                pending[column] = _sorted([lowered, *pending[column][1:]])
+            for _, column in others:
+                pending[column] = _sorted([_lowered(pending[column][0]), *pending[column][1:]])
     return [
         Placement(column, tuple(each for each in candidates if each.confidence >= _LISTED))
         for column, candidates in pending.items()

@@ -48,7 +48,7 @@ _ZIP = re.compile(r"(?=.*\d)[A-Za-z0-9 -]{3,10}")
 _NAME = re.compile(r"(?!.*\d{3})(?=.*[^\W\d_])[^@:/_]{1,60}")
 _WORDS = re.compile(r"(?=.*[^\W\d_]).+")
 _PERIOD = re.compile(
-    r"(?:.*\b)?(?:every|each|per|one|\d+)?\s*(?:da(?:y|il)|week|month|quarter|year|annual|biannual|jour|semaine|mois|mensuel|trimestr|ann|an\b|"
+    r"(?:.*\b)?(?:every|each|per|one|\d+)?\s*(?:half|semi|halb|viertel|fort|vierzehn)?-?(?:da(?:y|il)|week|night|month|quarter|year|annual|biannual|biennial|quin[zc]|semest|jour|semaine|mois|mensuel|trimestr|ann|an\b|"
     r"tag|tägl|woche|wöch|monat|quartal|jahr|jähr|d[ií]a|diari|seman|mes|mensual|año|anual)\w*.*|[1-4]|[dwmy]",
     re.IGNORECASE,
 )

@@ -31,11 +31,12 @@ import json
 import re
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from operator import itemgetter
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pelcro_pipeline.review import second_reading
@@ -264,8 +265,11 @@ class _Object(NamedTuple):
 class _Proof:
     """The files of an extract, read against each other."""
 
-    def __init__(self, delivered: Path, manifest: Path, reports: Path, prepared: Path) -> None:
+    def __init__(
+        self, delivered: Path, manifest: Path, reports: Path, prepared: Path, made: Mapping[str, Path]
+    ) -> None:
         told = json.loads(manifest.read_text(encoding="utf-8"))
+        self.made = made
         self.looked_into = told["looked_into"]
         self.folder, self.files, self.settings, self.verdict = delivered, told["files"], told["settings"], Verdict()
         self.prepared = [
@@ -354,7 +358,7 @@ class _Proof:
             self.verdict.differ((name, None), "", attribute, "Its column is not prepared.")
         needed = 1 + max(column["position"] for column in columns if not column["ghost"])
         records = (
-            second_reading.mapped(file)
+            second_reading.mapped(file, self.made[name])
             if file["made_of"]
             else second_reading.records(self.folder / name.partition("#")[0], file, settings["encoding"])
         )
@@ -638,6 +642,11 @@ def _totals(by_plan: dict[str, list[int]], prices: dict[str, tuple[str, str]]) -
     return totals
 
 
-def certify(delivered: Path, manifest: Path, reports: Path, prepared: Path) -> Verdict:
-    """Check the prepared files against what was delivered, by the findings and the ledger among ``reports``."""
-    return _Proof(delivered, manifest, reports, prepared).run()
+def certify(
+    delivered: Path, manifest: Path, reports: Path, prepared: Path, made: Mapping[str, Path] = MappingProxyType({})
+) -> Verdict:
+    """Check the prepared files against what was delivered, by the findings and the ledger among ``reports``.
+
+    ``made`` is Parquet of what a source's map has made of a file, by the file's name.
+    """
+    return _Proof(delivered, manifest, reports, prepared, made).run()

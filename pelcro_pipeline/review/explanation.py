@@ -148,7 +148,9 @@ def _sources(
     for source in at.values():
         held = {None, *(object_ for object_, *_ in source.dispositions)}
         source.of_file += [finding for finding in of_files[source.place.file] if finding[0] in held]
-    _add_cells(manifest, {record: source for records in found.values() for record, source in records.items()})
+    _add_cells(
+        connection, manifest, {record: source for records in found.values() for record, source in records.items()}
+    )
     return found
 
 
@@ -175,7 +177,7 @@ def _add_findings(
     return of_files
 
 
-def _add_cells(manifest: Manifest, sources: Mapping[int, SourceRecord]) -> None:
+def _add_cells(connection: duckdb.DuckDBPyConnection, manifest: Manifest, sources: Mapping[int, SourceRecord]) -> None:
     """Give each record its delivered cells, one pass for each file."""
     numbers: dict[int, list[int]] = defaultdict(list)
     for record in sorted(sources):
@@ -183,7 +185,8 @@ def _add_cells(manifest: Manifest, sources: Mapping[int, SourceRecord]) -> None:
         numbers[ordinal].append(number)
     for ordinal, own in numbers.items():
         file = manifest.files[ordinal]
-        for number, cells in zip(own, records.cells(file, np.array(own, dtype=np.int64)), strict=True):
+        found = records.cells(connection, file, np.array(own, dtype=np.int64))
+        for number, cells in zip(own, found, strict=True):
             sources[tables.joined(ordinal, number)].cells = [
                 DeliveredCell(
                     column.header, cell if read_as.isdisjoint(SECRETS) else HIDDEN, ", ".join(sorted(read_as)) or None

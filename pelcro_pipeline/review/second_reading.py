@@ -247,15 +247,17 @@ def records(path: Path, file: dict, named: str | None) -> Iterator[tuple[int, li
     )
 
 
-def mapped(file: dict) -> Iterator[tuple[int, list[str]]]:
-    """Each record of what a source's map has made of a file, the header first, with its line in the delivered file."""
+def mapped(file: dict, made: Path) -> Iterator[tuple[int, list[str]]]:
+    """Each record of what a source's map has made of a file, the header first, with its line in the delivered file.
+
+    ``made`` is Parquet of its cells, by position.
+    """
     lines = iter(itertools.count(2))
     if file["lines"]:
         lines = iter(pyarrow.parquet.read_table(file["lines"])["line"].to_pylist())
     yield 1, [column["header"] for column in file["columns"]]
-    stored = [f"c{each['made_of'][0] if each['copies'] else each['position']}" for each in file["columns"]]
-    for batch in pyarrow.parquet.ParquetFile(file["path"]).iter_batches(columns=list(dict.fromkeys(stored))):
-        for cells in zip(*(batch.column(name).to_pylist() for name in stored), strict=True):
+    for batch in pyarrow.parquet.ParquetFile(made).iter_batches():
+        for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             yield next(lines), [cell or "" for cell in cells]
 
 

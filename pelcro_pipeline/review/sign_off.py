@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import shlex
+import shutil
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from pelcro_pipeline.rules.catalogue import RULES
 from pelcro_pipeline.spec.model import Severity
 from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.target import database
+from pelcro_pipeline.target.core_api import plan as planning
 from pelcro_pipeline.workspace import atomic
 from pelcro_pipeline.workspace.places import ExtractPaths, content_digest
 
@@ -47,6 +49,8 @@ class State(_Frozen):
     settings: str
     answers: str
     code: str
+    #: What a load of the production site may do; empty where production is none.
+    site_plan: str = ""
 
 
 class Waiver(_Frozen):
@@ -94,7 +98,9 @@ class SignOff(Signatory):
     @property
     def signature(self) -> str:
         """A digest of every word of it."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        # Those that were given before there were sites keep theirs.
+        without = None if self.state.site_plan else {"state": {"site_plan"}}
+        return hashlib.sha256(self.model_dump_json(exclude=without).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -120,20 +126,43 @@ def _prepared(paths: ExtractPaths) -> list[Path]:
     return prepared
 
 
-def state(paths: ExtractPaths) -> State:
-    """The state of an extract as it stands now. Raises RefusedError where there is no dry run."""
+def state(paths: ExtractPaths, plan: str = planning.SIGNED) -> State:
+    """The state of an extract as it stands now, of a production site with the plan that was signed, or is to be.
+
+    Raises RefusedError where there is no dry run.
+    """
     prepared = _prepared(paths)
+    settings = extract_settings.load(paths.delivered)
     return State(
         judged_by=str(judged_by(paths.manifest) or ""),
         delivered=reading.delivered_digest(paths.delivered),
         prepared=content_digest(paths.prepared, prepared),
         statistics=statistics.digest(statistics.read(paths.statistics)),
-        settings=hashlib.sha256(extract_settings.load(paths.delivered).model_dump_json().encode()).hexdigest(),
+        settings=hashlib.sha256(settings.model_dump_json().encode()).hexdigest(),
         answers=_answers_digest(paths),
         code=content_digest(
             _PACKAGE, sorted(path for path in _PACKAGE.rglob("*") if path.suffix in (".py", ".sql", ".toml"))
         ),
+        site_plan=_site_plan(paths, plan) if settings.production.is_site else "",
     )
+
+
+def _site_plan(paths: ExtractPaths, plan: str) -> str:
+    """What a signature of the production site's plan covers. Raises RefusedError where there is no plan."""
+    summary = planning.kept(paths.site_plan_summary(plan))
+    if summary is None or not paths.site_plan(plan).is_file():
+        raise RefusedError(
+            f"{paths.extract} has no plan of its production site: run `pelcro-pipeline plan {paths.extract} --on production` first."
+        )
+    return planning.digest(paths.site_plan(plan), summary.site)
+
+
+def _keep_plan(paths: ExtractPaths) -> None:
+    """Keep the plan that is signed: one that is made later is held against it."""
+    for of in (paths.site_plan, paths.site_plan_summary):
+        if of(planning.REVIEW).is_file():
+            with atomic.file(of(planning.SIGNED)) as unfinished:
+                shutil.copyfile(of(planning.REVIEW), unfinished)
 
 
 def _answers_digest(paths: ExtractPaths) -> str:
@@ -172,7 +201,7 @@ def sign(
         if not value.strip() or not value.isprintable():
             raise UnusableInputError(f"A sign-off needs a {name}: give the person's {name} as text.")
     staged(paths)
-    now = state(paths)
+    now = state(paths, planning.REVIEW)
     if not is_current(paths.manifest, paths.delivered) or now.delivered != Manifest.load(paths.manifest).content_digest:
         raise RefusedError(f"{paths.extract} has changed since it was read: run it again, and review it.")
     by = Signatory(
@@ -187,6 +216,7 @@ def sign(
         return signed
     accepted = _accepted(paths, by, accept, waivers)
     previous = before.last.signature if before else ""
+    _keep_plan(paths)
     signed = SignOff(**by.model_dump(), accepted=accepted, waivers=tuple(waivers), state=now, previous=previous)
     _write(paths, (*(before.sign_offs if before else ()), signed))
     return signed
@@ -234,16 +264,19 @@ NOT_RIGHT = "SAMPLE-NOT-RIGHT"
 
 def open_questions(paths: ExtractPaths) -> dict[str, int]:
     """How many findings wait for the publisher's word, by rule; how many customers of the sample are not right; and how many next
-    charges differ from the old system's for no reason that is known. Raises RefusedError for findings that are not as they were made."""
+    charges differ from the old system's for no reason that is known; of a production site, what its plan asks. Raises RefusedError for findings that are not as they were made."""
     stored = paths.analysis / "findings.parquet"
     findings.verify(stored)
     review = sample.reviewed(paths)
     not_right = {NOT_RIGHT: len(review.not_right)} if review and review.not_right else {}
     charged_otherwise = seam.open_questions(paths.migration_day("staging"))
+    plan = planning.kept(paths.site_plan_summary(planning.REVIEW))
+    of_the_site = plan.questions if plan and extract_settings.load(paths.delivered).production.is_site else {}
     with duck.connect() as connection:
         return (
             not_right
             | charged_otherwise
+            | of_the_site
             | dict(
                 connection.execute(
                     f"""SELECT rule, count(*) FROM read_parquet({literal(str(stored))})
@@ -394,4 +427,5 @@ _WORDS = {
     "settings": "the settings",
     "answers": "the answers to questions",
     "code": "the pipeline's code",
+    "site_plan": "the plan of the production site",
 }

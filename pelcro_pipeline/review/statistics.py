@@ -18,6 +18,7 @@ from pelcro_pipeline.prepared.files import PreparedFiles
 from pelcro_pipeline.reporting import delimited
 from pelcro_pipeline.rules import results
 from pelcro_pipeline.rules.ledger import DISPOSITIONS
+from pelcro_pipeline.settings import Settings
 from pelcro_pipeline.spec import (
     ADDRESS_IDS,
     ADDRESSES,
@@ -165,18 +166,23 @@ def production(connection: duckdb.DuckDBPyConnection, staged: pd.DataFrame, prod
 
     ``connection`` has them attached as for ``staging``.
     """
-    listed = measures(staged)
+    return _counted_there(connection, staged, PRODUCTION, production)
+
+
+def _counted_there(connection: duckdb.DuckDBPyConnection, frame: pd.DataFrame, column: str, name: str) -> pd.DataFrame:
+    """Statistics with one column counted in the database attached as ``name``."""
+    listed = measures(frame)
     counts = dict(
         zip(
             [(measure.section, measure.name) for measure in listed],
-            _counted(connection, f"{quoted(production)}.", listed),
+            _counted(connection, f"{quoted(name)}.", listed),
             strict=True,
         )
     )
     _name_plans(connection)
-    counts |= _by_name(connection, f"{quoted(production)}.")
-    frame = staged.copy()
-    frame[PRODUCTION] = [counts.get(key, 0) for key in zip(frame["Section"], frame["Attribute"], strict=True)]
+    counts |= _by_name(connection, f"{quoted(name)}.")
+    frame = frame.copy()
+    frame[column] = [counts.get(key, 0) for key in zip(frame["Section"], frame["Attribute"], strict=True)]
     return _finished(frame)
 
 
@@ -191,6 +197,27 @@ def with_production(frame: pd.DataFrame, paths: ExtractPaths) -> pd.DataFrame:
             with suppress(RefusedError), database.opened(paths.database("production"), "production", connection):
                 frame = production(connection, frame, "production")
     return _finished(frame)
+
+
+def with_sites(frame: pd.DataFrame, paths: ExtractPaths, settings: Settings) -> pd.DataFrame:
+    """The statistics with each environment that is a site counted there, as it was last read back; the others, and a site that never
+    was, stand as they are.
+
+    Raises RefusedError where what was read back is no database any more.
+    """
+    read_back = {
+        column: paths.site_database(name)
+        for name, column in (("staging", STAGING), ("production", PRODUCTION))
+        if settings.environment(name).is_site and paths.site_database(name).exists()
+    }
+    if not read_back:
+        return frame
+    with duck.connect() as connection:
+        results.attach_tables(connection, paths.analysis)
+        for column, path in read_back.items():
+            with database.opened(path, "site", connection):
+                frame = _counted_there(connection, frame, column, "site")
+    return frame
 
 
 def measures(statistics: pd.DataFrame) -> list[Measure]:

@@ -387,6 +387,19 @@ SOURCES = (
         ),
     ),
     Rule(
+        id="SRC-FIELD",
+        sentence="Records of the JSON have this field, and the source's map does not know it.",
+        fix="Look whether anything in it is to be migrated; then write it into a map of your own, source.toml beside the extract.",
+        severities=(Severity.QUESTION,),
+        interpretation="A column that a map does not know stops the run, for it may be one that was renamed. Of JSON a record has the fields "
+        "that it fills, and a system's interface adds some each year: these are kept, and asked about.",
+        asks=Asks(
+            "Can the field {attribute} stay behind in the archive?",
+            About.COLUMN,
+            (_accept("Nothing in it is to be migrated."),),
+        ),
+    ),
+    Rule(
         id="SRC-ASKED",
         sentence="Only the publisher can say this of exports of the source.",
         fix="Answer the question; where the answer is no, a map of your own, source.toml beside the extract, can say otherwise.",
@@ -1279,28 +1292,12 @@ UNPAID = (
 #: What a site says, told when the load is planned and when a call is answered: for extracts that name a site.
 CORE_API = (
     Rule(
-        id="API-REQUIRED",
-        sentence="The Core API wants a value here, and there is none.",
-        fix="Deliver the value.",
-        severities=(Severity.REJECT,),
-        interpretation="Pelcro's own import takes such objects, the API's page of their creation does not.",
-        attributes=(
-            "product.name",
-            "plan.nickname",
-            "plan.currency",
-            "address.billing_line1",
-            "address.billing_country",
-            "address.shipping_line1",
-            "address.shipping_country",
-        ),
-    ),
-    Rule(
         id="API-LENGTH",
         sentence="The value is longer than the Core API takes.",
         fix="Shorten the value in the delivery.",
         severities=(Severity.REJECT,),
         interpretation="The API's pages name the most characters of each field: 22 of a statement descriptor, 100 of a display name, "
-        "255 of most.",
+        "45 of a postal code, 255 of most. Nothing is cut off.",
         attributes=(
             "product.id",
             "product.name",
@@ -1315,9 +1312,15 @@ CORE_API = (
             "customer.title",
             "customer.salutation",
             "customer.display_name",
+            *(
+                f"address.{type_}_{name}"
+                for type_ in ("billing", "shipping")
+                for name in (
+                    *("first_name", "last_name", "salutation", "title", "company", "department"),
+                    *("line1", "line2", "city", "state", "country", "zip", "phone"),
+                )
+            ),
             "subscription.common_metadata.old_id",
-            "billing_address_id",
-            "shipping_address_id",
         ),
     ),
     Rule(
@@ -1346,11 +1349,11 @@ CORE_API = (
     ),
     Rule(
         id="API-PERIOD-END",
-        sentence="The Core API creates subscriptions whose period ends after the load, and before 19 January 2038; this one's does not.",
-        fix="Ask Pelcro how it is to be brought over; it is held back until then.",
+        sentence="The Core API creates active subscriptions, whose period ends after the load and by 17 January 2038, and no others.",
+        fix="Ask Pelcro how it is to be brought over; it is held back until then, and so is its invoice.",
         severities=(Severity.QUESTION,),
         interpretation="What the guide makes of an expired unpaid subscription, a scheduled or a cancelled one with an invoice, no call of "
-        "the API makes.",
+        "the API makes. Its seconds end in the night to 19 January 2038; one that is on the site already is none of these.",
         attributes=("subscription.current_period_end",),
         asks=Asks(
             "How is subscription {about} brought over, which the Core API cannot create?",
@@ -1430,8 +1433,9 @@ CORE_API = (
     ),
     Rule(
         id="API-TAKEN",
-        sentence="Another row of the site has this id or email, and it is not ours.",
-        fix="Say whether they are the same: then have the site's row deleted or changed by whoever it belongs to; it is never touched.",
+        sentence="Another row of the site has this id or email.",
+        fix="Say whether they are the same: then have the site's row deleted or changed by whoever it belongs to; it is never touched. "
+        "Where the row is one that this load changes, plan again after it.",
         severities=(Severity.QUESTION,),
         interpretation="The API wants these to be unique in the account; nothing that we did not make is changed.",
         attributes=("customer.old_provider_id", "customer.email"),
@@ -1444,10 +1448,10 @@ CORE_API = (
     Rule(
         id="API-CHANGED",
         sentence="The site has it otherwise than the delivery, and no call changes that, or it is not known to be ours.",
-        fix='Change it on the site by hand, or set existing = "update" for products and plans that stood there before.',
+        fix='Change it on the site by hand, or in the delivery; set existing = "update" for products and plans that stood there before.',
         severities=(Severity.QUESTION,),
         interpretation="A product or plan carries its old id alone: one that differs may be somebody else's. Plan, period and quantity "
-        "of a subscription cannot be changed by the API.",
+        "of a subscription cannot be changed by the API, nor the country and state of an address that a subscription uses.",
         attributes=("product.id", "plan.old_id", "customer.old_provider_id", "subscription.common_metadata.old_id"),
         asks=Asks(
             "Does what the site has of {about} stand?",
@@ -1465,15 +1469,16 @@ CORE_API = (
     ),
     Rule(
         id="API-DELETED",
-        sentence="It was loaded, and is not on the site any more.",
-        fix="Find out who deleted it and why; what belongs to it is held back.",
+        sentence="It was loaded, and is not on the site any more, or has been cancelled or voided there.",
+        fix="Find out who did that and why; what belongs to it is held back.",
         severities=(Severity.QUESTION,),
-        interpretation="Somebody has deleted it: to create it again would undo that.",
+        interpretation="To create it again would undo what somebody has decided, and charge a reader who has cancelled. What a revert of "
+        "ours has taken back is created again.",
         attributes=("customer.old_provider_id", "subscription.common_metadata.old_id", "product.id", "plan.old_id"),
         asks=Asks(
-            "Is {about} to stay deleted?",
+            "Does {about} stay as it was left on the site?",
             About.OBJECT,
-            (_accept("It stays deleted."),),
+            (_accept("It does."),),
         ),
     ),
     Rule(

@@ -15,6 +15,7 @@ from pelcro_pipeline.rules import catalogue, drawing
 from pelcro_pipeline.rules.catalogue import SECTIONS, Rule
 from pelcro_pipeline.spec import BY_OBJECT, dictionary
 from pelcro_pipeline.spec.model import Severity
+from pelcro_pipeline.target.core_api import handbook as core_api
 
 COMMAND = "python -m pelcro_pipeline.rules.handbook"
 
@@ -114,7 +115,12 @@ def architecture() -> str:
 
 
 #: The pages of the project's docs that are rendered, or hold what is.
-PAGES = {"rules.md": markdown, "data-dictionary.md": dictionary.markdown, "architecture.md": architecture}
+PAGES = {
+    "rules.md": markdown,
+    "data-dictionary.md": dictionary.markdown,
+    "architecture.md": architecture,
+    "core-api.md": core_api.markdown,
+}
 
 
 def main(folder: Path = Path("docs")) -> None:

@@ -14,7 +14,7 @@ import zoneinfo
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -35,6 +35,7 @@ _SAID = {
     "string_type": "is a text: write it in quotation marks",
     "tuple_type": "is a list: write it in square brackets",
 }
+_NUMBERED = re.compile(r"^\d+-")
 #: What an error repeats at most.
 _REASONS_SHOWN = 5
 
@@ -113,9 +114,25 @@ class Export(_Part):
             raise ValueError("give one of , ; \\t |")
         return value
 
+    def is_called(self, name: str) -> bool:
+        """Whether a file of that name can be such an export.
+
+        As a workbook it goes by what it is called as text: an annotated file is one, with a number before it where names would not keep
+        their order.
+        """
+        if fnmatch.fnmatchcase(name, self.file):
+            return True
+        stem, suffix = PurePath(name).stem, PurePath(name).suffix
+        names = (stem, _NUMBERED.sub("", stem)) if suffix.lower() == ".xlsx" else ()
+        return any(fnmatch.fnmatchcase(each, PurePath(self.file).stem) for each in names)
+
     def knows(self, column: str) -> bool:
         """Whether such an export may have a column of that name."""
         return column in self.columns or any(fnmatch.fnmatchcase(column, each) for each in self.optional)
+
+    def names_beneath(self, field: str) -> bool:
+        """Whether it names what stands within a field of JSON."""
+        return any(each.startswith(f"{field}.") for each in (*self.columns, *self.optional))
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -239,8 +256,8 @@ class Target(_Part):
     def _own_attributes(self) -> Target:
         for name, made in self.fields.items():
             if name not in attributes(self.file) and not name.startswith(metadata_prefixes(self.file)):
-                nearest = _nearest(name, attributes(self.file))
-                raise _PlacedError(f"{name} is no attribute of {self.file}{nearest}", ("fields", name))
+                near = nearest(name, attributes(self.file))
+                raise _PlacedError(f"{name} is no attribute of {self.file}{near}", ("fields", name))
             if made.lookup is not None and self.unique is not None and name in self.unique.key:
                 raise ValueError(f"{name}: what is looked up can be no key")
             if made.money is not None and name != "plan.amount":
@@ -322,8 +339,8 @@ class SourceMap(_Part):
 
     def _refuse_unknown(self, source: str, column: str, where: str, place: tuple[str | int, ...]) -> None:
         if not self.sources[source].knows(column):
-            nearest = _nearest(column, self.sources[source].named)
-            raise _PlacedError(f"{where}: {source} has no column {column}{nearest}", place)
+            near = nearest(column, self.sources[source].named)
+            raise _PlacedError(f"{where}: {source} has no column {column}{near}", place)
 
     def with_statuses(self, settings: Settings) -> SourceMap:
         """The map with what the publisher says of statuses that it leaves open."""
@@ -343,12 +360,16 @@ class SourceMap(_Part):
         """The templates that an export fills."""
         return tuple(target for target in self.target if target.source == source)
 
+    def looks_up(self, source: str) -> bool:
+        """Whether what an export fills is looked up in part in another, or elsewhere in itself."""
+        return any(made.lookup is not None for target in self.targets(source) for made in target.fields.values())
+
     def source_of(self, name: str, header: Sequence[str]) -> str | None:
         """The export that a delivered file is, by name and header; none where it is none of them.
 
         Raises UnusableInputError where it is nearly one: what it lacks or has beyond it is named with the nearest column.
         """
-        fitting = [key for key, export in self.sources.items() if fnmatch.fnmatchcase(name, export.file)]
+        fitting = [key for key, export in self.sources.items() if export.is_called(name)]
         shared = {key: len({*header} & {*self.sources[key].columns}) for key in fitting}
         best = max(fitting, key=lambda key: shared[key] / len(self.sources[key].columns), default=None)
         if best is None or 2 * shared[best] < len(self.sources[best].columns):
@@ -356,10 +377,10 @@ class SourceMap(_Part):
         export = self.sources[best]
         missing = [column for column in export.columns if column not in header]
         unknown = [column for column in header if column.strip() and not export.knows(column)]
-        said = [f"it lacks {each}{_nearest(each, unknown)}" for each in missing[:_REASONS_SHOWN]]
+        said = [f"it lacks {each}{nearest(each, unknown)}" for each in missing[:_REASONS_SHOWN]]
         if export.format is not Format.JSON:
             free = [each for each in export.named if each not in header]
-            said += [f"{each} is unknown{_nearest(each, free)}" for each in unknown[:_REASONS_SHOWN]]
+            said += [f"{each} is unknown{nearest(each, free)}" for each in unknown[:_REASONS_SHOWN]]
         if said:
             raise UnusableInputError(
                 f"{name} is not quite what the map of {self.title} knows as {best}: {'; '.join(said)}. Export it as the map's page "
@@ -378,7 +399,7 @@ def columns_of(target: Target) -> Iterator[str]:
             yield target.unique.keep_last_by
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
     """What a sentence says of the known name that comes nearest, if any does."""
     folded = {each.lower(): each for each in known}
     found = difflib.get_close_matches(name.lower(), folded, n=1)

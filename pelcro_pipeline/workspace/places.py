@@ -296,6 +296,22 @@ class ExtractPaths:
         """The same in numbers, with the digest that is signed."""
         return self.journals / f"{environment}.plan.json"
 
+    def site_image(self, environment: str) -> Path:
+        """The database that a site was loaded from: a newer one may stand in its place by the time of a revert."""
+        return self.journals / f"{environment}.image.duckdb"
+
+    def site_revert(self, environment: str) -> Path:
+        """What a revert of a site calls."""
+        return self.journals / f"{environment}.revert.parquet"
+
+    def revert_report(self, environment: str) -> Path:
+        """What a revert of a site would take back, and what it leaves, as people read it."""
+        return self.reports / f"revert.{environment}.csv"
+
+    def site_stops(self, environment: str) -> Path:
+        """What the plan does not send, and why: the load adds what the site refuses."""
+        return self.journals / f"{environment}.stops.parquet"
+
     def site_rows(self, environment: str) -> Path:
         """The rows of a site while they are compared."""
         return self.journals / f"{environment}.rows"

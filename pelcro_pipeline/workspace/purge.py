@@ -48,7 +48,7 @@ def _left(paths: ExtractPaths) -> list[Path]:
         for environment in ("production", "staging")
         for path in sorted(paths.database(environment).parent.glob(f"{paths.database(environment).name}*"))
     ]
-    folders = [paths.tables, paths.prepared, paths.archive, paths.delivered]
+    folders = [paths.journals, paths.tables, paths.prepared, paths.archive, paths.delivered]
     # A run or a copy that was killed leaves its half beside what it was to become.
     halves = [half for folder in folders for half in atomic.temporary_names(folder)]
     return [path for path in (*databases, *reports, *halves, *folders) if path.exists()]

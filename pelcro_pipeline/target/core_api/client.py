@@ -12,7 +12,7 @@ import logging
 import os
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from urllib.parse import urlencode
@@ -28,6 +28,8 @@ _LARGEST = 8_000_000
 #: Rows of a page: the most that is documented.
 PAGE = 100
 _FEWEST_SECONDS, _MOST_SECONDS = 2.0, 60.0
+#: An answer that trickles is read for so many times the seconds after which one that stands still is given up.
+_TRICKLES = 4
 #: How often a look-up is repeated, and the seconds between.
 _LOOK_UPS, _BETWEEN = 8, (0.2, 0.5, 1, 2, 4, 8, 15)
 
@@ -87,14 +89,16 @@ class Client:
         # Their INFO line has the whole URL.
         for name in ("httpx2", "httpcore2"):
             logging.getLogger(name).setLevel(logging.WARNING)
+        self._seconds = min(max(environment.settle, _FEWEST_SECONDS), _MOST_SECONDS)
         # Of one connection each, the last used first: a pool looks at every idle one at each call, a sixth of a call's CPU.
         self._idle: list[httpx2.AsyncClient] = []
         self._tls = ssl.create_default_context()
+        #: Why nothing may be sent any more: others wait for their turn when it is found out.
+        self._stopped: StoppedError | None = None
         #: Seconds that the site's clock is ahead of ours, by its last answer.
         self.clock_ahead: float | None = None
 
     def _opened(self) -> httpx2.AsyncClient:
-        seconds = min(max(self._environment.settle, _FEWEST_SECONDS), _MOST_SECONDS)
         return httpx2.AsyncClient(
             headers={
                 "Authorization": f"Bearer {self._key}",
@@ -102,7 +106,7 @@ class Client:
                 "Content-Type": "application/json",
                 "User-Agent": "pelcro-pipeline",
             },
-            timeout=httpx2.Timeout(seconds, connect=10, pool=None),
+            timeout=httpx2.Timeout(self._seconds, connect=10, pool=None),
             limits=httpx2.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30),
             verify=self._tls,
             # A .netrc would replace the key.
@@ -121,18 +125,30 @@ class Client:
 
     # Calls with an effect.
 
-    async def call(self, method: str, path: str, body: bytes | None = None, **query: object) -> Outcome:
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        leaving: Callable[[], Awaitable[None]] | None = None,
+        **query: object,
+    ) -> Outcome:
         """One call, sent once; again only where the site says that it has not even looked at it (429).
 
-        Raises StoppedError where nothing may be sent any more, and NotSentError where the site has not taken it.
+        ``leaving`` is awaited each time right before its bytes leave. Raises StoppedError where nothing may be sent any more, and
+        NotSentError where the site has not taken it.
         """
         while True:
             left = await self.pace.turn()
+            if leaving is not None:
+                await leaving()
+            self._refuse_to_go_on()
             try:
                 status, content, headers = await self._sent(method, path, body, query)
             except httpx2.HTTPError as error:
                 if isinstance(error.__cause__, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY" in str(error):
-                    raise StoppedError(
+                    raise self._stop(
                         f"The certificate of {self._environment.url} does not hold: nothing more is sent. Ask Pelcro."
                     ) from None
                 return Unknown(type(error).__name__)
@@ -142,10 +158,18 @@ class Client:
             self.pace.answered(left)
             return self._judged(method, status, content)
 
+    def _stop(self, sentence: str) -> StoppedError:
+        self._stopped = StoppedError(sentence)
+        return self._stopped
+
+    def _refuse_to_go_on(self) -> None:
+        if self._stopped is not None:
+            raise self._stopped
+
     async def _sent(
         self, method: str, path: str, body: bytes | None, query: Mapping[str, object]
     ) -> tuple[int, bytes | None, httpx2.Headers]:
-        """Status, body and headers; no body where it is cut off or too large."""
+        """Status, body and headers; no body where it is too large, or does not come to an end."""
         words = urlencode({"site_id": self._environment.site} | query, doseq=True)
         http = self._idle.pop() if self._idle else self._opened()
         try:
@@ -155,11 +179,12 @@ class Client:
             self._idle.append(http)
 
     async def _received(self, response: httpx2.Response) -> tuple[int, bytes | None, httpx2.Headers]:
+        until = time.monotonic() + _TRICKLES * self._seconds
         try:
             content = bytearray()
             async for part in response.aiter_bytes():
                 content += part
-                if len(content) > _LARGEST:
+                if len(content) > _LARGEST or time.monotonic() > until:
                     return response.status_code, None, response.headers
             if date := response.headers.get("date"):
                 self._tell_time(date)
@@ -175,19 +200,22 @@ class Client:
 
     def _judged(self, method: str, status: int, content: bytes | None) -> Outcome:
         if status in (401, 403):
-            raise StoppedError(
+            raise self._stop(
                 f"The site does not accept the key of {self._environment.key} ({status}): nothing more is sent. "
                 "Put a key that is valid for this site into the variable, then run the same command again."
             )
         if 300 <= status < 400:
-            raise StoppedError(
+            raise self._stop(
                 f"{self._environment.url} answers with a redirect ({status}), and none is followed: nothing more is sent. "
                 "Check url in extract.toml."
             )
         if status >= 500 or status == 408 or content is None:
-            return Unknown(f"HTTP {status}" if content is not None else "an answer over 8 MB")
+            return Unknown(f"HTTP {status}" if content is not None else "an answer without an end")
         document = _parsed(content)
         if status >= 400:
+            if not isinstance(document, dict) and not (status == 404 and method == "POST"):
+                # Something on the way has answered, and not the site.
+                return Unknown(f"HTTP {status}")
             errors = document.get("errors") if isinstance(document, dict) else None
             return Refused(status, _by_field(errors) if errors else {})
         if method == "DELETE" and not content.strip():
@@ -203,14 +231,19 @@ class Client:
 
     # Look-ups: reading has no effect, and is asked again.
 
-    async def look_up(self, path: str, **query: object) -> object | None:
-        """What a look-up answers, as it stands in JSON; nothing where there is no such object.
+    async def look_up(
+        self, path: str, read: Callable[[object], object | None] = lambda document: document, **query: object
+    ) -> object | None:
+        """What a look-up answers; nothing where there is no such object.
 
-        Raises StoppedError where the site does not answer, and what ``call`` raises.
+        ``read`` is given its JSON, and answers nothing for what is none of the form that is asked for: what a proxy or a site in
+        trouble says with a 200 is no proof that an object is not there. Raises StoppedError where the site does not answer,
+        and what ``call`` raises.
         """
         attempt = 0
         while attempt < _LOOK_UPS:
             left = await self.pace.turn()
+            self._refuse_to_go_on()
             try:
                 status, content, headers = await self._sent("GET", path, None, query)
             except httpx2.HTTPError as error:
@@ -221,35 +254,39 @@ class Client:
                     self.pace.refused(left, headers.get("retry-after"))
                     continue
                 self.pace.answered(left)
-                if status == 200 and content is not None and (document := _parsed(content)) is not None:
-                    return document
-                if status not in (200, 400, 404, 408, 410, 422) and status < 500:
+                document = None if content is None else _parsed(content)
+                if status == 200 and (answer := read(document)) is not None:
+                    return answer
+                if status in (401, 403) or 300 <= status < 400:
                     self._judged("GET", status, content)
-                if status in (404, 410):
+                if status in (404, 410) and isinstance(document, dict):
                     return None
-                why = f"HTTP {status}"
+                why = f"HTTP {status}" if status != 200 else "an unreadable answer"
             await asyncio.sleep(_BETWEEN[min(attempt, len(_BETWEEN) - 1)])
             attempt += 1
-        raise StoppedError(
+        raise self._stop(
             f"{self._environment.url} does not answer a look-up ({why}, {_LOOK_UPS} times): nothing more is sent. "
             "Run the same command again when it does; what was done stands in the journal."
         )
 
     async def object(self, path: str, **query: object) -> dict | None:
         """One object, or nothing where there is none."""
-        document = await self.look_up(path, **query)
-        row = document.get("data", document) if isinstance(document, dict) else None
-        return row if isinstance(row, dict) else None
+        own = path.rpartition("/")[2]
+
+        def read(document: object) -> dict | None:
+            row = document.get("data", document) if isinstance(document, dict) else None
+            return row if isinstance(row, dict) and str(row.get("id")) == own else None
+
+        return await self.look_up(path, read, **query)
 
     async def page(self, path: str, page: int, **query: object) -> list[dict]:
         """The rows of one page of a list, whatever stands around them. Raises StoppedError where there is no such list."""
-        document = await self.look_up(path, page=page, limit=PAGE, **query)
-        rows = document.get("data") if isinstance(document, dict) else document
-        if not isinstance(rows, list):
-            raise StoppedError(
+        rows = await self.look_up(path, _rows, page=page, limit=PAGE, **query)
+        if rows is None:
+            raise self._stop(
                 f"{self._environment.url}{path} is no list: nothing is sent. Check url in extract.toml, and what the account may read."
             )
-        return [row for row in rows if isinstance(row, dict)]
+        return rows
 
     async def rows(self, path: str, **query: object) -> AsyncIterator[dict]:
         """The rows of a list, page by page, as they stand while it is read."""
@@ -268,6 +305,14 @@ def _parsed(content: bytes) -> object | None:
         return json.loads(content)
     except (ValueError, RecursionError):
         return None
+
+
+def _rows(document: object) -> list[dict] | None:
+    """The rows of a page, whatever stands around them; nothing for what is no page."""
+    rows = document.get("data") if isinstance(document, dict) else document
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and type(row.get("id")) is int for row in rows):
+        return None
+    return rows
 
 
 def _by_field(errors: object) -> dict[str, list[str]]:

@@ -47,9 +47,13 @@ class State(IntEnum):
     REVERTED = 8
     #: Left standing by a revert: it has gained something of others, or has changed since.
     KEPT = 9
+    #: A change of what stands there was sent, and may have had its effect or not.
+    CHANGING = 10
 
 
-OPEN = (State.SENT, State.UNKNOWN)
+OPEN = (State.SENT, State.UNKNOWN, State.CHANGING)
+#: In these, what has a target stands on the site, whatever became of a change of it.
+_STANDING = (State.DONE, State.CHANGING, State.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +87,13 @@ class Journal:
             found = self.told("version")
         except sqlite3.DatabaseError as error:
             raise RefusedError(
-                f"{path} is no journal any more ({error}): put back a copy of it; nothing was sent."
+                f"{path} is no journal any more ({error}): put back a copy of it, or move it away, and plan again; nothing was sent."
             ) from error
         if found not in (None, str(_VERSION)):
             raise RefusedError(f"{path} is a journal of another version ({found}): nothing was sent.")
         self._waiting: list[tuple[Entry, asyncio.Future | None]] = []
         self._writer: asyncio.Task | None = None
+        self._failure: RefusedError | None = None
 
     def close(self) -> None:
         """Close the file."""
@@ -102,8 +107,9 @@ class Journal:
         return row and row[0]
 
     def tell(self, **values: str) -> None:
-        """Write down something of the whole load."""
-        self._sql.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", values.items())
+        """Write down something of the whole load, all of it or nothing."""
+        pairs = [each for pair in values.items() for each in pair]
+        self._sql.execute(f"INSERT OR REPLACE INTO about VALUES {', '.join(['(?, ?)'] * len(values))}", pairs)
 
     def belongs_to(self, site: str, extract: str) -> None:
         """Raise RefusedError where it is the journal of another site or extract; a new one becomes theirs."""
@@ -142,22 +148,33 @@ class Journal:
             found |= {row[0]: _entry(row) for row in rows.fetchall()}
         return found
 
+    def standing(self) -> Iterator[Entry]:
+        """What is known to stand on the site, in no order."""
+        return (entry for entry in self.entries(_STANDING) if entry.target is not None)
+
     def counts(self) -> dict[State, int]:
         """How many objects are in each state."""
         rows = self._sql.execute("SELECT state, count(*) FROM object GROUP BY state").fetchall()
         return {State(state): count for state, count in rows}
 
     def put(self, entries: Iterable[Entry]) -> None:
-        """Write many at once, and wait until they are on the disk."""
-        self._sql.execute("BEGIN")
-        self._sql.executemany("INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_row, entries))
-        self._sql.execute("COMMIT")
+        """Write many at once, and wait until they are on the disk. Raises RefusedError where the disk does not take them."""
+        try:
+            self._sql.execute("BEGIN")
+            with self._sql:
+                self._sql.executemany(
+                    "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_row, entries)
+                )
+        except sqlite3.DatabaseError as error:
+            raise RefusedError(
+                f"{self.path} cannot be written to ({error}): nothing more is sent. Free its disk, then run the same command again."
+            ) from error
 
     def take_out(self, marks: Iterable[str]) -> None:
         """Forget objects, which are planned then."""
         self._sql.execute("BEGIN")
-        self._sql.executemany("DELETE FROM object WHERE mark = ?", ((mark,) for mark in marks))
-        self._sql.execute("COMMIT")
+        with self._sql:
+            self._sql.executemany("DELETE FROM object WHERE mark = ?", ((mark,) for mark in marks))
 
     # While calls are in flight.
 
@@ -174,27 +191,33 @@ class Journal:
         self._start()
 
     async def written(self) -> None:
-        """Wait until all is on the disk."""
+        """Wait until all is on the disk. Raises RefusedError where it does not get there."""
         while self._writer is not None:
             await asyncio.shield(self._writer)
+        if self._failure is not None:
+            raise self._failure
 
     def _start(self) -> None:
         if self._writer is None:
             self._writer = asyncio.get_running_loop().create_task(self._write())
 
     async def _write(self) -> None:
-        try:
-            while self._waiting:
-                waiting, self._waiting = self._waiting, []
-                await asyncio.to_thread(self.put, [entry for entry, _ in waiting])
-                for _, future in waiting:
-                    if future is not None and not future.done():
-                        future.set_result(None)
-        finally:
-            self._writer = None
-            for _, future in self._waiting:
-                if future is not None and not future.done():
-                    future.cancel()
+        while self._waiting:
+            waiting, self._waiting = self._waiting, []
+            try:
+                if self._failure is None:
+                    await asyncio.to_thread(self.put, [entry for entry, _ in waiting])
+            except RefusedError as error:
+                self._failure = error
+            for _, future in waiting:
+                if future is None or future.done():
+                    continue
+                # What waits for an intent must not wait for good, and must not send it.
+                if self._failure is None:
+                    future.set_result(None)
+                else:
+                    future.set_exception(self._failure)
+        self._writer = None
 
     # What may quote a reader, beside it.
 
@@ -206,15 +229,18 @@ class Journal:
         """What the site said of each refusal, the last by mark."""
         return {each["mark"]: each for each in self._read_beside("refusals")}
 
-    def keep_before(self, mark: str, values: Mapping[str, object]) -> None:
-        """Keep the values before an update, on the disk before it is sent: the first of each object stand."""
+    def keep_before(self, mark: str, values: Mapping[str, object] | None) -> None:
+        """Keep the values before an update, on the disk before it is sent: the first of each object stand, until they are back (None)."""
         self._beside("before", {"mark": mark, "values": values}, sync=True)
 
     def before(self) -> dict[str, dict]:
         """The values before the first update of each object, by mark."""
         kept: dict[str, dict] = {}
         for each in self._read_beside("before"):
-            kept.setdefault(each["mark"], each["values"])
+            if each["values"] is None:
+                kept.pop(each["mark"], None)
+            else:
+                kept.setdefault(each["mark"], each["values"])
         return kept
 
     def beside(self, name: str) -> Path:
@@ -227,7 +253,8 @@ class Journal:
             path.touch(mode=0o600)
         with path.open("a", encoding="utf-8") as file:
             # What a crash has cut off of the line before must not swallow this one.
-            file.write("\n" + json.dumps(row, ensure_ascii=False) + "\n")
+            # In ASCII: an answer may hold halves of characters, which no file takes.
+            file.write("\n" + json.dumps(row) + "\n")
             if sync:
                 file.flush()
                 os.fsync(file.fileno())

@@ -6,7 +6,7 @@ image), and reads the rows that a site answers with back into columns of the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -18,6 +18,8 @@ from pelcro_pipeline.spec.sql import literal, quoted
 
 #: The metadata that carries our mark.
 MARK = "migration_mark"
+#: The reason that a revert gives for what it cancels: a row that is ended so is as good as none.
+UNDONE = "migration reverted"
 METADATA = "metadata."
 
 
@@ -37,16 +39,20 @@ WORD = Form("{value}::VARCHAR")
 DATE_AS_WORD = Form("strftime({value}, '%Y-%m-%d')", "try_cast({text} AS DATE)")
 BOOLEAN_AS_WORD = Form("{value}::TINYINT::VARCHAR", "try_cast({text} AS TINYINT)::BOOLEAN")
 #: 0 or 1, where the object has an integer.
-BIT = Form("{value}::INTEGER", "try_cast(try_cast({text} AS INTEGER) AS BOOLEAN)")
-OPPOSITE = Form("NOT {value}", "NOT try_cast(try_cast({text} AS INTEGER) AS BOOLEAN)")
+BIT = Form("{value}::INTEGER", BOOLEAN.read)
+OPPOSITE = Form("NOT {value}", f"NOT {BOOLEAN.read}")
 #: The end of a day, in Unix seconds.
 DAY = Form("day_end({value})", "day_of(try_cast({text} AS BIGINT))")
+#: Its beginning: the end of the day of the load lies in the future, and would make a subscription one that has not begun.
+DAY_BEGUN = Form("day_begin({value})", "day_of(try_cast({text} AS BIGINT))")
 _INTERVALS = ("day", "week", "month", "year")
 INTERVAL = Form(
     f"list_extract([{', '.join(map(literal, _INTERVALS))}], {{value}})",
     f"nullif(list_position([{', '.join(map(literal, _INTERVALS))}], {{text}}), 0)::TINYINT",
 )
-ENTITLEMENTS = Form("string_split({value}, ',')", "array_to_string(from_json({text}, '[\"VARCHAR\"]'), ',')")
+ENTITLEMENTS = Form(
+    "string_split({value}, ',')", "nullif(array_to_string(from_json({text}, '[\"VARCHAR\"]'), ','), '')"
+)
 
 
 class Carried(StrEnum):
@@ -76,9 +82,8 @@ class Field:
     updates: bool = True
     #: The most characters that it takes.
     most: int | None = None
-    required: bool = False
-    #: What is empty with us the site fills by itself.
-    filled: bool = False
+    #: SQL over ``wanted`` and ``found``: where it holds, the site has filled it by itself, and whatever stands there is right.
+    filled: str = ""
 
     @property
     def column(self) -> str:
@@ -101,6 +106,8 @@ class Reference:
     answer: str = ""
     updates: bool = True
     carried: Carried = Carried.COMPARED
+    #: As of a field.
+    filled: str = ""
 
     @property
     def read_from(self) -> str:
@@ -140,6 +147,21 @@ class Kind:
     #: An array of objects, where the creation takes metadata so.
     metadata_as_array: bool = False
     updates: bool = True
+    #: The object of the templates that it was delivered as, and the attribute that names it; an address is delivered as one of two.
+    object: str = ""
+    identity: str = ""
+    #: The statuses of a row that is there and gives nothing any more: none of its kind can be deleted.
+    ended: tuple[str, ...] = ()
+
+    def held(self, row: Mapping[str, object], body: Mapping[str, object]) -> dict[str, object]:
+        """What a row of the site holds in the fields of a body, by their names in it, as the site answers it."""
+        answers = {each.name: each.read_from for each in (*self.fields, *self.references)}
+        held: dict[str, object] = {name: row.get(answers[name]) for name in body if name in answers}
+        if "metadata" in body:
+            metadata = row.get("metadata")
+            known = metadata if isinstance(metadata, dict) else {}
+            held["metadata"] = {name: known.get(name) for name in body["metadata"]}
+        return held
 
     @property
     def carries_mark(self) -> bool:
@@ -189,11 +211,12 @@ def kinds(conventions: Conventions) -> dict[str, Kind]:
         Field(
             "subscription.start_date",
             "start_date",
-            DAY,
+            DAY_BEGUN,
             answer="start",
             value="past_start_date",
             updates=False,
-            filled=True,
+            # What was to come when it was created was left out, and is past when the site is compared later.
+            filled='wanted."subscription.start_date" IS NULL OR wanted."subscription.start_date" >= found.created',
         )
         if conventions.start_in_the_past
         else _metadata("subscription.start_date", DATE_AS_WORD)
@@ -211,13 +234,15 @@ def kinds(conventions: Conventions) -> dict[str, Kind]:
             "old_provider_id",
             (
                 Field("product.id", "old_provider_id", updates=False, most=255),
-                Field("product.name", "name", most=255, required=True),
+                Field("product.name", "name", most=255),
                 Field("product.description", "description"),
                 Field("product.address_required", "address_required", BIT),
                 Field("product.statement_descriptor", "statement_descriptor", most=22),
                 Field("product.image", "image", most=255),
             ),
             not_carried=(NotCarried("product.active", "the API makes each product active: it is set by hand"),),
+            object="product",
+            identity="product.id",
         ),
         Kind(
             "plan",
@@ -226,9 +251,9 @@ def kinds(conventions: Conventions) -> dict[str, Kind]:
             "old_provider_id",
             (
                 Field("plan.old_id", "old_provider_id", updates=False, most=255),
-                Field("plan.nickname", "nickname", most=255, required=True),
+                Field("plan.nickname", "nickname", most=255),
                 Field("plan.amount", "amount", _amount(conventions)),
-                Field("plan.currency", "currency", required=True),
+                Field("plan.currency", "currency"),
                 Field("plan.auto_renew", "auto_renew", BOOLEAN),
                 Field("plan.available_online", "available_online", BOOLEAN),
                 Field("plan.interval", "interval", INTERVAL),
@@ -244,6 +269,8 @@ def kinds(conventions: Conventions) -> dict[str, Kind]:
             (Reference("plan.temporary_product_id", "product_id", "product", "product_mark"),),
             constants={"allow_refunds": "false", "trial_period_days": "0"},
             takes_metadata=True,
+            object="plan",
+            identity="plan.old_id",
         ),
         Kind(
             "customer",
@@ -282,6 +309,8 @@ def kinds(conventions: Conventions) -> dict[str, Kind]:
             constants={"skip_email_dns_validations": "true"},
             unique=("email", "old_provider_id"),
             takes_metadata=True,
+            object="customer",
+            identity="customer.old_provider_id",
         ),
         Kind(
             "address",
@@ -290,12 +319,7 @@ def kinds(conventions: Conventions) -> dict[str, Kind]:
             "old_provider_id",
             (
                 Field("type", "type", updates=False),
-                *(
-                    Field(
-                        f"address.{ours}", theirs, most=_MOST.get(theirs, 255), required=theirs in ("line1", "country")
-                    )
-                    for ours, theirs in _ADDRESS
-                ),
+                *(Field(f"address.{ours}", theirs, most=_MOST.get(theirs, 255)) for ours, theirs in _ADDRESS),
             ),
             (
                 Reference(
@@ -304,6 +328,8 @@ def kinds(conventions: Conventions) -> dict[str, Kind]:
             ),
             not_carried=(NotCarried("address_id", "the mark stands for it"),),
             unique=("old_provider_id",),
+            object="address",
+            identity="customer.old_provider_id",
         ),
         Kind(
             "source",
@@ -332,6 +358,8 @@ def kinds(conventions: Conventions) -> dict[str, Kind]:
             constants={"object_gateway": '"stripe"'},
             unique=("object_id",),
             updates=False,
+            object="customer",
+            identity="card.source_id",
         ),
         Kind(
             "subscription",
@@ -345,8 +373,9 @@ def kinds(conventions: Conventions) -> dict[str, Kind]:
                     "subscription.cancel_at_period_end",
                     "auto_renew",
                     OPPOSITE,
-                    # A gift's recipient is one-time.
-                    expected=f"{{value}} OR coalesce({quoted('subscription.common_metadata.is_gift_recipient')}, false)",
+                    # A gift's recipient is one-time: an update must not make it renew.
+                    value=f"({quoted('subscription.cancel_at_period_end')} OR "
+                    f"coalesce({quoted('subscription.common_metadata.is_gift_recipient')}, false))",
                 ),
                 start,
                 Field("subscription.shipments_undeliverable", "shipments_undeliverable", BOOLEAN),
@@ -384,7 +413,16 @@ def kinds(conventions: Conventions) -> dict[str, Kind]:
                     updates=False,
                 ),
                 Reference("address", "address_id", "address", "address_mark", "address", updates=False),
-                Reference("card.source_id", "source_id", "source", "source_mark", "default_source", updates=False),
+                Reference(
+                    "card.source_id",
+                    "source_id",
+                    "source",
+                    "source_mark",
+                    "default_source",
+                    updates=False,
+                    # What is sent invoices has none of ours, and keeps one that its customer has got since.
+                    filled='wanted."source_id mark" IS NULL',
+                ),
                 Reference(
                     "subscription.common_metadata.gift_donor_subscription_id",
                     "gift_donor_subscription_id",
@@ -396,6 +434,9 @@ def kinds(conventions: Conventions) -> dict[str, Kind]:
             ),
             takes_metadata=True,
             metadata_as_array=conventions.subscription_metadata == "array",
+            ended=("canceled", "expired"),
+            object="subscription",
+            identity=old_id,
         ),
         Kind(
             "membership",
@@ -415,6 +456,8 @@ def kinds(conventions: Conventions) -> dict[str, Kind]:
             ),
             unique=("old_provider_id",),
             updates=False,
+            object="subscription",
+            identity=old_id,
         ),
         Kind(
             "invoice",
@@ -437,6 +480,9 @@ def kinds(conventions: Conventions) -> dict[str, Kind]:
             ),
             constants={"billing_reason": '"manual"'},
             updates=False,
+            ended=("void",),
+            object="subscription",
+            identity=old_id,
         ),
     )
     return {kind.name: _rewritten(kind, conventions) for kind in listed}

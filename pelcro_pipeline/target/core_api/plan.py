@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from pelcro_pipeline.target.core_api.mapping import Kind
 #: What is done with an object; the first two are calls.
 ACTIONS = ("create", "update", "unchanged", "held", "invalid", "conflict", "blocked")
 CALLS = ("create", "update")
+#: The plan of a production site that is reviewed is made from what is staged; both it and the one that was signed are kept by a name.
+REVIEW, SIGNED = "review", "signed"
 
 
 class Summary(BaseModel):
@@ -34,6 +37,8 @@ class Summary(BaseModel):
     site: str
     #: The SHA-256 of the database that it was made from.
     basis: str
+    #: When the site was read, by its own clock.
+    at: datetime.datetime
     #: Of every object and action; what production signs.
     digest: str
     #: By kind and action, how many.
@@ -60,10 +65,12 @@ class Summary(BaseModel):
 
 @dataclass(frozen=True)
 class Found:
-    """A site as it stands: SQL of ``row`` by kind, and what is known to be ours."""
+    """A site as it stands: SQL of ``row`` by kind, and what the journal knows to stand there by it."""
 
     rows: Mapping[str, str]
     ours: Iterable[Entry]
+    #: The marks of what a revert has taken back.
+    reverted: Iterable[str] = ()
 
 
 def create(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind], found: Found, existing: Existing) -> None:
@@ -74,14 +81,14 @@ def create(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind], fou
     relations.create_found(connection, kinds, found.rows)
     relations.create_located(connection, kinds)
     relations.create_difference(connection, kinds)
-    _create_ours(connection, found.ours)
+    _create_known(connection, found)
     questions = [rule.id for rule in RULES.values() if Severity.QUESTION in rule.severities]
     update_all = existing is Existing.UPDATE
     make(
         connection,
         [
             relations.FILES["obstacle"],
-            Relation("bound", "What a field takes at most, or cannot do without.", (), _bounds(kinds), stored=True),
+            Relation("bound", "What a field takes at most.", (), _bounds(kinds), stored=True),
             Relation(
                 "all_obstacle",
                 "What the site would refuse of an object.",
@@ -92,21 +99,28 @@ def create(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind], fou
             ),
             Relation(
                 "presence",
-                "How often the site has each mark, and the first of their ids.",
+                "How often the site has each mark, what has ended aside, and the first of their ids.",
                 tuple(f"found_{name}" for name in kinds),
                 "\nUNION ALL\n".join(
-                    f"SELECT mark, min(id) AS id, count(*) AS rows, list(id ORDER BY id) AS ids FROM found_{name} WHERE mark IS NOT NULL GROUP BY mark"
-                    for name in kinds
+                    f"""SELECT mark, min(id) AS id, count(*) AS rows, list(id ORDER BY id) AS ids FROM found_{name}
+                    WHERE mark IS NOT NULL{" AND NOT has_ended" if kind.ended else ""} GROUP BY mark"""
+                    for name, kind in kinds.items()
                 ),
                 stored=True,
             ),
             Relation(
-                "taken", "Objects whose email or id another row of the site holds.", (), _taken(kinds), stored=True
+                "taken",
+                "Objects whose email or id another row of the site holds: the attribute, and that row's id.",
+                tuple(f"found_{name}" for name in kinds),
+                _taken(kinds),
+                stored=True,
             ),
+            relations.FILES["ended"],
             relations.FILES["source_to_come"],
+            relations.FILES["open_difference"],
             Relation(
                 "kind_of_object",
-                "Whether a mark says beyond doubt that a row is ours.",
+                "Whether a row may be changed by its mark alone.",
                 (),
                 "FROM (VALUES "
                 + ", ".join(f"({literal(name)}, {kind.carries_mark or update_all})" for name, kind in kinds.items())
@@ -115,59 +129,77 @@ def create(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind], fou
             relations.FILES["planned_alone"],
             relations.FILES["blocked"],
             relations.FILES["plan"],
+            relations.FILES["met_obstacle"],
+            relations.FILES["told_difference"],
         ],
     )
 
 
-def _create_ours(connection: duckdb.DuckDBPyConnection, ours: Iterable[Entry]) -> None:
-    """The table ``ours``: mark and id of what the journal knows to have been loaded."""
-    connection.register("entry", pd.DataFrame([(each.mark, each.target) for each in ours], columns=["mark", "id"]))
-    connection.execute("CREATE OR REPLACE TEMP TABLE ours AS SELECT mark::VARCHAR AS mark, id::BIGINT AS id FROM entry")
-    connection.unregister("entry")
+def _create_known(connection: duckdb.DuckDBPyConnection, found: Found) -> None:
+    """The tables ``ours`` (mark, and whether a call of ours made it) and ``reverted``: what the journal knows."""
+    known = {
+        "ours": pd.DataFrame([(each.mark, each.made) for each in found.ours], columns=["mark", "made"]),
+        "reverted": pd.DataFrame([(mark, False) for mark in found.reverted], columns=["mark", "made"]),
+    }
+    for name, entries in known.items():
+        connection.register("entry", entries)
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT mark::VARCHAR AS mark, made::BOOLEAN AS made FROM entry"
+        )
+        connection.unregister("entry")
 
 
 def _bounds(kinds: Mapping[str, Kind]) -> str:
-    """SQL of the values that are longer than their field takes, and of those that are missing."""
-    selects = [
-        """SELECT NULL::VARCHAR AS kind, NULL::VARCHAR AS mark, NULL::VARCHAR AS rule, NULL::VARCHAR AS attribute, NULL::VARCHAR AS value,
-        true AS stops WHERE false"""
-    ]
-    for name, kind in kinds.items():
-        for each in kind.fields:
-            # Of an address the type is a part of the attribute's name.
-            attribute = literal(each.attribute)
-            if each.attribute.startswith("address."):
-                attribute = f"'address.' || type || {literal('_' + each.attribute.removeprefix('address.'))}"
-            if each.most is not None:
-                selects.append(
-                    f"""SELECT {literal(name)}, mark({literal(name)}, identity), 'API-LENGTH', {attribute}, {quoted(each.attribute)}, true
-                    FROM {name}_row WHERE length({quoted(each.attribute)}) > {each.most}"""
-                )
-            if each.required:
-                selects.append(
-                    f"""SELECT {literal(name)}, mark({literal(name)}, identity), 'API-REQUIRED', {attribute}, NULL, true
-                    FROM {name}_row WHERE coalesce({quoted(each.attribute)}, '') = ''"""
-                )
-    return "\nUNION ALL\n".join(selects)
+    """SQL of the values that are longer than their field takes."""
+    return "\nUNION ALL\n".join(
+        _too_long(kind) for kind in kinds.values() if any(each.most is not None for each in kind.fields)
+    )
+
+
+def _too_long(kind: Kind) -> str:
+    bounded = [(each.attribute, quoted(each.attribute), each.most) for each in kind.fields if each.most is not None]
+    # Of an address the type is a part of the attribute's name.
+    listed = ", ".join(
+        f"{{attribute: {_told(attribute)}, value: {value}, most: {most}}}" for attribute, value, most in bounded
+    )
+    return f"""SELECT {literal(kind.name)} AS kind, mark({literal(kind.name)}, identity) AS mark, 'API-LENGTH' AS rule, each.attribute, each.value, true AS stops
+        FROM (
+            SELECT identity, unnest([{listed}]) AS each FROM {kind.name}_row
+            WHERE {" OR ".join(f"length({value}) > {most}" for _, value, most in bounded)}
+        )
+        WHERE length(each.value) > each.most"""
+
+
+def _told(attribute: str) -> str:
+    """SQL of the template's name for an attribute of an object's rows."""
+    if attribute.startswith("address."):
+        return f"'address.' || type || {literal('_' + attribute.removeprefix('address.'))}"
+    return literal(attribute)
 
 
 def _taken(kinds: Mapping[str, Kind]) -> str:
     """SQL of the objects of which a unique field is held by a row that has not their mark."""
-    selects = ["SELECT NULL AS mark WHERE false"]
+    selects = [
+        "SELECT NULL::VARCHAR AS mark, NULL::VARCHAR AS attribute, NULL::VARCHAR AS value, NULL::BIGINT AS id WHERE false"
+    ]
     for name, kind in kinds.items():
-        for field in kind.unique:
-            held = f"found.{quoted(f'{field} held')}"
-            own = f"body ->> '$.{field}'"
+        for each in kind.fields:
+            if each.name not in kind.unique:
+                continue
+            held, own = f"found.{quoted(f'{each.name} held')}", f"body ->> '$.{each.name}'"
             # Two emails that differ in case may be one.
-            both = (f"lower({held})", f"lower({own})") if field == "email" else (held, own)
+            both = (f"lower({held})", f"lower({own})") if each.name == "email" else (held, own)
             selects.append(
-                f"""SELECT wanted.mark FROM wanted_{name} AS wanted JOIN found_{name} AS found ON {both[0]} = {both[1]}
+                f"""SELECT wanted.mark, {literal(each.attribute)}, {own}, found.id
+                FROM wanted_{name} AS wanted JOIN found_{name} AS found ON {both[0]} = {both[1]}
                 WHERE found.mark IS DISTINCT FROM wanted.mark"""
             )
-    return f"SELECT DISTINCT mark FROM ({' UNION ALL '.join(selects)})"
+    return "\nUNION ALL\n".join(selects)
 
 
-def summary(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind], site: str, basis: str) -> Summary:
+def summary(
+    connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind], site: str, basis: str, at: datetime.datetime
+) -> Summary:
     """What the plan holds, counted."""
     counts: dict[str, dict[str, int]] = {name: {} for name in kinds}
     for kind, action, number in connection.execute(
@@ -180,20 +212,36 @@ def summary(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind], si
         ][0]
         for name in kinds
     }
-    digest = hashlib.sha256(site.encode())
-    # The card map comes after the sign-off: what it adds is told in money, and signed by nobody.
-    cursor = connection.execute("SELECT signed FROM plan WHERE kind <> 'source' ORDER BY mark, kind")
-    while rows := cursor.fetchmany(10_000):
-        digest.update("".join(each for (each,) in rows).encode())
     questions = connection.execute(
         """SELECT rule, count(DISTINCT mark) FROM (
-            SELECT rule, mark FROM all_obstacle WHERE is_question
+            SELECT rule, mark FROM met_obstacle WHERE is_question
             UNION ALL SELECT rule, mark FROM plan WHERE action = 'conflict'
         ) GROUP BY rule ORDER BY rule"""
     ).fetchall()
     return Summary(
-        site=site, basis=basis, digest=digest.hexdigest(), counts=counts, foreign=foreign, questions=dict(questions)
+        site=site,
+        basis=basis,
+        at=at,
+        digest=_digest(connection, "plan", site),
+        counts=counts,
+        foreign=foreign,
+        questions=dict(questions),
     )
+
+
+def digest(path: Path, site: str) -> str:
+    """What a signature of a kept plan covers: each object of the site, and what is done with it."""
+    with duck.connect() as connection:
+        return _digest(connection, f"read_parquet({literal(str(path))})", site)
+
+
+def _digest(connection: duckdb.DuckDBPyConnection, plan: str, site: str) -> str:
+    found = hashlib.sha256(site.encode())
+    # The card map comes after the sign-off: what it adds is told in money, and signed by nobody.
+    cursor = connection.execute(f"SELECT signed FROM {plan} WHERE kind <> 'source' ORDER BY mark, kind")
+    while rows := cursor.fetchmany(10_000):
+        found.update("".join(each for (each,) in rows).encode())
+    return found.hexdigest()
 
 
 def unsigned(load: Path, signed: Path) -> list[str]:
@@ -203,6 +251,17 @@ def unsigned(load: Path, signed: Path) -> list[str]:
             f"""SELECT action || ' ' || kind || ' ' || key FROM read_parquet({literal(str(load))}) AS plan
             ANTI JOIN read_parquet({literal(str(signed))}) AS signed USING (mark, signed)
             WHERE action IN ('create', 'update') AND kind <> 'source' ORDER BY place"""
+        ).fetchall()
+    return [each for (each,) in found]
+
+
+def doubled(path: Path) -> list[str]:
+    """The objects of a plan that the site has more than once by their mark: what each is, and the ids of its rows. An old id is no mark,
+    and may be others' too."""
+    with duck.connect() as connection:
+        found = connection.execute(
+            f"""SELECT 'one ' || kind || ' as ' || array_to_string(ids, ' and ') FROM read_parquet({literal(str(path))})
+            WHERE rule = 'API-DOUBLE' AND kind NOT IN ('product', 'plan') ORDER BY place"""
         ).fetchall()
     return [each for (each,) in found]
 
@@ -224,8 +283,9 @@ def write_csv(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
             SELECT
                 plan.kind AS object, escape_formula(key) AS key, action, rule,
                 CASE WHEN action = 'blocked' THEN escape_formula(blocked_by) END AS blocked_by,
-                attribute, escape_formula(found) AS before, escape_formula(wanted) AS after
-            FROM plan LEFT JOIN difference AS changed ON changed.mark = plan.mark AND action IN ('update', 'conflict')
+                attribute, escape_formula(coalesce(before, array_to_string(ids, ' and '))) AS before, escape_formula(after) AS after
+            FROM plan
+            LEFT JOIN told_difference AS changed ON changed.mark = plan.mark AND (action = 'update' OR rule = 'API-CHANGED')
             ORDER BY place, attribute
         ) TO {literal(str(path))} (HEADER)"""
     )

@@ -39,12 +39,15 @@ async def _read(
 ) -> str:
     path = folder / f"{kind.name}.ndjson"
     before: set[int] | None = None
+    # What one pass has seen and the last has not is gone, or has moved from a page to one that was read already.
+    known = set(loaded)
     for _ in range(_PASSES):
         ids = await _pass(client, kind, path, seen)
         if ids == before:
             break
         before = ids
-    missing = sorted(set(loaded) - ids)
+        known |= ids
+    missing = sorted(known - ids)
     with path.open("a", encoding="utf-8") as file:
         for first in range(0, len(missing), _TOGETHER):
             asked = (client.object(f"{kind.path}/{each}") for each in missing[first : first + _TOGETHER])

@@ -18,7 +18,7 @@ from pelcro_pipeline.settings import Conventions
 from pelcro_pipeline.spec import TABLES
 from pelcro_pipeline.spec.sql import literal, quoted
 from pelcro_pipeline.target.core_api import mapping
-from pelcro_pipeline.target.core_api.mapping import MARK, METADATA, Carried, Field, Kind, Reference
+from pelcro_pipeline.target.core_api.mapping import MARK, METADATA, UNDONE, Carried, Field, Kind, Reference
 
 FILES = from_folder(Path(__file__).parent / "sql")
 _IDENTITIES = ("subscription_identity", "subscription_address")
@@ -44,6 +44,7 @@ def define(connection: duckdb.DuckDBPyConnection, terms: Terms) -> None:
     for macro in (
         f"mark(object, identity) AS left(sha256(concat_ws(chr(31), {literal(terms.publisher)}, object, array_to_string(identity, chr(31)))), 26)",
         f"day_end(day) AS epoch((day + TIME '23:59:59') AT TIME ZONE {zone})::BIGINT",
+        f"day_begin(day) AS epoch(day::TIMESTAMP AT TIME ZONE {zone})::BIGINT",
         f"day_of(seconds) AS (to_timestamp(seconds) AT TIME ZONE {zone})::DATE",
         # A DECIMAL's scale is fixed, and a currency's is not.
         """major_units(amount, digits) AS if(digits = 0, amount::VARCHAR,
@@ -53,13 +54,13 @@ def define(connection: duckdb.DuckDBPyConnection, terms: Terms) -> None:
     schemes = ", ".join(map(literal, mapping.accepted_schemes(terms.conventions)))
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE load_terms AS SELECT {int(terms.now.timestamp())}::BIGINT AS seconds,
-        day_of({int(terms.now.timestamp())}) AS load_day, [{schemes}]::VARCHAR[] AS password_schemes"""
+        day_of({int(terms.now.timestamp())}) AS load_day, [{schemes}]::VARCHAR[] AS password_schemes,
+        {terms.conventions.start_in_the_past} AS takes_start"""
     )
 
 
 def create_wanted(connection: duckdb.DuckDBPyConnection, terms: Terms, image: str) -> dict[str, Kind]:
-    """``wanted_<kind>`` of each kind, and ``wanted``: kind, stage, mark, key, record, scenario, parents, references and body of every object
-    of the database attached as ``image``. Returns the kinds with the metadata columns that it carries."""
+    """``wanted_<kind>`` of each kind, and ``wanted``: kind, stage, mark, key, record, scenario, references and body of every object of the database attached as ``image``. Returns the kinds with the metadata columns that it carries."""
     define(connection, terms)
     for table in _TABLES:
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS FROM {image}.{table}")
@@ -76,7 +77,7 @@ def create_wanted(connection: duckdb.DuckDBPyConnection, terms: Terms, image: st
                 tuple(f"wanted_{name}" for name in known),
                 "\nUNION ALL\n".join(
                     f"""SELECT {place * _STAGE} + if(kind = 'subscription' AND len(list_filter("references", lambda each: each.field = 'gift_donor_subscription_id')) > 0, 1, 0) AS stage,
-                    kind, mark, key, record, scenario, "references", body, changes FROM wanted_{name}"""
+                    kind, mark, key, object, delivered, record, scenario, "references", body, changes FROM wanted_{name}"""
                     for place, name in enumerate(known, 1)
                 ),
             )
@@ -89,14 +90,16 @@ def _with_metadata(connection: duckdb.DuckDBPyConnection, kind: Kind) -> Kind:
     """A kind with the metadata columns that an extract carries beside the templates' own."""
     if not kind.takes_metadata:
         return kind
-    declared = {each.attribute for each in kind.fields} | {each.attribute for each in kind.references}
+    declared = {each.attribute for each in (*kind.fields, *kind.references)}
+    taken = {each.name for each in kind.fields} | {METADATA + MARK}
     prefix = next(table.metadata_prefix for table in TABLES if table.name == kind.table)
-    own = [
-        name
-        for (name,) in connection.execute(f"SELECT column_name FROM (DESCRIBE {kind.table})").fetchall()
-        if prefix and name.startswith(prefix) and name not in declared
-    ]
-    return replace(kind, fields=(*kind.fields, *(Field(name, METADATA + name.removeprefix(prefix)) for name in own)))
+    fields = list(kind.fields)
+    for (name,) in connection.execute(f"SELECT column_name FROM (DESCRIBE {kind.table})").fetchall():
+        if prefix and name.startswith(prefix) and name not in declared:
+            key = METADATA + name.removeprefix(prefix)
+            # A key of the templates' own, or our mark, stays what it is.
+            fields.append(Field(name, METADATA + name if key in taken else key))
+    return replace(kind, fields=tuple(fields))
 
 
 def _wanted_rows(kind: Kind) -> Relation:
@@ -104,7 +107,13 @@ def _wanted_rows(kind: Kind) -> Relation:
     parents = [f"{each.parent} AS {quoted(f'{each.name} mark')}" for each in kind.references]
     references = ", ".join(f"{{field: {literal(each.name)}, mark: {each.parent}}}" for each in kind.references)
     listed = f"list_filter([{references}], lambda each: each.mark IS NOT NULL)" if references else "[]"
+    object_, delivered = (
+        ("type || '_address'", quoted("customer.old_provider_id"))
+        if kind.name == "address"
+        else (literal(kind.object), "key")
+    )
     sql = f"""SELECT {literal(kind.name)} AS kind, mark({literal(kind.name)}, identity) AS mark, key, record, scenario,
+        {object_} AS object, {delivered} AS delivered,
         {", ".join([*parents, *expected])}{"," if parents or expected else ""}
         {listed}::STRUCT(field VARCHAR, mark VARCHAR)[] AS "references",
         json_merge_patch('{{}}', {_body(kind, kind.fields)})::VARCHAR AS body,
@@ -165,18 +174,27 @@ def _found_rows(kind: Kind, rows: str) -> Relation:
     columns = [f"{_read(each)} AS {quoted(each.attribute)}" for each in _compared(kind)]
     columns += [f"{_identity(each)} AS {quoted(f'{each.name} id')}" for each in _answered(kind)]
     columns += [f"row.{quoted(name)} AS {quoted(f'{name} held')}" for name in kind.unique]
+    columns += [f"coalesce(row.status IN ({', '.join(map(literal, kind.ended))}), false) AS has_ended"] * bool(
+        kind.ended
+    )
     if kind.name == "subscription":
-        columns.append(
-            "try_cast(coalesce(row.latest_invoice ->> '$.id', row.latest_invoice ->> '$') AS BIGINT) AS latest_invoice"
-        )
-        columns.append("row.status AS status")
+        columns += [
+            "try_cast(coalesce(row.latest_invoice ->> '$.id', row.latest_invoice ->> '$') AS BIGINT) AS latest_invoice",
+            "row.status AS status",
+            "day_of(row.created) AS created",
+            f"row.cancel_reason IS NOT DISTINCT FROM {literal(UNDONE)} AS is_undone",
+        ]
+    if kind.name == "customer":
+        columns.append("row.has_password AS has_password")
+    # What a revert has cancelled keeps our mark, and is not there any more.
+    standing = " WHERE NOT is_undone" if kind.name == "subscription" else ""
     listed = "".join(f", {each}" for each in columns)
     return Relation(
         f"found_{kind.name}",
         f"Each {kind.name} that the site holds.",
         (),
         f"""SELECT row.id AS id, {_mark(kind)} AS mark{listed}
-        FROM (SELECT from_json(row, {literal("{" + structure + "}")}) AS row FROM ({rows}))""",
+        FROM (SELECT from_json(row, {literal("{" + structure + "}")}) AS row FROM ({rows})){standing}""",
         stored=True,
     )
 
@@ -189,8 +207,12 @@ def _shown(kind: Kind) -> dict[str, str]:
             shown[each.read_from] = "VARCHAR"
     shown |= {each.read_from: "JSON" for each in kind.references}
     shown |= dict.fromkeys(kind.unique, "VARCHAR")
+    if kind.ended:
+        shown |= {"status": "VARCHAR"}
     if kind.name == "subscription":
-        shown |= {"latest_invoice": "JSON", "status": "VARCHAR"}
+        shown |= {"latest_invoice": "JSON", "created": "BIGINT", "cancel_reason": "VARCHAR"}
+    if kind.name == "customer":
+        shown |= {"has_password": "BOOLEAN"}
     return shown | {"metadata": "MAP(VARCHAR, VARCHAR)"}
 
 
@@ -237,28 +259,30 @@ def create_located(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Ki
     )
 
 
-def create_difference(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind]) -> None:
+def create_difference(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind], *, ended: bool = False) -> None:
     """``difference``: kind, mark, id, attribute, what is wanted and what is found, and whether an update takes it: one row for each value
-    of an object that stands on both sides and differs. Needs ``located_<kind>``."""
-    selects = [_differences(kind) for kind in kinds.values()]
+    of an object that stands on both sides and differs; of what has ended since only where that is asked for. Needs ``located_<kind>``."""
+    selects = [_differences(kind, ended) for kind in kinds.values()]
     make(
         connection,
         [Relation("difference", "What a site has otherwise.", (), "\nUNION ALL\n".join(selects), stored=True)],
     )
 
 
-def _differences(kind: Kind) -> str:
+def _differences(kind: Kind, ended: bool) -> str:
     values, joins = [], []
     for each in _compared(kind):
         name = quoted(each.attribute)
-        wanted = f"coalesce(wanted.{name}, found.{name})" if each.filled else f"wanted.{name}"
+        wanted = f"if({each.filled}, found.{name}, wanted.{name})" if each.filled else f"wanted.{name}"
         values.append((each.attribute, wanted, f"found.{name}", each.updates and kind.updates))
     for each in _answered(kind):
         of = quoted(f"{each.name} of")
         joins.append(f"LEFT JOIN located_{each.kind} AS {of} ON {of}.id = found.{quoted(f'{each.name} id')}")
         # Whose it is, by our mark; the id itself where that is nobody of ours.
         found = f"coalesce({of}.mark, found.{quoted(f'{each.name} id')}::VARCHAR)"
-        values.append((each.attribute, f"wanted.{quoted(f'{each.name} mark')}", found, each.updates and kind.updates))
+        wanted = f"wanted.{quoted(f'{each.name} mark')}"
+        wanted = f"if({each.filled}, {found}, {wanted})" if each.filled else wanted
+        values.append((each.attribute, wanted, found, each.updates and kind.updates))
     if not values:
         return f"SELECT {literal(kind.name)} AS kind, NULL AS mark, NULL AS id, NULL AS attribute, NULL AS wanted, NULL AS found, false AS updates WHERE false"
     differs = " OR ".join(f"{wanted} IS DISTINCT FROM {found}" for _, wanted, found, _ in values)
@@ -271,6 +295,6 @@ def _differences(kind: Kind) -> str:
         SELECT wanted.kind, wanted.mark, found.id, unnest([{listed}]) AS value
         FROM wanted_{kind.name} AS wanted JOIN found_{kind.name} AS found ON found.mark = wanted.mark
         {" ".join(joins)}
-        WHERE {differs}
+        WHERE {"NOT has_ended AND " if kind.ended and not ended else ""}({differs})
     )
     WHERE value.wanted IS DISTINCT FROM value.found"""

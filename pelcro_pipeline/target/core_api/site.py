@@ -10,8 +10,9 @@ import hashlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import duckdb
@@ -20,8 +21,8 @@ from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.settings import Environment, Settings
 from pelcro_pipeline.target import database
+from pelcro_pipeline.target.core_api import findings, read_back, relations
 from pelcro_pipeline.target.core_api import plan as planning
-from pelcro_pipeline.target.core_api import read_back, relations
 from pelcro_pipeline.target.core_api.client import Client, key_of
 from pelcro_pipeline.target.core_api.image import Image
 from pelcro_pipeline.target.core_api.journal import Entry, Journal, State
@@ -32,6 +33,16 @@ from pelcro_pipeline.workspace import atomic
 from pelcro_pipeline.workspace.places import ExtractPaths
 
 Told = Callable[[str], None]
+#: Seconds that two clocks may be apart.
+_APART = 3600.0
+#: Of objects that the site has more than once, so many are named.
+_SHOWN = 5
+
+
+class Stoppable(Protocol):
+    """Work that ends well when it is told to."""
+
+    def stop(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -52,9 +63,8 @@ class Site:
         parts = urlsplit(self.environment.url)
         return f"{parts.hostname}-{self.environment.site}"
 
-    @property
-    def terms(self) -> relations.Terms:
-        now = datetime.datetime.now(datetime.UTC)
+    def terms(self, now: datetime.datetime) -> relations.Terms:
+        """What decides how objects are written at a time by the site's own clock."""
         return relations.Terms(self.paths.publisher, self.settings.timezone, self.settings.core_api, now)
 
     @property
@@ -94,7 +104,9 @@ class Site:
             yield client
 
     @contextlib.contextmanager
-    def image(self, environment: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, Kind]]]:
+    def image(
+        self, environment: str, now: datetime.datetime
+    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, Kind]]]:
         """A connection with what the site is to hold, told from the loaded database. Raises RefusedError where there is none."""
         path = self.paths.database(environment)
         if not path.is_file():
@@ -103,11 +115,11 @@ class Site:
                 f"{self.paths.extract} has no {self.name} database: run `pelcro-pipeline {job} {self.paths.extract}`."
             )
         with duck.connect() as connection, database.opened(path, "image", connection):
-            yield connection, relations.create_wanted(connection, self.terms, "image")
+            yield connection, relations.create_wanted(connection, self.terms(now), "image")
 
 
-#: The plan of a production site that is reviewed and signed is made from what is staged, and kept under this name.
-REVIEW = "review"
+#: What the journal is told of reverts.
+REVERTING, REVERTED_ON, RELOADED_ON = "reverting", "reverted_on", "reloaded_on"
 
 
 def plan(site: Site, told: Told = lambda line: None) -> planning.Summary:
@@ -117,27 +129,40 @@ def plan(site: Site, told: Told = lambda line: None) -> planning.Summary:
 
 def plan_for_review(site: Site, told: Told = lambda line: None) -> planning.Summary:
     """The plan of the production site before it is signed: of what is staged, which production is loaded from."""
-    return _plan(site, "staging", REVIEW, told)
+    return _plan(site, "staging", planning.REVIEW, told)
 
 
 def _plan(site: Site, image: str, kept_as: str, told: Told) -> planning.Summary:
     paths = site.paths
-    with site.held(), site.journal() as journal, site.image(image) as (connection, known):
-        ours = list(journal.entries((State.DONE,)))
-        with _rows(site) as folder:
-            found = asyncio.run(_read(site, known, ours, folder, told))
-            planning.create(connection, known, planning.Found(found, ours), site.environment.existing)
-        summary = planning.summary(connection, known, site.label, _basis(site, image))
-        with atomic.file(paths.site_plan(kept_as)) as unfinished:
-            unfinished.unlink()
-            planning.write(connection, unfinished)
-        with atomic.file(paths.plan_report(site.name)) as unfinished:
-            planning.write_csv(connection, unfinished)
-        with atomic.file(paths.site_plan_summary(kept_as)) as unfinished:
-            unfinished.write_text(summary.model_dump_json(indent=1), encoding="utf-8")
-        if kept_as != REVIEW:
-            _adopt(connection, journal)
+    with site.held(), site.journal() as journal, rows_of(site) as folder:
+        _refuse_half_reverted(site, journal)
+        ours = list(journal.standing())
+        reverted = [entry.mark for entry in journal.entries((State.REVERTED,))]
+        found, at = asyncio.run(read(site, ours, folder, told))
+        with site.image(image, at) as (connection, known):
+            planning.create(connection, known, planning.Found(found, ours, reverted), site.environment.existing)
+            summary = planning.summary(connection, known, site.label, _basis(site, image), at)
+            with atomic.file(paths.site_plan(kept_as)) as unfinished:
+                unfinished.unlink()
+                planning.write(connection, unfinished)
+            with atomic.file(paths.site_stops(kept_as)) as unfinished:
+                findings.keep(connection, known, unfinished)
+            with atomic.file(paths.plan_report(site.name)) as unfinished:
+                planning.write_csv(connection, unfinished)
+            with atomic.file(paths.site_plan_summary(kept_as)) as unfinished:
+                unfinished.write_text(summary.model_dump_json(indent=1), encoding="utf-8")
+            if kept_as != planning.REVIEW:
+                _adopt(connection, journal)
+                journal.tell(**{_PLANNED: summary.at.isoformat()})
+        told(_write_findings(site, kept_as, journal).sentence)
     return summary
+
+
+def _write_findings(site: Site, kept_as: str, journal: Journal) -> findings.Counts:
+    paths = site.paths
+    sources = findings.Sources(paths.site_plan(kept_as), paths.site_stops(kept_as), paths.analysis / "ledger.parquet")
+    with atomic.file(paths.site_findings(site.name)) as unfinished:
+        return findings.write(sources, journal, site.kinds, unfinished)
 
 
 def _basis(site: Site, image: str) -> str:
@@ -159,7 +184,7 @@ def is_planned(site: Site) -> bool:
 
 
 @contextlib.contextmanager
-def _rows(site: Site) -> Iterator[Path]:
+def rows_of(site: Site) -> Iterator[Path]:
     """A folder for the rows of a site, for as long as they are compared."""
     folder = site.paths.site_rows(site.name)
     atomic.discard(folder)
@@ -170,36 +195,62 @@ def _rows(site: Site) -> Iterator[Path]:
         atomic.discard(folder)
 
 
-async def _read(site: Site, known: dict[str, Kind], ours: list[Entry], folder: Path, told: Told) -> dict[str, str]:
+async def read(site: Site, ours: list[Entry], folder: Path, told: Told) -> tuple[dict[str, str], datetime.datetime]:
+    """Read a whole site into a folder: SQL of ``row`` by kind, and what time it is by the site's own clock.
+
+    What a load may send lies before or after the site's own time. Raises RefusedError where the clocks are an hour apart, but
+    for a site on this machine, which may have a clock of its own.
+    """
     loaded: dict[str, set[int]] = {}
     for entry in ours:
         if entry.target is not None:
             loaded.setdefault(entry.kind, set()).add(entry.target)
     async with site.client() as client:
-        return await read_back.read(
-            client, known.values(), loaded, folder, lambda kind, rows: told(f"read {rows:,} rows of {kind}")
+        rows = await read_back.read(
+            client, site.kinds.values(), loaded, folder, lambda kind, count: told(f"read {count:,} rows of {kind}")
         )
+        ahead = client.clock_ahead or 0.0
+    if abs(ahead) > _APART and not site.environment.is_local:
+        raise RefusedError(
+            f"The clock of {site.label} is {abs(ahead) / 3600:,.1f} hours {'ahead of' if ahead > 0 else 'behind'} this machine's: "
+            "nothing is sent. Set this machine's clock."
+        )
+    return rows, datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=ahead)
 
 
 def _adopt(connection: duckdb.DuckDBPyConnection, journal: Journal) -> None:
-    """Enter what stands on the site as it is wanted, or is ours to change, as done: what refers to it needs its id."""
+    """Enter what stands on the site as it is wanted, or is ours to change, as done: what refers to it needs its id. What a load before
+    has left and the site does not have is in doubt, and looked up."""
     rows = connection.execute(
-        "SELECT mark, kind, digest, id, action FROM plan WHERE action IN ('unchanged', 'update') ORDER BY mark"
+        "SELECT mark, kind, digest, id, action FROM plan WHERE action IN ('unchanged', 'update', 'create') ORDER BY mark"
     )
     while some := rows.fetchmany(10_000):
         before = journal.known(mark for mark, *_ in some)
         journal.put(
-            Entry(
-                mark,
-                kind,
-                State.DONE,
-                at=before[mark].at if mark in before else 0.0,
-                digest=digest if action == "unchanged" else None,
-                target=id_,
-                made=mark in before and before[mark].made,
-            )
+            _adopted(before.get(mark, Entry(mark, kind, State.DONE)), digest, id_, action)
             for mark, kind, digest, id_, action in some
+            if action != "create" or (mark in before and before[mark].state in _LEFT)
         )
+
+
+#: Where the journal keeps when the plan was made that it knows.
+_PLANNED = "planned"
+#: States in which an object was left alone, that the site does not have any more.
+_LEFT = (State.CONFLICT, State.REVERT_SENT, State.KEPT)
+
+
+def _adopted(before: Entry, digest: str, id_: int | None, action: str) -> Entry:
+    """What is known of an object once the site was read."""
+    if action == "create":
+        return replace(before, state=State.UNKNOWN, target=None)
+    return replace(
+        before,
+        state=State.DONE,
+        digest=digest if action == "unchanged" else None,
+        target=id_,
+        # Of a creation nobody knew what came: this came of it.
+        made=before.made or (before.target is None and before.state in (State.SENT, State.UNKNOWN, State.ABSENT)),
+    )
 
 
 def load(site: Site, told: Told = lambda line: None) -> Progress:
@@ -209,17 +260,53 @@ def load(site: Site, told: Told = lambda line: None) -> Progress:
             f"{site.paths.extract} has no plan for {site.name} as it stands: run `pelcro-pipeline plan {site.paths.extract} "
             f"--on {site.name}`."
         )
+    if doubled := planning.doubled(site.paths.site_plan(site.name)):
+        raise RefusedError(
+            f"The site has {', '.join(doubled[:_SHOWN])}{' and more' if len(doubled) > _SHOWN else ''}: nothing was sent. "
+            "Cancel or delete all but one of each there, then plan again."
+        )
     with site.held(), site.journal() as journal, contextlib.ExitStack() as opened:
+        _refuse_half_reverted(site, journal)
+        planned = planning.kept(site.paths.site_plan_summary(site.name))
+        if journal.told(_PLANNED) != planned.at.isoformat():
+            # A journal that was lost, or put back, does not know what was sent by this plan: all of it would be sent again.
+            raise RefusedError(
+                f"{journal.path} does not know the plan for {site.name}: run `pelcro-pipeline plan {site.paths.extract} "
+                f"--on {site.name}`, which finds what is there already."
+            )
+        _keep_image(site)
         image: list[Image] = []
 
         def differing(kind: str, rows: list[dict]) -> list[str]:
             # To tell what is wanted takes seconds at a million, and many a load never asks.
             if not image:
-                connection, known = opened.enter_context(site.image(site.name))
+                connection, known = opened.enter_context(site.image(site.name, planned.at))
                 image.append(Image(connection, known, journal))
             return image[0].differing(kind, rows)
 
-        return asyncio.run(_load(site, journal, differing, told))
+        try:
+            progress = asyncio.run(_load(site, journal, differing, told))
+        finally:
+            told(_write_findings(site, site.name, journal).sentence)
+        if journal.told(REVERTED_ON) and not progress.unknown:
+            journal.tell(**{RELOADED_ON: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")})
+        return progress
+
+
+def _refuse_half_reverted(site: Site, journal: Journal) -> None:
+    """Raise RefusedError where a revert was begun and has not ended."""
+    if journal.told(REVERTING):
+        raise RefusedError(
+            f"A revert of {site.name} was begun and has not ended: run "
+            f"`pelcro-pipeline revert {site.paths.extract} --on {site.name}` to its end first."
+        )
+
+
+def _keep_image(site: Site) -> None:
+    """Keep the database that is loaded, which a revert compares the site with: it costs a name, and no space before another is made."""
+    with atomic.file(site.paths.site_image(site.name)) as unfinished:
+        unfinished.unlink()
+        unfinished.hardlink_to(site.paths.database(site.name))
 
 
 async def _load(
@@ -236,13 +323,13 @@ async def _load(
             alone=site.name == "production",
             told=told,
         )
-        with _stoppable(loader):
+        with stoppable(loader):
             return await loader.run()
 
 
 @contextlib.contextmanager
-def _stoppable(loader: Loader) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end a load once what is in flight is finished."""
+def stoppable(work: Stoppable) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end work on a site once what is in flight is finished."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -250,7 +337,7 @@ def _stoppable(loader: Loader) -> Iterator[None]:
     signals = (signal.SIGINT, signal.SIGTERM)
     before = {each: signal.getsignal(each) for each in signals}
     for each in signals:
-        loop.add_signal_handler(each, loader.stop)
+        loop.add_signal_handler(each, work.stop)
     try:
         yield
     finally:

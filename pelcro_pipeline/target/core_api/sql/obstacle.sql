@@ -14,10 +14,9 @@ WHERE NOT "product.active"
 UNION ALL
 SELECT
     'subscription', mark('subscription', identity), 'API-PERIOD-END', 'subscription.current_period_end',
-    strftime("subscription.current_period_end", '%Y-%m-%d'), true
+    concat_ws(', ', nullif(state, 'active'), strftime("subscription.current_period_end", '%Y-%m-%d')), true
 FROM subscription_row CROSS JOIN load_terms
-WHERE state <> 'active' OR "subscription.current_period_end" IS NULL
-    OR day_end("subscription.current_period_end") NOT BETWEEN seconds + 1 AND 2147483647
+WHERE state <> 'active' OR day_end("subscription.current_period_end") NOT BETWEEN seconds + 1 AND 2147483647
 UNION ALL
 SELECT 'subscription', mark('subscription', identity), 'API-QUANTITY', 'subscription.quantity', "subscription.quantity"::VARCHAR, true
 FROM subscription_row
@@ -36,10 +35,9 @@ SELECT
 FROM subscription_row
 WHERE lacks_card
 UNION ALL
-SELECT
-    'subscription', mark('subscription', identity), 'API-START', 'subscription.start_date', strftime("subscription.start_date", '%Y-%m-%d'), false
-FROM subscription_row
-WHERE "subscription.start_date" IS NOT NULL AND past_start_date IS NULL
+SELECT 'subscription', mark('subscription', identity), 'API-START', 'subscription.start_date', strftime("subscription.start_date", '%Y-%m-%d'), false
+FROM subscription_row CROSS JOIN load_terms
+WHERE takes_start AND "subscription.start_date" > load_day
 UNION ALL
 SELECT 'invoice', mark('invoice', identity), 'API-MEMBER', 'subscription.type', 'member', true
 FROM invoice_row JOIN subscriptions USING (record)

@@ -3,7 +3,7 @@
 WITH decided AS (
     SELECT
         object.* REPLACE (if(cause IS NULL, object.action, 'blocked') AS action),
-        if(cause IS NULL, NULL, parent.kind || ' ' || parent.key) AS blocked_by
+        if(cause IS NULL, NULL, coalesce(parent.kind || ' ' || parent.key, 'what is not prepared')) AS blocked_by
     FROM planned_alone AS object
     LEFT JOIN blocked USING (mark)
     LEFT JOIN planned_alone AS parent ON parent.mark = cause
