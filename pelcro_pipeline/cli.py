@@ -479,25 +479,37 @@ def _say(line: str) -> None:
 
 
 @app.command()
+def window(extract: _Extract, on: _On = "production") -> None:
+    """How long the load of a site takes, its reconciliation and its revert, and the last moments to start and to turn back."""
+    from pelcro_pipeline.target.core_api import window as windows
+
+    site = _site(extract, on)
+    with lock.held(site.paths), _sandboxed():
+        foretold = windows.foretell(site)
+    _out.print(foretold.measured.sentence, soft_wrap=True)
+    _show_frame(foretold.table)
+    for sentence in foretold.sentences:
+        _out.print(sentence, soft_wrap=True)
+    _out.print(f"\nWindow  {site.paths.window_report(on)}", soft_wrap=True)
+
+
+@app.command()
 def prove(extract: _Extract) -> None:
     """Try on the staging site what the API's documentation leaves open, with scratch records that are taken back."""
     from pelcro_pipeline.target.core_api import prove as proofs
     from pelcro_pipeline.target.core_api.assumptions import ASSUMPTIONS
 
     site = _site(extract, "staging")
-    paths = site.paths
-    with lock.held(paths), _sandboxed():
+    with lock.held(site.paths), _sandboxed():
         seen = proofs.prove(site, _say)
-    contradicted = 0
-    for each in seen:
-        contradiction = ASSUMPTIONS[each.id].contradiction(each.alternative, site.settings)
-        contradicted += contradiction is not None
-        _out.print(_shown(f"{each.id}: {each.evidence}{f'; {contradiction}' if contradiction else ''}"), soft_wrap=True)
-    _out.print(f"\nWhat was seen  {paths.assumptions}", soft_wrap=True)
-    if contradicted:
+    contradictions = [ASSUMPTIONS[each.id].contradiction(each.alternative, site.settings) for each in seen]
+    for each, contradiction in zip(seen, contradictions, strict=True):
+        _out.print(_shown("; ".join(filter(None, (f"{each.id}: {each.evidence}", contradiction)))), soft_wrap=True)
+    _out.print(f"\nWhat was seen  {site.paths.assumptions}", soft_wrap=True)
+    if any(contradictions):
         raise RefusedError(
-            f"{paths.extract}: the site is otherwise than extract.toml says in {contradicted} of {len(seen)}: do as it says above, "
-            "then plan again."
+            f"The site is otherwise than extract.toml says, {sum(map(bool, contradictions))} times of {len(seen)}: do as it says "
+            "above, then plan again."
         )
 
 

@@ -151,12 +151,16 @@ class Client:
                     raise self._stop(
                         f"The certificate of {self._environment.url} does not hold: nothing more is sent. Ask Pelcro."
                     ) from None
+                self.pace.lost()
                 return Unknown(type(error).__name__)
             if status == 429:
                 self.pace.refused(left, headers.get("retry-after"))
                 continue
             self.pace.answered(left)
-            return self._judged(method, status, content)
+            outcome = self._judged(method, status, content)
+            if isinstance(outcome, Unknown):
+                self.pace.lost()
+            return outcome
 
     def _stop(self, sentence: str) -> StoppedError:
         self._stopped = StoppedError(sentence)
@@ -262,6 +266,7 @@ class Client:
                 if status in (404, 410) and isinstance(document, dict):
                     return None
                 why = f"HTTP {status}" if status != 200 else "an unreadable answer"
+            self.pace.lost()
             await asyncio.sleep(_BETWEEN[min(attempt, len(_BETWEEN) - 1)])
             attempt += 1
         raise self._stop(

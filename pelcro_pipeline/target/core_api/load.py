@@ -79,14 +79,15 @@ class Progress:
         seconds = max(time.monotonic() - self.began, 0.001)
         rate = self.done / seconds
         left = max(self.calls - self.done - self.refused - self.blocked - self.conflict, 0)
-        remaining = f", {_duration(left / rate)} left" if rate > 0 and left else ""
+        remaining = f", {duration(left / rate)} left" if rate > 0 and left else ""
         return (
             f"{self.done:,} of {self.calls:,} done, {rate:,.0f} a second, {self.refused:,} refused, {self.unknown:,} unknown, "
             f"{self.limited:,} times told to wait{remaining}"
         )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Some seconds in words."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
@@ -364,6 +365,7 @@ class Loader:
             outcome = await self._called(planned, intent, body, leaving)
         except NotSentError:
             self._journal.note(entry or replace(intent, state=State.ABSENT))
+            self._refuse_to_go_on()
             raise
         sent = json.loads(body)
         if not self._noted(planned, intent, outcome, sent):

@@ -13,6 +13,7 @@ import math
 import random
 import time
 from collections import deque
+from dataclasses import dataclass
 
 from pelcro_pipeline.errors import RefusedError
 
@@ -37,8 +38,38 @@ _ANOTHER, _SOON = 0.6, 5.0
 _REMEMBERED = 10_000
 #: Calls a second that are tried in any case; and until a site has refused so often in short order, since a few calls tell no limit.
 _SLOWEST, _FEW, _PROOF = 0.2, 10.0, 5
+#: Seconds between two calls that are a pause of ours, and no part of the pace.
+_PAUSE = 1.0
 #: Seconds that a load which is stopped still waits for.
 _PATIENCE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a site has shown of itself: ``calls`` that it took in ``seconds``, pauses of ours aside.
+
+    ``spread`` is the standard deviation of the calls of a second, as a share of their mean; ``latency`` the seconds of a call;
+    ``unanswered`` how many had no answer; ``rate`` the calls a second that were allowed, 0 for no limit.
+    """
+
+    calls: int
+    seconds: float
+    spread: float
+    latency: float
+    unanswered: int
+    rate: float
+
+    @property
+    def calls_a_second(self) -> float:
+        return self.calls / max(self.seconds, 0.001)
+
+    @property
+    def sentence(self) -> str:
+        """One line of it."""
+        return (
+            f"Measured on {self.calls:,} calls: {self.calls_a_second:,.1f} a second, {self.latency * 1000:,.0f} ms each, "
+            f"{self.unanswered:,} without an answer."
+        )
 
 
 class NotSentError(RefusedError):
@@ -72,6 +103,11 @@ class Pace:
         self.latency = 0.05
         self.calls = 0
         self.limited = 0
+        self.unanswered = 0
+        self._seconds = 0.0
+        self._left_last = math.inf
+        #: How many calls each of these seconds had, the last ones.
+        self._counts: deque[int] = deque([0], maxlen=_REMEMBERED)
 
     @property
     def rate(self) -> float:
@@ -119,6 +155,9 @@ class Pace:
             self._sent.append(now)
             self._taken_since += 1
             self.calls += 1
+            self._measure(min(max(now - self._left_last, 0.0), max(_PAUSE, 2 / self._rate)))
+            self._counts[-1] += 1
+            self._left_last = now
             return now
 
     def answered(self, left: float) -> None:
@@ -151,8 +190,22 @@ class Pace:
             told = min(_FIRST_WAIT * 2**self._waits, _LONGEST_GUESS) * self._jitter.uniform(0.8, 1.2)
         self._waits += 1
         self._cut(left, now, told)
+        self._measure(max(told - _PAUSE, 0.0))
         self._next = self._since = max(self._next, now + told)
         self._taken_since = 0
+
+    def lost(self) -> None:
+        """A call was not answered."""
+        self.unanswered += 1
+
+    @property
+    def measured(self) -> Measured:
+        """What the calls so far have shown."""
+        whole = list(self._counts)[:-1]
+        mean = sum(whole) / len(whole) if whole else 0.0
+        spread = (sum((each - mean) ** 2 for each in whole) / len(whole)) ** 0.5 / mean if mean else 0.0
+        rate = 0.0 if math.isinf(self._set) else self._set
+        return Measured(self.calls - self.limited, self._seconds, spread, self.latency, self.unanswered, rate)
 
     def stop(self) -> None:
         """Wait no longer than for what is about to leave."""
@@ -165,6 +218,10 @@ class Pace:
     def recover(self) -> None:
         """It answers again."""
         self._halved = 1
+
+    def _measure(self, seconds: float) -> None:
+        before, self._seconds = self._seconds, self._seconds + seconds
+        self._counts.extend([0] * (int(self._seconds) - int(before)))
 
     def _window_ends(self) -> float:
         """The moment from which one more call is within the limit."""

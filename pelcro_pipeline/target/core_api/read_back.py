@@ -65,7 +65,7 @@ async def _pass(client: Client, kind: Kind, path: Path, seen: Callable[[str, int
     path.touch(mode=0o600)
     with path.open("w", encoding="utf-8") as file:
         while True:
-            pages = (client.page(kind.path, first + each, **sort) for each in range(_together(first)))
+            pages = (client.page(kind.path, first + each, **sort) for each in range(together(first)))
             found = await asyncio.gather(*pages)
             for row in (row for page in found for row in page):
                 if type(row.get("id")) is int and row["id"] not in ids:
@@ -77,6 +77,6 @@ async def _pass(client: Client, kind: Kind, path: Path, seen: Callable[[str, int
             first += len(found)
 
 
-def _together(first: int) -> int:
+def together(first: int) -> int:
     """One page, then two, then more: a short list costs no call beyond its end."""
     return min(first, _TOGETHER)

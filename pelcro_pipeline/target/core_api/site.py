@@ -22,7 +22,7 @@ from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.settings import Environment, Settings
 from pelcro_pipeline.target import database
-from pelcro_pipeline.target.core_api import findings, read_back, relations
+from pelcro_pipeline.target.core_api import findings, read_back, relations, window
 from pelcro_pipeline.target.core_api import plan as planning
 from pelcro_pipeline.target.core_api.client import Client, key_of
 from pelcro_pipeline.target.core_api.image import Image
@@ -274,6 +274,8 @@ def load(site: Site, told: Told = lambda line: None) -> Progress:
             f"The site has {', '.join(doubled[:_SHOWN])}{' and more' if len(doubled) > _SHOWN else ''}: nothing was sent. "
             "Cancel or delete all but one of each there, then plan again."
         )
+    if site.name == "production":
+        window.refuse_outside(site)
     with site.held(), site.journal() as journal, contextlib.ExitStack() as opened:
         _refuse_half_reverted(site, journal)
         planned = planning.kept(site.paths.site_plan_summary(site.name))
@@ -332,8 +334,11 @@ async def _load(
             alone=site.name == "production",
             told=told,
         )
-        with stoppable(loader):
-            return await loader.run()
+        try:
+            with stoppable(loader):
+                return await loader.run()
+        finally:
+            window.keep(journal, client.pace.measured)
 
 
 @contextlib.contextmanager
