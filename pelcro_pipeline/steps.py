@@ -624,16 +624,14 @@ def produce_site(
     if (named := site(paths, "production")) is None:
         return None
     from pelcro_pipeline.target.core_api import plan as planning
-    from pelcro_pipeline.target.core_api import prove
     from pelcro_pipeline.target.core_api import site as core_api
 
     signed = sign_off.verified(paths, recorded_signature)
-    reviewed = planning.kept(paths.site_plan_summary(planning.SIGNED))
-    for each in prove.unproven(named, reviewed):
-        if sign_off.assumed(each.id) not in signed.accepted:
+    for name, why in sign_off.untried(paths, planning.kept(paths.site_plan_summary(planning.SIGNED))).items():
+        if name not in signed.accepted:
             raise RefusedError(
-                f"{paths.extract}: the load of the production site rests on {each.id}, which was not seen to hold ({each.why}), and "
-                "the sign-off does not accept that: prove it on staging, or sign again."
+                f"{paths.extract}: the sign-off does not accept {name} ({why}), on which the load of the production site rests: "
+                "see to it, or sign again."
             )
     files = sign_off.staged(paths)
     with duck.connect() as connection:

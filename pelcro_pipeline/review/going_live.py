@@ -101,6 +101,17 @@ def _total(title: str, setting: str) -> Callable[[_Extract], Evidence]:
     return told
 
 
+def _rehearsed(extract: _Extract) -> Evidence:
+    if not extract.settings.production.is_site:
+        return Evidence(State.DONE, "No production site is named: there is nothing to rehearse.")
+    if sign_off.is_rehearsed(extract.paths):
+        return Evidence(State.DONE, "It was.")
+    return Evidence(
+        State.OPEN,
+        f"It was not: `pelcro-pipeline revert {extract.paths.extract} --on staging`, then the dry run again.",
+    )
+
+
 def _unpaid(extract: _Extract) -> Evidence:
     delivered = extract.counted("Subscriptions by segment", "Unpaid", statistics.DUMP)
     stands = extract.counted("Subscriptions by segment", "Unpaid")
@@ -251,6 +262,7 @@ ITEMS = (
     Item("data-sample", _DATA, "Test a small sample of customers (20-50) and compare it to the previous system.", _reviewed),
     Item("data-passwords", _DATA, "Customer password reset emails have been triggered during the migration.", _resets),
     Item("data-cards", _DATA, "All valid credit cards of active subscriptions are migrated and associated with their customers.", _cards),
+    Item("data-rehearsal", _DATA, "A load of the staging site has been reverted and loaded again.", _rehearsed),
     Item("data-signed", _DATA, "The report and the data validation are signed off.", _signed),
     Item("accounting-processor", _ACCOUNTING, "Review your payment processor's account settings."),
     Item("accounting-docs", _ACCOUNTING, "Review and understand the accounting documentation."),

@@ -271,7 +271,7 @@ def open_questions(paths: ExtractPaths) -> dict[str, int]:
     not_right = {NOT_RIGHT: len(review.not_right)} if review and review.not_right else {}
     charged_otherwise = seam.open_questions(paths.migration_day("staging"))
     plan = planning.kept(paths.site_plan_summary(planning.REVIEW))
-    of_the_site = plan.questions | _unproven(paths, plan) if plan and _has_site(paths) else {}
+    of_the_site = plan.questions | dict.fromkeys(untried(paths, plan), 1) if plan and _has_site(paths) else {}
     with duck.connect() as connection:
         return (
             not_right
@@ -295,13 +295,32 @@ def assumed(assumption: str) -> str:
     return f"ASSUMED-{assumption.upper()}"
 
 
-def _unproven(paths: ExtractPaths, plan: planning.Summary) -> dict[str, int]:
+#: By what name a sign-off accepts that no load of the staging site was reverted and loaded again.
+NOT_REHEARSED = "NOT-REHEARSED"
+
+
+def is_rehearsed(paths: ExtractPaths) -> bool:
+    """Whether a load of the staging site has been reverted and loaded again."""
     # Its client takes a tenth of a second to import, which a sign-off without a site does not pay for.
+    from pelcro_pipeline.target.core_api import revert
+    from pelcro_pipeline.target.core_api.site import Site
+
+    staging = Site(paths, "staging", extract_settings.load(paths.delivered))
+    return staging.environment.is_site and revert.is_rehearsed(staging)
+
+
+def untried(paths: ExtractPaths, plan: planning.Summary) -> dict[str, str]:
+    """What the load of the production site rests on and was not seen to hold on staging: why, by the name under which a sign-off
+    accepts it."""
     from pelcro_pipeline.target.core_api import prove
     from pelcro_pipeline.target.core_api.site import Site
 
     site = Site(paths, "production", extract_settings.load(paths.delivered))
-    return {assumed(each.id): 1 for each in prove.unproven(site, plan)}
+    found = {assumed(each.id): each.why for each in prove.unproven(site, plan)}
+    if not is_rehearsed(paths):
+        again = f"`pelcro-pipeline revert {paths.extract} --on staging`, then the dry run again"
+        found[NOT_REHEARSED] = f"no load of a staging site was reverted and loaded again: {again}"
+    return found
 
 
 def _accepted(paths: ExtractPaths, by: Signatory, accept: Sequence[str], waivers: Sequence[Waiver]) -> dict[str, int]:
