@@ -99,3 +99,30 @@ def test_every_alternative_is_tried():
     tried = {pair for flip in FLIPS for pair in flip.items()}
     assert tried == {(name, each) for name, others in OTHERS.items() for each in others}
     assert set(REFUSED) <= tried
+
+
+def subscriptions(sandbox) -> list[dict]:
+    return [each["row"] for each in sandbox.rows("production") if each["kind"] == "subscriptions"]
+
+
+@pytest.mark.parametrize("fault", [None, {"operation": "create_subscription", "kind": "close"}])
+def test_what_is_invoiced_though_it_is_paid_concerns_one_reader_however_often_the_load_is_run(
+    planned, loads, tmp_path, fault
+):
+    paths, _ = planned
+    shutil.rmtree(paths.journals)
+    shutil.copytree(paths.home / "planned", paths.journals)
+    with api.running(tmp_path, "--assume", "paid-not-invoiced=invoices") as sandbox:
+        if fault:
+            sandbox.asked("POST", "/faults", fault)
+        for _ in range(3):
+            assert (
+                "at once, though its period is paid" in loads.run(paths, sandbox, "load", name="production")["refused"]
+            )
+            assert len(subscriptions(sandbox)) == 1
+        # Once it is put right there, the next reader shows whether it happens again.
+        (first,) = subscriptions(sandbox)
+        cancelled = {"site": "production", "method": "DELETE", "path": f"/subscriptions/{first['id']}?mode=now"}
+        assert sandbox.asked("POST", "/edits", cancelled)["status"] == 200
+        assert "at once, though its period is paid" in loads.run(paths, sandbox, "load", name="production")["refused"]
+        assert len(subscriptions(sandbox)) == 2

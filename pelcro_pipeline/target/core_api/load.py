@@ -22,7 +22,7 @@ from pelcro_pipeline.spec import HIDDEN
 from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.target.core_api.client import Answered, Client, Outcome, Refused, StoppedError, Unknown
 from pelcro_pipeline.target.core_api.journal import Entry, Journal, State, now
-from pelcro_pipeline.target.core_api.look_up import LISTED, found, is_marked, with_ids
+from pelcro_pipeline.target.core_api.look_up import LISTED, TAKEN_BACK, found, is_marked, with_ids
 from pelcro_pipeline.target.core_api.mapping import METADATA, Kind
 from pelcro_pipeline.target.core_api.pace import NotSentError
 
@@ -484,12 +484,13 @@ class Loader:
         if row is None:
             raise StoppedError(f"The site does not have {what} any more, {target}: nothing more is sent.")
         if planned.kind == "subscription" and row.get("latest_invoice") is not None:
-            if await self._is_void(row["latest_invoice"]):
-                # Somebody has put that right; the next of its scenario shows whether it happens again.
+            if row.get("status") in TAKEN_BACK or await self._is_void(row["latest_invoice"]):
+                # Somebody has taken that back; the next of its scenario shows whether it happens again.
                 return
             raise StoppedError(
                 f"The site has invoiced {what}, {row['id']}, at once, though its period is paid: nothing more is sent, and one "
-                "reader is concerned. Void the invoice there, and ask Pelcro how paid periods are loaded."
+                "reader is concerned. Void the invoice there, or refund what was charged and cancel the subscription, and ask Pelcro how paid "
+                "periods are loaded."
             )
         if differing := await self._differing(planned.kind, row):
             raise StoppedError(
@@ -502,7 +503,7 @@ class Loader:
     async def _is_void(self, invoice: object) -> bool:
         identity = invoice.get("id") if isinstance(invoice, dict) else invoice
         row = await self._client.object(f"/invoices/{identity}")
-        return row is not None and row.get("status") == "void"
+        return row is not None and row.get("status") in TAKEN_BACK
 
     # Doubts.
 

@@ -12,7 +12,7 @@ from pelcro_pipeline.target.core_api.mapping import MARK, METADATA, UNDONE, Kind
 #: Kinds that are found through a list, which may show a row later than the site has it.
 LISTED = ("product", "plan", "customer", "membership", "invoice")
 #: What was taken back stays as a row; beside a live one it is no second one.
-_TAKEN_BACK = ("canceled", "void")
+TAKEN_BACK = ("canceled", "void")
 
 
 async def found(
@@ -27,7 +27,7 @@ async def found(
         row["id"]: row for row in await _candidates(client, kind, mark, body) if row.get("cancel_reason") != UNDONE
     }
     rows = [row for row in candidates.values() if row["id"] != besides and is_marked(kind, mark, body, row)]
-    live = [row for row in rows if row.get("status") not in _TAKEN_BACK]
+    live = [row for row in rows if row.get("status") not in TAKEN_BACK]
     return live or rows[:1]
 
 
