@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import datetime
 import time
 
@@ -31,7 +32,7 @@ def sandbox(running):
     """The sandbox, its sites empty and without a limit."""
     for name in running.sites:
         running.asked("DELETE", f"/content/{name}")
-    running.asked("POST", "/pace", {"rate": 0, "latency": [0, 0]})
+    running.asked("POST", "/pace", {"rate": None, "latency": [0, 0]})
     return running
 
 
@@ -85,8 +86,6 @@ def test_a_load_takes_what_was_foretold(sandbox, tmp_path, monkeypatch):
     ],
 )
 def test_a_load_is_foretold_by_what_staging_has_shown(changes, rate, seconds, sandbox, paths, monkeypatch):
-    import dataclasses
-
     own = site(paths, sandbox, monkeypatch, rate=rate, settle=0.1)
     measured_before(own, dataclasses.replace(STEADY, **changes))
     load, reconcile, revert = window.foretell(own).steps

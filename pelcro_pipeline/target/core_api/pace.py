@@ -28,14 +28,16 @@ _MOST_CONNECTIONS = 64
 _FIRST_WAIT, _LONGEST_GUESS, _LONGEST_WAIT = 1.0, 60.0, 900.0
 #: Seconds: a site that asks for more than these counts its calls by a longer time than a second.
 _LONG_WINDOW = 2.0
-#: A rate that was cut rises by this share in so many seconds, up to what was refused last.
-_RISE, _RISE_EVERY, _CEILING_FOR = 1.01, 2.0, 300.0
+#: A rate that was cut rises by this share in so many seconds; for so many, no further than to what the site has taken.
+_RISE, _RISE_EVERY, _CEILING_FOR = 1.01, 2.0, 60.0
 #: What the rate is cut to, where the site refuses what it has taken so far; and what it rises to then, and no further.
 _CUT, _CEILING = 0.96, 0.99
-#: The share of the rate under which the site has another limit; seconds within which it has refused twice.
-_ANOTHER, _SOON = 0.6, 5.0
+#: Two refusals agree on a limit where what was taken before them differs by no more than this share.
+_AGREES = 0.2
 #: Of how many calls it is remembered when they left.
 _REMEMBERED = 10_000
+#: How many calls have to be taken before a long wait tells of a limit.
+_TELLING = 30
 #: Calls a second that are tried in any case.
 _SLOWEST = 0.2
 #: Seconds between two calls that are a pause of ours, and no part of the pace.
@@ -87,6 +89,7 @@ class Pace:
         self._next = self._since = 0.0
         self._cut_at = self._raised_at = -math.inf
         self._ceiling = math.inf
+        self._taken_before = math.inf
         self._waits = 0
         #: When each call left that was not refused, the last of them.
         self._sent: deque[float] = deque(maxlen=_REMEMBERED)
@@ -232,15 +235,16 @@ class Pace:
         """Lower the rate to what the site takes in a second, or, where it asks for a long wait, until that is over."""
         if told > _LONG_WINDOW:
             taken = self._taken_since / max(now + told - self._since, 1.0)
+            is_another = self._taken_since >= _TELLING
         else:
             taken = float(bisect.bisect_left(self._sent, left) - bisect.bisect_left(self._sent, left - 1.0))
-        # A stall lets calls arrive together, and a single refusal is no proof: that of another limit, or the next one, is.
-        is_another = taken < self._rate * _ANOTHER or now - self._cut_at < _SOON
+            # One refusal is no proof: a stall lets calls arrive together, and others may have the same key. Two that agree are.
+            is_another = taken >= 1 and abs(taken - self._taken_before) <= _AGREES * taken
+        self._taken_before, self._cut_at, self._raised_at = taken, now, now
         if is_another and taken < self._rate:
             self._ceiling = self._rate = max(taken, _SLOWEST)
-        else:
+        elif not math.isinf(self._rate):
             self._ceiling, self._rate = self._rate * _CEILING, max(self._rate * _CUT, _SLOWEST)
-        self._cut_at = self._raised_at = now
 
     def _rise(self, now: float) -> None:
         if self._rate >= self._set or now - self._raised_at < _RISE_EVERY:
