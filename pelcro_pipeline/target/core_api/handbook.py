@@ -98,6 +98,8 @@ _COMMANDS = (
     ("dry-run EXTRACT", "the DuckDB database, then the staging site where one is named"),
     ("production EXTRACT", "the same of the production site, behind the sign-off of its plan; or goes on where it was ended"),
     ("reconcile EXTRACT --on staging", "reads the site back and compares it with the prepared files, cell by cell"),
+    ("prove EXTRACT", "tries on the staging site what the documentation leaves open, with scratch records that it takes back"),
+    ("window EXTRACT --on production", "how long load, reconcile and revert take, and the last moments to start and to turn back"),
     ("revert EXTRACT --on staging", "takes back what the load has made, in the reverse order, and lists what it lets stand"),
 )  # fmt: skip
 _INTRODUCTION = f"""\
