@@ -80,6 +80,8 @@ ASKED = Delivery(
 )
 #: What of the rules that ask is not in it: each takes a file of its own, and is a question like the others.
 ELSEWHERE = {
+    # Of a site, told beside its rows: test_core_api_rules.py.
+    *(rule for rule in ASKING if rule.startswith("API-")),
     "SRC-STATUS",
     "SRC-ASSUMED",
     "SRC-FIELD",

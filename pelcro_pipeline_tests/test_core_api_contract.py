@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +78,12 @@ def test_what_is_assumed_is_an_assumption():
 
 class TestThePage:
     PAGE = handbook.markdown()
+
+    def test_it_is_what_is_rendered_now(self):
+        written = (Path(__file__).parents[1] / "docs" / "core-api.md").read_text(encoding="utf-8")
+        assert written == self.PAGE, (
+            "docs/core-api.md is out of date: python -m pelcro_pipeline.target.core_api.handbook"
+        )
 
     def test_it_names_every_attribute_that_goes_to_a_site_and_every_one_that_does_not(self):
         missing = [name for name, _, _ in mapping.attributes() if f"`{name}`" not in self.PAGE]

@@ -140,6 +140,7 @@ def test_invariants_are_errors_that_block(checked):
         "conforms",
         "conservation",
         "equals_prepared_files",
+        "equals_prepared",
         "agrees_with_forecast",
         "adds_up",
         "counted_twice",

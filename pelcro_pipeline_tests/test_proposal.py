@@ -253,7 +253,8 @@ def test_a_date_is_read_as_it_is_proposed(value, day, tmp_path, connection):
     row = f"SELECT 0 AS record, 'a@example.com' AS c0, '{value}' AS c1"
     file = Delivered(0, row, {"Mail": "c0", "Renewal date": "c1"})
     made = select.compiled(connection, known, "export", {"export": [file]}, Settings())
-    select.create_inputs(connection, made, [file])
+    select.create_lookups(connection, made)
+    select.create_kept(connection, made, [file])
     ((read,),) = connection.execute(f'SELECT "subscription.current_period_end" FROM ({made.select(file)})').fetchall()
     assert read == day
 

@@ -16,7 +16,7 @@ _NO_SITE = "none: extract.toml names none for this environment"
 
 
 def _without_a_site() -> dg.MaterializeResult:
-    return dg.MaterializeResult(metadata={"site": _NO_SITE})
+    return dg.MaterializeResult(metadata={"dagster/row_count": 0, "site": _NO_SITE})
 
 
 def _planned(paths: ExtractPaths, environment: str, context: dg.AssetExecutionContext) -> dg.MaterializeResult:

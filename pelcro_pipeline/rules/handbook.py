@@ -15,7 +15,6 @@ from pelcro_pipeline.rules import catalogue, drawing
 from pelcro_pipeline.rules.catalogue import SECTIONS, Rule
 from pelcro_pipeline.spec import BY_OBJECT, dictionary
 from pelcro_pipeline.spec.model import Severity
-from pelcro_pipeline.target.core_api import handbook as core_api
 
 COMMAND = "python -m pelcro_pipeline.rules.handbook"
 
@@ -119,7 +118,6 @@ PAGES = {
     "rules.md": markdown,
     "data-dictionary.md": dictionary.markdown,
     "architecture.md": architecture,
-    "core-api.md": core_api.markdown,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -261,3 +262,12 @@ def _source(source: str) -> str:
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def main(folder: Path = Path("docs")) -> None:
+    """Write the page into ``folder``; run where the project's files stand."""
+    (folder / "core-api.md").write_text(markdown(), encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()
