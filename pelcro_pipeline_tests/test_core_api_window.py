@@ -71,6 +71,7 @@ def test_what_is_foretold_is_every_call_of_the_load_and_what_it_shows_is_kept(sa
 @pytest.mark.parametrize(
     ("changes", "rate", "seconds"),
     [
+        # 36 calls, and some seconds that nothing changes.
         ({}, 10, 3.6),
         # Twice the limit is twice as fast, where it was the limit that was felt.
         ({}, 20, 1.8),
@@ -86,7 +87,7 @@ def test_a_load_is_foretold_by_what_staging_has_shown(changes, rate, seconds, sa
     measured_before(own, dataclasses.replace(STEADY, **changes))
     load, reconcile, revert = window.foretell(own).steps
     assert load.calls == 36
-    assert load.seconds == pytest.approx(seconds, rel=0.1)
+    assert load.seconds == pytest.approx(seconds + 1.0 + 7 * 0.1, rel=0.1)
     assert load.least < load.seconds < load.most
     assert reconcile.calls < revert.calls
 

@@ -43,6 +43,8 @@ _WITHOUT_EFFECT = 0.5
 _ROUNDS = 5
 #: The share of a limit from which on it is the limit that is felt, and not the site.
 _LIMITED = 0.8
+#: Seconds of this machine's own work in a step, which are felt in short ones alone: relations, the journal, files.
+_OWN = 1.0
 #: Calls that taking back one object costs; all others one. What else may have come to a customer or product is looked up first, and an
 #: invoice loses its mark before it is void.
 _FOR_A_REVERT = {"customer": 2, "product": 2, "invoice": 2}
@@ -212,13 +214,16 @@ class _Speed:
         self._measured_for = max(measured.seconds, 1.0)
         self._deviation = math.sqrt(self.unanswered * (1 - min(self.unanswered, 1.0)) / max(measured.calls, 1))
 
-    def step(self, name: str, calls: int, least: float = 0.0, doubtful: Mapping[str, int] | None = None) -> Step:
-        """A step of so many calls, which takes so many seconds at the least. ``doubtful`` are the calls by kind that are waited for where
-        they are not answered."""
+    def step(
+        self, name: str, calls: int, alone: float = 0.0, least: float = 0.0, doubtful: Mapping[str, int] | None = None
+    ) -> Step:
+        """A step of so many calls, of which so many wait for each other's answers, which takes so many seconds at the least. ``doubtful``
+        are the calls by kind that are waited for where they are not answered."""
 
         def seconds(unanswered: float) -> float:
             pure = max(calls * (1 + _FOR_AN_UNANSWERED * unanswered) / self.a_second, least)
-            return pure + sum(self._settling(number, unanswered) for number in (doubtful or {}).values())
+            settling = sum(self._settling(number, unanswered) for number in (doubtful or {}).values())
+            return pure + alone * self.latency + settling + (_OWN if calls else 0.0)
 
         expected = seconds(self.unanswered)
         share = _DEVIATIONS * math.sqrt(self._variance * (1 / self._measured_for + 1 / max(expected, 1.0)))
@@ -256,10 +261,9 @@ def _load(site: Site, plan: planning.Summary, speed: _Speed) -> Step:
         if not kind.unique and _calls(plan, kind.name)
     }
     first = _firsts(site) if site.name == "production" else 0
-    # The first of each scenario goes alone and is read back: three times the way to the site and back.
-    step = speed.step("load", left + first, doubtful=doubtful)
-    alone = 3 * first * speed.latency
-    return dataclasses.replace(step, seconds=step.seconds + alone, least=step.least + alone, most=step.most + alone)
+    # Each kind waits for the last of the one before; the first of a scenario goes alone and is read back.
+    alone = _kinds(plan) + 3 * first
+    return speed.step("load", left + first, alone if left else 0, doubtful=doubtful)
 
 
 def _done(site: Site) -> int:
@@ -287,14 +291,19 @@ def _firsts(site: Site) -> int:
 
 def _reconcile(plan: planning.Summary, speed: _Speed) -> Step:
     calls, least = _reading(plan, speed)
-    return speed.step("reconcile", calls, least)
+    return speed.step("reconcile", calls, least=least)
 
 
 def _revert(plan: planning.Summary, speed: _Speed) -> Step:
     """All that was loaded is read, and then taken back."""
     reading, least = _reading(plan, speed)
     calls = sum(_calls(plan, kind) * _FOR_A_REVERT.get(kind, 1) for kind in plan.counts)
-    return speed.step("revert", reading + calls, least + calls / speed.a_second)
+    return speed.step("revert", reading + calls, _kinds(plan), least + calls / speed.a_second)
+
+
+def _kinds(plan: planning.Summary) -> int:
+    """How many kinds of objects there are to call for."""
+    return sum(_calls(plan, kind) > 0 for kind in plan.counts)
 
 
 def _calls(plan: planning.Summary, kind: str) -> int:
