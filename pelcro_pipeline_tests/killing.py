@@ -21,7 +21,7 @@ from pathlib import Path
 
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline.errors import RefusedError
-from pelcro_pipeline.target.core_api import client, load, site
+from pelcro_pipeline.target.core_api import client, load, revert, site
 from pelcro_pipeline.target.core_api.journal import Entry, Journal, State
 from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline_tests.api import Sandbox
@@ -162,6 +162,11 @@ def _work(request: Mapping) -> dict:
         for step in request["steps"]:
             if step == "plan":
                 told["planned"] = site.plan(own).counts
+            elif step == "revert":
+                # One that was killed goes on by its own plan.
+                if not own.paths.site_revert(own.name).is_file():
+                    revert.plan_revert(own)
+                told["reverted"] = revert.revert(own).unknown
             else:
                 progress = site.load(own)
                 ended = ("calls", "done", "refused", "unknown", "blocked", "conflict")

@@ -30,6 +30,7 @@ class SiteLife(RuleBasedStateMachine):
         self._opened = ExitStack()
         self._opened.enter_context(self.scene.begun())
         self._delivery, self._is_planned = 0, True
+        self._reverts, self._is_reverting = 0, False
         self._others: dict[tuple[str, int], dict] = {}
         shutil.copy2(self.databases[0], self.scene.later.database("staging"))
         # The plan was made from that very database.
@@ -69,6 +70,25 @@ class SiteLife(RuleBasedStateMachine):
         # What was sent and never answered is known to the journal alone; what is lost with it is looked for by the plan.
         for each in self.scene.later.journals.glob("staging.sqlite*"):
             each.unlink()
+        self._is_planned = False
+
+    @rule()
+    def revert(self) -> None:
+        self._reverts += 1
+        ended = self._loaded("revert")
+        self._is_reverting = bool(ended.get("reverted", 1)) and self.scene.later.site_revert("staging").is_file()
+        self._is_planned = False
+
+    @rule(skip=st.integers(0, 6), when=st.sampled_from(["before", "after", "answered"]))
+    def killed_revert(self, skip: int, when: str) -> None:
+        self._reverts += 1
+        pid = self.scene.loads.begin(self.scene.later, self.scene.sandbox, "revert")
+        fault = {"kind": "kill_client", "pid": pid, "operation": "writes", "skip": skip, "when": when}
+        self.scene.sandbox.asked("POST", "/faults", fault)
+        ended = self.scene.loads.end()
+        assert "defect" not in ended, ended["defect"]
+        self.scene.sandbox.asked("DELETE", "/faults")
+        self._is_reverting = self.scene.later.site_revert("staging").is_file()
         self._is_planned = False
 
     # What happens to it.
@@ -120,7 +140,15 @@ class SiteLife(RuleBasedStateMachine):
             return
         done = [each for each in self.scene.sandbox.effects() if each["actor"] == "client"]
         made = Counter((each["kind"], each["key"]) for each in done if each["effect"] == "create")
-        assert not made or max(made.values()) == 1, made.most_common(3)
+        # What was taken back is made again.
+        assert not made or max(made.values()) <= 1 + self._reverts, made.most_common(3)
+        live = Counter(
+            (each["kind"], each["row"]["metadata"]["migration_mark"])
+            for each in self.scene.sandbox.rows()
+            if each["row"].get("status") not in ("canceled", "void")
+            and "migration_mark" in (each["row"].get("metadata") or {})
+        )
+        assert not live or max(live.values()) == 1, live.most_common(3)
         touched = {(each["kind"], each["id"]) for each in done} & set(self._others)
         assert not touched, touched
         assert all(self._row(*each) == row for each, row in self._others.items())
@@ -135,7 +163,10 @@ class SiteLife(RuleBasedStateMachine):
         if not hasattr(self, "_opened"):
             return
         self.scene.sandbox.asked("DELETE", "/faults")
+        if self._is_reverting:
+            assert self._loaded("revert") == {"reverted": 0}
         ended = self._loaded("plan", "load")
+        assert "loaded" in ended, ended
         assert self._adds_up(ended["loaded"]) and ended["loaded"]["unknown"] == 0, ended
         planned = self._loaded("plan")["planned"]
         assert {action for counts in planned.values() for action in counts} <= {"unchanged", "conflict", "blocked"}, planned  # fmt: skip
