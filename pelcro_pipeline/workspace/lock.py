@@ -47,6 +47,15 @@ def awaited(folder: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def alone(path: Path, busy: str) -> Iterator[None]:
+    """Hold the lock at ``path``. Raises RefusedError with the sentence ``busy`` where it is held."""
+    with _opened(path) as lock:
+        if not _taken(lock, fcntl.LOCK_EX):
+            raise RefusedError(busy)
+        yield
+
+
 def killed(paths: ExtractPaths) -> str:
     """The id of the run that was killed while it worked on the extract, or ""."""
     if not paths.lock.exists():

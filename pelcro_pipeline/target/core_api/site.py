@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
-import fcntl
 import hashlib
 import signal
 import threading
@@ -30,7 +29,7 @@ from pelcro_pipeline.target.core_api.journal import Entry, Journal, State
 from pelcro_pipeline.target.core_api.load import Loader, Progress
 from pelcro_pipeline.target.core_api.mapping import Kind, kinds
 from pelcro_pipeline.target.core_api.pace import Pace
-from pelcro_pipeline.workspace import atomic
+from pelcro_pipeline.workspace import atomic, lock
 from pelcro_pipeline.workspace.places import ExtractPaths
 
 Told = Callable[[str], None]
@@ -77,16 +76,8 @@ class Site:
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Hold the site's lock. Raises RefusedError where another extract's load holds it."""
-        path = self.paths.site_lock(self.label)
-        atomic.private_folder(path.parent)
-        path.touch(mode=0o600)
-        with path.open("r+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RefusedError(
-                    f"Another run is working on the site {self.label}: wait until it has ended, then start this one again."
-                ) from None
+        busy = f"Another run is working on the site {self.label}: wait until it has ended, then start this one again."
+        with lock.alone(self.paths.site_lock(self.label), busy):
             yield
 
     @contextlib.contextmanager
