@@ -10,10 +10,9 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
 import duckdb
 
@@ -21,6 +20,7 @@ from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.spec import HIDDEN
 from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.target.core_api.client import Answered, Client, Outcome, Refused, StoppedError, Unknown
+from pelcro_pipeline.target.core_api.in_flight import InFlight
 from pelcro_pipeline.target.core_api.journal import Entry, Journal, State, now
 from pelcro_pipeline.target.core_api.look_up import LISTED, TAKEN_BACK, found, is_marked, with_ids
 from pelcro_pipeline.target.core_api.mapping import METADATA, Kind
@@ -93,18 +93,6 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-class Owner(Protocol):
-    """Whose calls are in flight."""
-
-    failure: BaseException | None
-
-    async def leave(self) -> None: ...
-
-
-class InterruptedLoadError(StoppedError):
-    """Somebody has stopped the load: what was in flight is finished."""
-
-
 class Loader:
     """One load. ``compare`` tells what a row of the site has otherwise than is wanted; ``alone`` whether the first object of each kind
     and scenario goes alone and is read back, as on a production site."""
@@ -123,10 +111,8 @@ class Loader:
     ) -> None:
         self._plan, self._kinds, self._journal, self._client = plan, kinds, journal, client
         self._settle, self._compare, self._alone, self._told = settle, compare, alone, told
-        self._stopping = asyncio.Event()
+        self._in_flight = InFlight(client, lambda: self.progress.sentence)
         self._in_a_row = 0
-        #: Why nothing more is sent.
-        self.failure: BaseException | None = None
         #: Kinds and scenarios whose first object was read back, by this load or one before it.
         self._proven = {(kind, scenario) for kind, scenario in json.loads(journal.told(_PROVEN) or "[]")}
         #: What the site has refused because an id or email is taken, or may be.
@@ -139,8 +125,7 @@ class Loader:
 
     def stop(self) -> None:
         """Finish what is in flight and send nothing more."""
-        self._stopping.set()
-        self._client.pace.stop()
+        self._in_flight.stop()
 
     async def run(self) -> Progress:
         """Send everything of the plan that is not done, and settle every doubt. Raises StoppedError where nothing may be sent any more.
@@ -193,15 +178,12 @@ class Loader:
             [stage],
         )
         while rows := cursor.fetchmany(_BLOCK):
-            yield [
-                Planned(*row[:6], {each["field"]: each["mark"] for each in row[6]}, *row[7:])  # type: ignore[misc]
-                for row in rows
-            ]
+            yield [Planned(*row[:6], {each["field"]: each["mark"] for each in row[6]}, *row[7:]) for row in rows]
 
     async def _pass(self, blocks: Iterator[list[Planned]], *, first: bool) -> list[_Doubt]:
         """Send the objects of some blocks; returns those of which nobody knows what came, few enough to be held in memory."""
         doubtful: list[_Doubt] = []
-        async with Group(self) as group:
+        async with self._in_flight:
             for block in blocks:
                 known = self._journal.known(
                     [each.mark for each in block] + [mark for each in block for mark in each.references.values()]
@@ -214,18 +196,18 @@ class Loader:
                     entry = known.get(each.mark)
                     step = self._next(each, entry) if first else "send"
                     if first and self._goes_alone(each):
-                        await group.ended()
-                        await self._first(group, step, each, entry, ids, doubtful)
+                        await self._in_flight.ended()
+                        await self._first(step, each, entry, ids, doubtful)
                     elif step == "send":
                         await self._enter()
-                        group.start(self._send(each, entry, ids, doubtful))
+                        self._in_flight.start(self._send(each, entry, ids, doubtful))
                     elif step == "settle":
                         doubtful.append((each, ids))
                     else:
                         self._count(entry)
-                self._refuse_to_go_on()
+                self._in_flight.refuse_to_go_on()
                 if first and len(doubtful) >= _BLOCK:
-                    await group.ended()
+                    await self._in_flight.ended()
                     await self._journal.written()
                     await self._resolve(doubtful)
                     doubtful.clear()
@@ -238,7 +220,6 @@ class Loader:
 
     async def _first(
         self,
-        group: Group,
         step: str,
         planned: Planned,
         entry: Entry | None,
@@ -257,8 +238,8 @@ class Loader:
             own.append((planned, ids))
         else:
             await self._enter()
-            group.start(self._send(planned, entry, ids, own))
-            await group.ended()
+            self._in_flight.start(self._send(planned, entry, ids, own))
+            await self._in_flight.ended()
         await self._journal.written()
         if own and not self._lists_are_seen and self._is_told_by_lists(planned):
             # The next of its kind shows how long the lists need.
@@ -307,27 +288,14 @@ class Loader:
                 self.progress.conflict += 1
 
     async def _enter(self) -> None:
-        await self._client.pace.enter()
+        await self._in_flight.enter()
+        if self._in_a_row < _BREAKER:
+            return
         try:
-            self._refuse_to_go_on()
-            if self._in_a_row >= _BREAKER:
-                await self._wait_for_the_site()
+            await self._wait_for_the_site()
         except BaseException:
-            await self._client.pace.leave()
+            await self._in_flight.leave()
             raise
-
-    async def leave(self) -> None:
-        """Give back a place among the calls in flight."""
-        await self._client.pace.leave()
-
-    def _refuse_to_go_on(self) -> None:
-        if self.failure is not None:
-            raise self.failure
-        if self._stopping.is_set():
-            raise InterruptedLoadError(
-                f"Stopped: {self.progress.sentence}. What was in flight is finished, and the journal knows it: "
-                "run the same command again to go on."
-            )
 
     async def _wait_for_the_site(self) -> None:
         """The breaker: one look-up, repeated until the site answers it, before anything else is sent."""
@@ -353,10 +321,10 @@ class Loader:
 
         async def leaving() -> None:
             nonlocal intent
-            if self.failure is not None or self._stopping.is_set():
+            if self._in_flight.is_over:
                 # It was waiting for its turn, and is not sent.
                 self._journal.note(entry or replace(intent, state=State.ABSENT))
-                self._refuse_to_go_on()
+                self._in_flight.refuse_to_go_on()
             if now() - intent.at > _FRESH:
                 intent = replace(intent, at=now())
                 await self._journal.intend(intent)
@@ -365,7 +333,7 @@ class Loader:
             outcome = await self._called(planned, intent, body, leaving)
         except NotSentError:
             self._journal.note(entry or replace(intent, state=State.ABSENT))
-            self._refuse_to_go_on()
+            self._in_flight.refuse_to_go_on()
             raise
         sent = json.loads(body)
         if not self._noted(planned, intent, outcome, sent):
@@ -510,11 +478,10 @@ class Loader:
     async def _settled(self, doubtful: list[_Doubt]) -> list[Planned]:
         """Look up what nobody knows; returns what is not there, and is to be sent again."""
         absent: list[Planned] = []
-        async with Group(self) as group:
+        async with self._in_flight:
             for planned, ids in doubtful:
-                self._refuse_to_go_on()
-                await self._client.pace.enter()
-                group.start(self._settle_one(planned, ids, absent))
+                await self._in_flight.enter()
+                self._in_flight.start(self._settle_one(planned, ids, absent))
         await self._journal.written()
         return absent
 
@@ -549,13 +516,13 @@ class Loader:
         if not rows and (not kind.unique or planned.mark in self._taken):
             # What is not unique on the site would be there twice, if it took effect after all.
             await self._wait_until(entry.at + self._settle)
-            self._refuse_to_go_on()
+            self._in_flight.refuse_to_go_on()
             rows = await found(self._client, kind, planned.mark, body, entry.target)
         await self._judge(planned, entry, rows, body, absent)
 
     async def _wait_until(self, at: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), max(0.0, at - now()))
+            await asyncio.wait_for(self._in_flight.stopping.wait(), max(0.0, at - now()))
 
     async def _judge(
         self, planned: Planned, entry: Entry, rows: list[dict], body: Mapping[str, object], absent: list[Planned]
@@ -610,43 +577,3 @@ def without_password(errors: Mapping[str, list[str]], body: Mapping[str, object]
     if not isinstance(password, str):
         return dict(errors)
     return {field: [each.replace(password, HIDDEN) for each in said] for field, said in errors.items()}
-
-
-class Group:
-    """Calls in flight, each with its place among these: the first failure, which their ``owner`` is told of, lets the others finish, and
-    is raised then."""
-
-    def __init__(self, owner: Owner) -> None:
-        self._owner = owner
-        self._tasks: set[asyncio.Task] = set()
-
-    async def __aenter__(self) -> Group:
-        return self
-
-    def start(self, work: Coroutine[None, None, None]) -> None:
-        """Begin one."""
-        task = asyncio.create_task(self._held(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _held(self, work: Coroutine[None, None, None]) -> None:
-        try:
-            await work
-        except BaseException as error:
-            # The others learn of it before they take their turn.
-            self._owner.failure = self._owner.failure or error
-        finally:
-            await self._owner.leave()
-
-    async def ended(self) -> None:
-        """Wait for all; raise the first failure."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-        if self._owner.failure is not None:
-            raise self._owner.failure
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-        if error is None:
-            await self.ended()

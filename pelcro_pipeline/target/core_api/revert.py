@@ -30,8 +30,8 @@ from pelcro_pipeline.target import database
 from pelcro_pipeline.target.core_api import plan as planning
 from pelcro_pipeline.target.core_api import relations
 from pelcro_pipeline.target.core_api.client import Answered, Client, Outcome, Refused, Unknown
+from pelcro_pipeline.target.core_api.in_flight import InFlight
 from pelcro_pipeline.target.core_api.journal import OPEN, Entry, Journal, State, now
-from pelcro_pipeline.target.core_api.load import Group, InterruptedLoadError
 from pelcro_pipeline.target.core_api.mapping import MARK, OPPOSITE, UNDONE, Carried, Kind
 from pelcro_pipeline.target.core_api.site import (
     RELOADED_ON,
@@ -335,19 +335,14 @@ class Reverter:
         self._plan, self._kinds, self._journal, self._client = plan, kinds, journal, client
         self._conventions = conventions
         self._before = journal.before()
-        self._stopping = asyncio.Event()
+        self._in_flight = InFlight(client, lambda: self.progress.sentence)
         #: Marks of what stays because something stays that belongs to it.
         self._held: set[str] = set()
-        self.failure: BaseException | None = None
         self.progress = Reverted(0)
 
     def stop(self) -> None:
         """Finish what is in flight and send nothing more."""
-        self._stopping.set()
-
-    async def leave(self) -> None:
-        """Give back a place among the calls in flight."""
-        await self._client.pace.leave()
+        self._in_flight.stop()
 
     async def run(self) -> Reverted:
         """Take back everything of the plan. Raises StoppedError where nothing may be sent any more."""
@@ -367,7 +362,7 @@ class Reverter:
         return self.progress
 
     async def _run_stage(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        async with Group(self) as group:
+        async with self._in_flight:
             while rows := cursor.fetchmany(_BLOCK):
                 steps = [
                     Step(*row[:4], tuple(row[4]), frozenset((each["kind"], each["id"]) for each in row[5]))
@@ -375,18 +370,8 @@ class Reverter:
                 ]
                 known = self._journal.known(each.mark for each in steps)
                 for step in steps:
-                    self._refuse_to_go_on()
-                    await self._client.pace.enter()
-                    group.start(self._take_back(step, known.get(step.mark)))
-
-    def _refuse_to_go_on(self) -> None:
-        if self.failure is not None:
-            raise self.failure
-        if self._stopping.is_set():
-            raise InterruptedLoadError(
-                f"Stopped: {self.progress.sentence}. What was in flight is finished, and the journal knows it: "
-                "run the same command again to go on."
-            )
+                    await self._in_flight.enter()
+                    self._in_flight.start(self._take_back(step, known.get(step.mark)))
 
     # One object.
 
