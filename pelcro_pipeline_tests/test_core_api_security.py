@@ -7,6 +7,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -77,7 +78,7 @@ def certificate(tmp_path_factory):
     return folder
 
 
-async def answer(certificate, got: list[bytes]) -> object:
+async def answer(certificate, got: list[bytes], asked: Callable[[Client], Awaitable[object]]) -> object:
     """What a client makes of a server with that certificate, which writes down what it is sent."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
@@ -91,15 +92,23 @@ async def answer(certificate, got: list[bytes]) -> object:
     environment = Environment(target="core_api", site=1, key="PELCRO_STAGING_KEY", url=url, settle=2)
     try:
         async with Client(environment, KEY, Pace(0)) as client:
-            return await client.call("POST", "/customers", b'{"email": "ann@post.example"}')
+            return await asked(client)
     finally:
         server.close()
 
 
-def test_a_certificate_that_does_not_hold_stops_before_a_byte_is_sent(certificate):
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param(lambda client: client.call("POST", "/customers", b'{"email": "ann@post.example"}'), id="call"),
+        pytest.param(lambda client: client.object("/customers/1"), id="look-up"),
+        pytest.param(lambda client: client.page("/customers", 1), id="read-back"),
+    ],
+)
+def test_a_certificate_that_does_not_hold_stops_before_a_byte_is_sent(asked, certificate):
     got: list[bytes] = []
     with pytest.raises(StoppedError, match="The certificate of"):
-        asyncio.run(answer(certificate, got))
+        asyncio.run(answer(certificate, got, asked))
     assert got == []
 
 

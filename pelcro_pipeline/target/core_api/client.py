@@ -147,10 +147,6 @@ class Client:
             try:
                 status, content, headers = await self._sent(method, path, body, query)
             except httpx2.HTTPError as error:
-                if isinstance(error.__cause__, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY" in str(error):
-                    raise self._stop(
-                        f"The certificate of {self._environment.url} does not hold: nothing more is sent. Ask Pelcro."
-                    ) from None
                 self.pace.lost()
                 return Unknown(type(error).__name__)
             if status == 429:
@@ -173,12 +169,19 @@ class Client:
     async def _sent(
         self, method: str, path: str, body: bytes | None, query: Mapping[str, object]
     ) -> tuple[int, bytes | None, httpx2.Headers]:
-        """Status, body and headers; no body where it is too large, or does not come to an end."""
+        """Status, body and headers; no body where it is too large, or does not come to an end. Raises StoppedError where the site's
+        certificate does not hold."""
         words = urlencode({"site_id": self._environment.site} | query, doseq=True)
         http = self._idle.pop() if self._idle else self._opened()
         try:
             request = http.build_request(method, f"{self._environment.url}{path}?{words}", content=body)
             return await self._received(await http.send(request, stream=True))
+        except httpx2.ConnectError as error:
+            if isinstance(error.__cause__, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY" in str(error):
+                raise self._stop(
+                    f"The certificate of {self._environment.url} does not hold: nothing more is sent. Ask Pelcro."
+                ) from None
+            raise
         finally:
             self._idle.append(http)
 
