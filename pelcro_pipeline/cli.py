@@ -432,9 +432,8 @@ def revert(
 ) -> None:
     """An environment as it was before the last load; a Pelcro site as it was before all of them, where that is still possible."""
     paths = _existing(extract)
-    given = settings.load(paths.delivered)
-    if given.environment(on).target is settings.Target.CORE_API:
-        _revert_site(paths, given, on, yes)
+    if settings.load(paths.delivered).environment(on).is_site:
+        _revert_site(_site(extract, on), yes)
         return
     if on == "staging":
         raise UnusableInputError(
@@ -445,13 +444,11 @@ def revert(
     _out.print(f"Production of {paths.extract} is {'as it was before the last load' if stands else 'empty again'}.")
 
 
-def _revert_site(paths: ExtractPaths, given: settings.Settings, on: str, yes: bool) -> None:
+def _revert_site(site: Site, yes: bool) -> None:
     """Say what would be taken back from a site, and what not; then take it back."""
     from pelcro_pipeline.target.core_api import revert as way_back
-    from pelcro_pipeline.target.core_api.site import Site
 
-    site = Site(paths, on, given)
-    with lock.held(paths), _sandboxed():
+    with lock.held(site.paths), _sandboxed():
         planned = way_back.plan_revert(site, _say)
         _show_frame(planned.table)
         for reason, count in planned.reasons.items():
@@ -463,10 +460,10 @@ def _revert_site(paths: ExtractPaths, given: settings.Settings, on: str, yes: bo
             _out.print(
                 f"Begin before {planned.until:%Y-%m-%d %H:%M} UTC: what is renewed or charged stays.", soft_wrap=True
             )
-        _out.print(f"Each object  {paths.revert_report(on)}", soft_wrap=True)
+        _out.print(f"Each object  {site.paths.revert_report(site.name)}", soft_wrap=True)
         if not yes and not (sys.stdin.isatty() and typer.confirm(f"Take back what was loaded into {site.label}?")):
             raise RefusedError(
-                f"Nothing was taken back: `pelcro-pipeline revert {paths.extract} --on {on} --yes` does it."
+                f"Nothing was taken back: `pelcro-pipeline revert {site.paths.extract} --on {site.name} --yes` does it."
             )
         reverted = way_back.revert(site, _say)
     if reverted.unknown:

@@ -552,6 +552,16 @@ def produce(
     return signed, database.load(files, production, terms)
 
 
+def _verify_production(paths: ExtractPaths) -> None:
+    """Raise RefusedError where the production database does not hold what was signed."""
+    files = sign_off.staged(paths)
+    with duck.connect() as connection:
+        if not database.holds(connection, files, paths.database("production")):
+            raise RefusedError(
+                f"{paths.extract}: the production database does not hold the prepared files that were signed: load it again."
+            )
+
+
 def count_production(
     paths: ExtractPaths, recorded_signature: str | None, staged_statistics: pd.DataFrame
 ) -> pd.DataFrame:
@@ -560,12 +570,7 @@ def count_production(
     Raises RefusedError as ``produce`` does, and where production does not hold what was signed.
     """
     sign_off.verified(paths, recorded_signature)
-    files = sign_off.staged(paths)
-    with duck.connect() as connection:
-        if not database.holds(connection, files, paths.database("production")):
-            raise RefusedError(
-                f"{paths.extract}: the production database does not hold the prepared files that were signed: load it again."
-            )
+    _verify_production(paths)
     return statistics.with_production(staged_statistics, paths)
 
 
@@ -614,7 +619,7 @@ def load_site(paths: ExtractPaths, told: Callable[[str], None] = print) -> SiteL
 
 
 def produce_site(
-    paths: ExtractPaths, recorded_signature: str | None, now: datetime.datetime, told: Callable[[str], None] = print
+    paths: ExtractPaths, recorded_signature: str | None, told: Callable[[str], None] = print
 ) -> SiteLoad | None:
     """Load the production site behind the gate, or go on where a load was stopped: what is called is planned again, and nothing is sent
     that the signed plan does not hold.
@@ -633,12 +638,7 @@ def produce_site(
                 f"{paths.extract}: the sign-off does not accept {name} ({why}), on which the load of the production site rests: "
                 "see to it, or sign again."
             )
-    files = sign_off.staged(paths)
-    with duck.connect() as connection:
-        if not database.holds(connection, files, paths.database("production")):
-            raise RefusedError(
-                f"{paths.extract}: the production database does not hold the prepared files that were signed: load it again."
-            )
+    _verify_production(paths)
     if not core_api.is_planned(named):
         core_api.plan(named, told)
         if unsigned := planning.unsigned(paths.site_plan("production"), paths.site_plan(planning.SIGNED)):

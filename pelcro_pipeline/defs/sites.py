@@ -6,12 +6,10 @@ from pelcro_pipeline import steps
 from pelcro_pipeline.defs import edges
 from pelcro_pipeline.defs.checks import check
 from pelcro_pipeline.defs.presentation import markdown
-from pelcro_pipeline.defs.production import now
 from pelcro_pipeline.defs.resources import Extracts, as_failure
 from pelcro_pipeline.defs.review import recorded_signature
 from pelcro_pipeline.workspace.places import ExtractPaths
 
-#: A key that is not permitted any more, or a site that is down, is not helped by another attempt: a load settles its doubts itself.
 _NO_SITE = "none: extract.toml names none for this environment"
 
 
@@ -169,7 +167,7 @@ def production_site(context: dg.AssetExecutionContext, extract: Extracts):
     """
     paths = extract.paths
     with as_failure():
-        done = steps.produce_site(paths, recorded_signature(context.instance, paths), now(), context.log.info)
+        done = steps.produce_site(paths, recorded_signature(context.instance, paths), context.log.info)
     yield from _loaded(paths, "production", done)
 
 

@@ -125,17 +125,14 @@ class Journal:
 
     # What is known of objects.
 
-    def entries(self, states: Iterable[State] = State, kind: str | None = None) -> Iterator[Entry]:
+    def entries(self, states: Iterable[State] = State) -> Iterator[Entry]:
         """What is known of the objects in some states, in no order."""
         listed = tuple(int(each) for each in states)
         query = f"SELECT * FROM object WHERE state IN ({', '.join('?' * len(listed))})"
-        values: tuple = listed
-        if kind is not None:
-            query, values = f"{query} AND kind = ?", (*listed, kind)
         # A connection of its own reads the journal as it stood, whatever is written meanwhile.
         reader = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)
         try:
-            for row in reader.execute(query, values):
+            for row in reader.execute(query, listed):
                 yield _entry(row)
         finally:
             reader.close()

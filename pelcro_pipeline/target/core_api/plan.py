@@ -206,12 +206,7 @@ def summary(
         "SELECT kind, action, count(*) FROM plan GROUP BY ALL ORDER BY ALL"
     ).fetchall():
         counts[kind][action] = number
-    foreign = {
-        name: connection.execute(f"SELECT count(*) FROM found_{name} ANTI JOIN wanted_{name} USING (mark)").fetchall()[
-            0
-        ][0]
-        for name in kinds
-    }
+    foreign = relations.counted(connection, kinds, "FROM found_{kind} ANTI JOIN wanted_{kind} USING (mark)")
     questions = connection.execute(
         """SELECT rule, count(DISTINCT mark) FROM (
             SELECT rule, mark FROM met_obstacle WHERE is_question

@@ -343,8 +343,8 @@ def _reconciliation(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, K
     balanced = _balance(connection, kinds)
     return Reconciliation(
         site=site,
-        rows=_counted(connection, kinds, "FROM found_{kind}"),
-        objects=_counted(connection, kinds, "FROM wanted_{kind} SEMI JOIN found_{kind} USING (mark)"),
+        rows=relations.counted(connection, kinds, "FROM found_{kind}"),
+        objects=relations.counted(connection, kinds, "FROM wanted_{kind} SEMI JOIN found_{kind} USING (mark)"),
         attributes={name: _attributes(kind) for name, kind in kinds.items()},
         counts={What(what): number for what, number in counts},
         differences=tuple(
@@ -354,10 +354,6 @@ def _reconciliation(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, K
         behind={each: int(number) for each in _BEHIND if (number := balanced[each].sum())},
         broken=tuple(each for each in balanced["broken"] if each),
     )
-
-
-def _counted(connection: duckdb.DuckDBPyConnection, kinds: Iterable[str], rows: str) -> dict[str, int]:
-    return {kind: connection.execute(f"SELECT count(*) {rows.format(kind=kind)}").fetchall()[0][0] for kind in kinds}
 
 
 def _attributes(kind: Kind) -> Attributes:

@@ -243,6 +243,11 @@ def _identity(reference: Reference) -> str:
     return f"try_cast(coalesce({value} ->> '$.id', {value} ->> '$') AS BIGINT)"
 
 
+def counted(connection: duckdb.DuckDBPyConnection, kinds: Iterable[str], rows: str) -> dict[str, int]:
+    """By kind, how many rows there are of what ``rows``, SQL over ``{kind}``, gives."""
+    return {kind: connection.execute(f"SELECT count(*) {rows.format(kind=kind)}").fetchall()[0][0] for kind in kinds}
+
+
 def create_located(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind]) -> None:
     """``located_<kind>``: id and mark of what stands on the site, told by its rows."""
     make(
