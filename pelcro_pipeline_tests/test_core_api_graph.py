@@ -155,6 +155,7 @@ def test_production_is_loaded_by_the_plan_that_was_signed(dry_run, sandbox):
 
 def test_production_sends_nothing_that_was_not_signed(dry_run, sandbox):
     paths, _ = dry_run
+    run("production", paths)
     # Somebody has changed a reader since: to change it back was not signed.
     customer = next(each["row"] for each in sandbox.rows("production") if each["kind"] == "customers")
     edit = {

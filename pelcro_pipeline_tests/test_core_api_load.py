@@ -7,7 +7,6 @@ from collections import Counter
 import pytest
 
 from pelcro_pipeline.target.core_api import site as core_api
-from pelcro_pipeline_tests import api
 from pelcro_pipeline_tests.core_api import extract_in, loaded, site
 
 #: What the extract with every kind of object makes on a site.
@@ -20,21 +19,6 @@ OBJECTS = {
     "memberships": 2,
     "invoices": 2,
 }
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory):
-    with api.running(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
-
-
-@pytest.fixture
-def empty_sandbox(sandbox):
-    """The sandbox, its sites empty and without faults."""
-    for name in sandbox.sites:
-        sandbox.asked("DELETE", f"/content/{name}")
-    sandbox.asked("DELETE", "/faults")
-    return sandbox
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pelcro_pipeline.target.core_api.assumptions import ASSUMPTIONS, rested_on
 from pelcro_pipeline.target.core_api.plan import Summary
 from pelcro_pipeline.workspace import places
 from pelcro_pipeline_tests import api
-from pelcro_pipeline_tests.core_api import KEY, extract_in, site
+from pelcro_pipeline_tests.core_api import extract_in, site
 from pelcro_sandbox.assumptions import chosen, declared
 
 #: What differs from the first alternative of each, in two accounts that have nothing in common.
@@ -98,60 +98,48 @@ def test_what_extract_toml_says_decides_whether_what_was_seen_fits():
     assert "settle = 60" in ASSUMPTIONS["list-lag"].contradiction("30", Settings(staging=site))
 
 
-def test_production_rests_on_what_its_plan_loads_and_staging_has_proven(sandbox, paths, monkeypatch):
-    own = site(paths, sandbox, monkeypatch)
+def test_production_rests_on_what_its_plan_loads_and_staging_has_proven(empty_sandbox, paths, monkeypatch):
+    own = site(paths, empty_sandbox, monkeypatch)
     assert [each.id for each in proofs.unproven(own, PLAN)] == list(rested_on(["plan"]))
     proofs.prove(own)
     assert proofs.unproven(own, PLAN) == []
-    of_cents = site(paths, sandbox, monkeypatch, core_api={"plan_amount": "minor"})
+    of_cents = site(paths, empty_sandbox, monkeypatch, core_api={"plan_amount": "minor"})
     assert [each.id for each in proofs.unproven(of_cents, PLAN)] == ["plan-amount"]
-    elsewhere = site(paths, sandbox, monkeypatch, url="http://localhost:1/api/v1/core")
+    elsewhere = site(paths, empty_sandbox, monkeypatch, url="http://localhost:1/api/v1/core")
     assert [each.id for each in proofs.unproven(elsewhere, PLAN)] == list(rested_on(["plan"]))
 
 
-def test_a_proof_tells_nothing_of_what_was_delivered_and_signed(sandbox, paths, monkeypatch):
+def test_a_proof_tells_nothing_of_what_was_delivered_and_signed(empty_sandbox, paths, monkeypatch):
     before = delivered_digest(paths.delivered), places.fingerprint(paths.delivered)
-    proofs.prove(site(paths, sandbox, monkeypatch))
+    proofs.prove(site(paths, empty_sandbox, monkeypatch))
     assert (delivered_digest(paths.delivered), places.fingerprint(paths.delivered)) == before
     steps.read(paths)
 
 
-def test_what_a_killed_proof_left_is_taken_back_by_the_next(sandbox, paths, monkeypatch):
-    told = sandbox.told["sites"]["staging"]["key"]
-    sandbox.asked("POST", "/faults", {"operation": "create_subscription", "skip": 2, "kind": "close", "when": "after"})
+def test_what_a_killed_proof_left_is_taken_back_by_the_next(empty_sandbox, paths, monkeypatch):
+    told = empty_sandbox.told["sites"]["staging"]["key"]
+    empty_sandbox.asked(
+        "POST", "/faults", {"operation": "create_subscription", "skip": 2, "kind": "close", "when": "after"}
+    )
     # What closes its connection for good answers no look-up either: nothing can be taken back now.
-    sandbox.asked("POST", "/faults", {"operation": "delete_customer", "times": None, "kind": "close", "when": "before"})
-    own = site(paths, sandbox, monkeypatch)
+    empty_sandbox.asked(
+        "POST", "/faults", {"operation": "delete_customer", "times": None, "kind": "close", "when": "before"}
+    )
+    own = site(paths, empty_sandbox, monkeypatch)
     with pytest.raises(RefusedError):
         proofs.prove(own)
-    assert left_in(sandbox) != []
-    sandbox.asked("DELETE", "/faults")
+    assert left_in(empty_sandbox) != []
+    empty_sandbox.asked("DELETE", "/faults")
     proofs.prove(own)
-    assert left_in(sandbox) == []
+    assert left_in(empty_sandbox) == []
     assert told not in own.paths.assumptions.read_text(encoding="utf-8")
 
 
-def test_production_is_no_place_for_scratch_records(sandbox, paths, monkeypatch):
-    before = sandbox.effects()
+def test_production_is_no_place_for_scratch_records(empty_sandbox, paths, monkeypatch):
+    before = empty_sandbox.effects()
     with pytest.raises(RefusedError, match="no staging site"):
-        proofs.prove(site(paths, sandbox, monkeypatch, name="production"))
-    assert sandbox.effects() == before
-    assert KEY["production"] != KEY["staging"]
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    with api.running(tmp_path_factory.mktemp("sandbox")) as started:
-        yield started
-
-
-@pytest.fixture
-def sandbox(running):
-    """The sandbox, its sites empty and without faults."""
-    for name in running.sites:
-        running.asked("DELETE", f"/content/{name}")
-    running.asked("DELETE", "/faults")
-    return running
+        proofs.prove(site(paths, empty_sandbox, monkeypatch, name="production"))
+    assert empty_sandbox.effects() == before
 
 
 @pytest.fixture

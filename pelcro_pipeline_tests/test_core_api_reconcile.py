@@ -297,21 +297,6 @@ def open_of(paths: ExtractPaths) -> Counter[tuple]:
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory):
-    with api.running(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
-
-
-@pytest.fixture
-def empty_sandbox(sandbox):
-    """The sandbox, its sites empty and without faults."""
-    for name in sandbox.sites:
-        sandbox.asked("DELETE", f"/content/{name}")
-    sandbox.asked("DELETE", "/faults")
-    return sandbox
-
-
-@pytest.fixture(scope="module")
 def staged(tmp_path_factory) -> ExtractPaths:
     """Every kind of object, with cards, a password, metadata of the publisher's own, and two that are not sent."""
     admin, unpaid_member = crew("admin", "member", first=13)
@@ -489,9 +474,9 @@ def test_a_double_that_the_loader_never_heard_of_is_named_with_both_ids(own, pat
     loaded(own)
     reconciled = reconcile.reconcile(own)
     (row,) = report(paths)
-    assert (row["object"], row["what"], row["found"]) == ("invoice", "doubled", "1 and 2") or row["found"].count(
-        " and "
-    ) == 1
+    assert (row["object"], row["what"]) == ("invoice", "doubled")
+    invoices = [each["row"]["id"] for each in empty_sandbox.rows() if each["kind"] == "invoices"]
+    assert row["found"] == " and ".join(str(each) for each in sorted(invoices))
     assert reconciled.counts == {What.DOUBLED: 1}
 
 
@@ -502,7 +487,9 @@ def test_without_its_journal_a_site_is_compared_by_its_marks(own, paths, empty_s
     assert not reconcile.reconcile(own).is_open
     somebody = Somebody(empty_sandbox)
     somebody.delete(Id("subscription", "S2"))
-    somebody.rewrite("address", somebody.ids[Id("address", "HR1 billing")], values={"user_id": 1, "city": "Halifax"})
+    somebody.rewrite(
+        "address", somebody.ids[Id("address", "HR1 billing")], values={"user_id": 999_999, "city": "Halifax"}
+    )
     shutil.rmtree(paths.journals)
     reconciled = reconcile.reconcile(own)
     assert {each for each in open_of(paths) if each[0] == "address"} == {
@@ -520,7 +507,7 @@ def test_a_start_that_was_still_to_come_when_it_was_sent_is_the_sites_own(own, e
     somebody.rewrite("subscription", id_, values={"start": 1_780_000_000})
     assert set(open_of(reconciled_again(own))) == {("subscription", "S1", "subscription.start_date", "differing")}
     with own.journal() as journal:
-        (entry,) = [each for each in journal.entries(kind="subscription") if each.target == id_]
+        (entry,) = [each for each in journal.entries() if (each.kind, each.target) == ("subscription", id_)]
         # Its start is 2026-07-31.
         journal.put([replace(entry, at=datetime.datetime(2026, 5, 28, tzinfo=datetime.UTC).timestamp())])
     assert open_of(reconciled_again(own)) == {}

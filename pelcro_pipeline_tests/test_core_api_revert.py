@@ -28,21 +28,6 @@ CARDS = (
 )
 
 
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory):
-    with api.running(tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
-
-
-@pytest.fixture
-def empty_sandbox(sandbox):
-    """The sandbox, its sites empty and without faults."""
-    for name in sandbox.sites:
-        sandbox.asked("DELETE", f"/content/{name}")
-    sandbox.asked("DELETE", "/faults")
-    return sandbox
-
-
 @pytest.fixture
 def paths(tmp_path, tmp_path_factory):
     return extract_in(tmp_path / "home", tmp_path_factory)

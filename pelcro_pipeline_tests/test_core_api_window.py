@@ -12,27 +12,11 @@ from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.target.core_api import site as core_api
 from pelcro_pipeline.target.core_api import window
 from pelcro_pipeline.target.core_api.pace import Measured
-from pelcro_pipeline_tests import api
 from pelcro_pipeline_tests.core_api import extract_in, site, staged
 from pelcro_pipeline_tests.extract import PERIOD_END, reader
 
 #: A site at its limit of ten calls a second, that answers all of them.
 STEADY = Measured(calls=1000, seconds=100.0, spread=0.05, latency=0.1, unanswered=0, rate=10.0)
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    with api.running(tmp_path_factory.mktemp("sandbox")) as started:
-        yield started
-
-
-@pytest.fixture
-def sandbox(running):
-    """The sandbox, its sites empty and without a limit."""
-    for name in running.sites:
-        running.asked("DELETE", f"/content/{name}")
-    running.asked("POST", "/pace", {"rate": None, "latency": [0, 0]})
-    return running
 
 
 @pytest.fixture
@@ -53,10 +37,10 @@ def hours(opens, closes):
     return {"opens": now + datetime.timedelta(seconds=opens), "closes": now + datetime.timedelta(seconds=closes)}
 
 
-def test_what_is_foretold_is_every_call_of_the_load_and_what_it_shows_is_kept(sandbox, tmp_path, monkeypatch):
+def test_what_is_foretold_is_every_call_of_the_load_and_what_it_shows_is_kept(empty_sandbox, tmp_path, monkeypatch):
     rows = [reader(number, {PERIOD_END: "31/07/2036"}) for number in range(1, 151)]
-    own = site(staged(tmp_path / "home", rows), sandbox, monkeypatch, rate=50)
-    sandbox.asked("POST", "/pace", {"rate": 50, "latency": [0.02, 0.06]})
+    own = site(staged(tmp_path / "home", rows), empty_sandbox, monkeypatch, rate=50)
+    empty_sandbox.asked("POST", "/pace", {"rate": 50, "latency": [0.02, 0.06]})
     core_api.plan(own)
     load = window.foretell(own).steps[0]
     progress = core_api.load(own)
@@ -82,8 +66,8 @@ def test_what_is_foretold_is_every_call_of_the_load_and_what_it_shows_is_kept(sa
         ({"unanswered": 100}, 10, 3.6 * 1.2 + 3 * 0.1),
     ],
 )
-def test_a_load_is_foretold_by_what_staging_has_shown(changes, rate, seconds, sandbox, paths, monkeypatch):
-    own = site(paths, sandbox, monkeypatch, rate=rate, settle=0.1)
+def test_a_load_is_foretold_by_what_staging_has_shown(changes, rate, seconds, empty_sandbox, paths, monkeypatch):
+    own = site(paths, empty_sandbox, monkeypatch, rate=rate, settle=0.1)
     measured_before(own, dataclasses.replace(STEADY, **changes))
     load, reconcile, revert = window.foretell(own).steps
     assert load.calls == 36
@@ -92,9 +76,9 @@ def test_a_load_is_foretold_by_what_staging_has_shown(changes, rate, seconds, sa
     assert reconcile.calls < revert.calls
 
 
-def test_the_last_moments_stand_in_a_report(sandbox, paths, monkeypatch):
+def test_the_last_moments_stand_in_a_report(empty_sandbox, paths, monkeypatch):
     closing = hours(-60, 3600)
-    own = site(paths, sandbox, monkeypatch, rate=10, **closing)
+    own = site(paths, empty_sandbox, monkeypatch, rate=10, **closing)
     measured_before(own, STEADY)
     foretold = window.foretell(own)
     load, reconcile, revert = foretold.steps
@@ -115,22 +99,24 @@ def test_the_last_moments_stand_in_a_report(sandbox, paths, monkeypatch):
     ],
     ids=["not open yet", "closed", "too short"],
 )
-def test_a_load_that_does_not_fit_is_refused_before_anything_is_sent(opens, closes, said, sandbox, paths, monkeypatch):
-    own = site(paths, sandbox, monkeypatch, rate=10, **hours(opens, closes))
+def test_a_load_that_does_not_fit_is_refused_before_anything_is_sent(
+    opens, closes, said, empty_sandbox, paths, monkeypatch
+):
+    own = site(paths, empty_sandbox, monkeypatch, rate=10, **hours(opens, closes))
     measured_before(own, STEADY)
-    before = sandbox.effects()
+    before = empty_sandbox.effects()
     with pytest.raises(RefusedError, match=said):
         window.refuse_outside(own)
-    assert sandbox.effects() == before
+    assert empty_sandbox.effects() == before
 
 
-def test_one_that_fits_may_start(sandbox, paths, monkeypatch):
-    own = site(paths, sandbox, monkeypatch, rate=10, **hours(-60, 3600))
+def test_one_that_fits_may_start(empty_sandbox, paths, monkeypatch):
+    own = site(paths, empty_sandbox, monkeypatch, rate=10, **hours(-60, 3600))
     measured_before(own, STEADY)
     window.refuse_outside(own)
-    window.refuse_outside(site(paths, sandbox, monkeypatch, rate=10))
+    window.refuse_outside(site(paths, empty_sandbox, monkeypatch, rate=10))
 
 
-def test_without_a_plan_nothing_is_foretold(sandbox, paths, monkeypatch):
+def test_without_a_plan_nothing_is_foretold(empty_sandbox, paths, monkeypatch):
     with pytest.raises(RefusedError, match="has no plan"):
-        window.foretell(site(paths, sandbox, monkeypatch))
+        window.foretell(site(paths, empty_sandbox, monkeypatch))
