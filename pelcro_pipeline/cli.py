@@ -320,12 +320,27 @@ def certify(extract: _Extract) -> None:
 
 
 @app.command()
-def plan(extract: _Extract, on: _On = "staging") -> None:
+def plan(
+    extract: _Extract,
+    on: _On = "staging",
+    again: Annotated[
+        bool,
+        typer.Option(
+            help="Send again what the site has refused: its cause was mended on the site, and not in the delivery."
+        ),
+    ] = False,
+) -> None:
     """What a load of a Pelcro site would call, and why; of production, what is signed."""
     from pelcro_pipeline import steps
+    from pelcro_pipeline.target.core_api import site as core_api
 
-    paths = _site(extract, on).paths
+    site = _site(extract, on)
+    paths = site.paths
     with lock.held(paths), _sandboxed(), _out.status("Reading the site") as status:
+        if again:
+            status.console.print(
+                f"{core_api.ask_again(site):,} objects that the site has refused are sent again by the next load."
+            )
         planned = steps.plan_site(paths, on, status.update)
     _out.print(f"{planned.site}: {planned.calls:,} calls\n")
     _show_frame(planned.table)

@@ -98,6 +98,14 @@ def test_a_refusal_is_a_finding_and_its_correction_is_sent_alone(paths, sandbox,
     assert stops(read(paths.site_findings("staging"))) == [STOPPED[0], REFUSED, STOPPED[1]]
     assert sandbox.effects() == before
 
+    # Where its cause was mended on the site somebody says so: it is sent again, once.
+    assert core_api.ask_again(own) == 1
+    core_api.plan(own)
+    for sent in (1, 0):
+        calls = sandbox.asked("GET", "/calls")["count"]
+        assert core_api.load(own).refused == 1
+        assert sandbox.asked("GET", "/calls")["count"] == calls + sent
+
     corrected = migrate(Delivery(customers=delivered("9"), settings=SETTINGS), paths.home).judged
     for step in (steps.prepare, steps.forecast, steps.stage):
         with steps.opened(corrected) as extract:

@@ -35,7 +35,7 @@ FIELDS = {
 STATES: dict[State, str] = {
     State.SENT: "An intent is on the disk: its call may have left or not.",
     State.DONE: "It is on the site, under the id that the journal has.",
-    State.REFUSED: "The site has said no, and why. It is not asked again for the same.",
+    State.REFUSED: "The site has said no, and why. It is not asked again for the same, but after `plan --again`.",
     State.UNKNOWN: "The call left, and no answer says what came of it.",
     State.ABSENT: "It was looked for, and is not there: to be sent again.",
     State.CONFLICT: "What stands there is another's, or otherwise than was meant. Nothing is sent; a plan that finds the way free lets it go.",
@@ -96,6 +96,7 @@ _ACTIONS = {
 }
 _COMMANDS = (
     ("plan EXTRACT --on staging", "what a load would call, before a call is made: `plan.staging.csv`, `site_findings.staging.csv`"),
+    ("plan EXTRACT --on staging --again", "the same; and the next load sends what the site has refused, where the cause was mended on the site"),
     ("dry-run EXTRACT", "the DuckDB database, then the staging site where one is named"),
     ("production EXTRACT", "the same of the production site, behind the sign-off of its plan; or goes on where it was ended"),
     ("reconcile EXTRACT --on staging", "reads the site back and compares it with the prepared files, cell by cell"),

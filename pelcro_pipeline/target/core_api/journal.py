@@ -151,6 +151,11 @@ class Journal:
         """What is known to stand on the site, in no order."""
         return (entry for entry in self.entries(_STANDING) if entry.target is not None)
 
+    def forget_refusals(self) -> int:
+        """Let what the site has refused be sent again as it is; returns how many objects that are."""
+        changed = self._sql.execute("UPDATE object SET digest = NULL WHERE state = ?", (int(State.REFUSED),))
+        return changed.rowcount
+
     def counts(self) -> dict[State, int]:
         """How many objects are in each state."""
         rows = self._sql.execute("SELECT state, count(*) FROM object GROUP BY state").fetchall()

@@ -121,6 +121,12 @@ def plan(site: Site, told: Told = lambda line: None) -> planning.Summary:
     return _plan(site, site.name, site.name, told)
 
 
+def ask_again(site: Site) -> int:
+    """Let the next load send what the site has refused, though nothing of it was corrected; returns how many objects that are."""
+    with site.held(), site.journal() as journal:
+        return journal.forget_refusals()
+
+
 def plan_for_review(site: Site, told: Told = lambda line: None) -> planning.Summary:
     """The plan of the production site before it is signed: of what is staged, which production is loaded from."""
     return _plan(site, "staging", planning.REVIEW, told)
