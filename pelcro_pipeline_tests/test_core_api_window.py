@@ -28,7 +28,7 @@ def measured_before(own, measured):
     """The site's plan, and what an earlier load is said to have shown."""
     core_api.plan(own)
     with own.journal() as journal:
-        window.keep(journal, measured)
+        window.keep(journal, "load", measured, 0)
 
 
 def hours(opens, closes):
@@ -47,7 +47,7 @@ def test_what_is_foretold_is_every_call_of_the_load_and_what_it_shows_is_kept(em
     assert progress.done == load.calls > 400
     assert load.least <= load.seconds <= load.most
     with own.journal() as journal:
-        assert "calls" in journal.told("measured")
+        assert '"objects": ' in journal.told("shown by the load")
     # All of it is done: nothing is left to load.
     assert window.foretell(own).steps[0].calls == 0
 

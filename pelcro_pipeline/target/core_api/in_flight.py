@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine
 
 from pelcro_pipeline.target.core_api.client import Client, StoppedError
+
+#: Seconds between two lines of progress.
+_EVERY = 5.0
 
 
 class InterruptedLoadError(StoppedError):
@@ -13,7 +17,7 @@ class InterruptedLoadError(StoppedError):
 
 
 class InFlight:
-    """The calls in flight of a load or a revert; ``said`` tells in a sentence how far it is.
+    """The calls in flight of a load or a revert; ``said`` tells in a sentence how far that is.
 
     As a context it waits for all of them at its end. The first failure lets the others finish, and is raised then.
     """
@@ -45,6 +49,23 @@ class InFlight:
                 f"Stopped: {self._said()}. What was in flight is finished, and the journal knows it: "
                 "run the same command again to go on."
             )
+
+    @contextlib.asynccontextmanager
+    async def telling(self, told: Callable[[str], None]) -> AsyncIterator[None]:
+        """Tell every few seconds how far it is."""
+
+        async def tell() -> None:
+            while True:
+                await asyncio.sleep(_EVERY)
+                told(self._said())
+
+        task = asyncio.create_task(tell())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
     async def enter(self) -> None:
         """Take a place among the calls in flight, which ``start`` gives back. Raises where nothing more may be sent."""

@@ -32,8 +32,6 @@ _BLOCK = 1000
 _ATTEMPTS = 8
 #: So many calls in a row without an answer, and the load pauses.
 _BREAKER = 20
-#: Seconds between two lines of progress.
-_EVERY = 5.0
 #: Seconds after which an intent is written anew: `settle` counts from when its bytes leave.
 _FRESH = 0.5
 #: Where the journal keeps which kinds and scenarios have been read back.
@@ -61,7 +59,8 @@ _Doubt = tuple[Planned, Mapping[str, int]]
 
 @dataclass
 class Progress:
-    """What a load has done so far. ``settled`` counts what was looked up, by what was found."""
+    """What a load has done so far: ``own`` are the objects that it has itself sent or settled, ``settled`` counts what was looked up, by
+    what was found."""
 
     calls: int
     done: int = 0
@@ -70,14 +69,14 @@ class Progress:
     blocked: int = 0
     conflict: int = 0
     limited: int = 0
+    own: int = 0
     began: float = field(default_factory=time.monotonic)
     settled: Counter[str] = field(default_factory=Counter)
 
     @property
     def sentence(self) -> str:
         """One line of it."""
-        seconds = max(time.monotonic() - self.began, 0.001)
-        rate = self.done / seconds
+        rate = self.own / max(time.monotonic() - self.began, 0.001)
         left = max(self.calls - self.done - self.refused - self.blocked - self.conflict, 0)
         remaining = f", {duration(left / rate)} left" if rate > 0 and left else ""
         return (
@@ -111,7 +110,7 @@ class Loader:
     ) -> None:
         self._plan, self._kinds, self._journal, self._client = plan, kinds, journal, client
         self._settle, self._compare, self._alone, self._told = settle, compare, alone, told
-        self._in_flight = InFlight(client, lambda: self.progress.sentence)
+        self._in_flight = InFlight(client, self._said)
         self._in_a_row = 0
         #: Kinds and scenarios whose first object was read back, by this load or one before it.
         self._proven = {(kind, scenario) for kind, scenario in json.loads(journal.told(_PROVEN) or "[]")}
@@ -138,24 +137,18 @@ class Loader:
                 GROUP BY stage ORDER BY stage"""
             ).fetchall()
             self.progress.calls = sum(count for _, count in stages)
-            telling = asyncio.create_task(self._tell())
             try:
-                for stage, _ in stages:
-                    await self._run_stage(connection, stage)
+                async with self._in_flight.telling(self._told):
+                    for stage, _ in stages:
+                        await self._run_stage(connection, stage)
             finally:
-                telling.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await telling
                 await self._journal.written()
-        self.progress.limited = self._client.pace.limited
-        self._told(self.progress.sentence)
+        self._told(self._said())
         return self.progress
 
-    async def _tell(self) -> None:
-        while True:
-            await asyncio.sleep(_EVERY)
-            self.progress.limited = self._client.pace.limited
-            self._told(self.progress.sentence)
+    def _said(self) -> str:
+        self.progress.limited = self._client.pace.limited
+        return self.progress.sentence
 
     # A stage: everything whose parents are done.
 
@@ -195,6 +188,7 @@ class Loader:
                         continue
                     entry = known.get(each.mark)
                     step = self._next(each, entry) if first else "send"
+                    self.progress.own += first and step != "nothing"
                     if first and self._goes_alone(each):
                         await self._in_flight.ended()
                         await self._first(step, each, entry, ids, doubtful)

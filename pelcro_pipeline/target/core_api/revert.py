@@ -11,6 +11,7 @@ import asyncio
 import datetime
 import json
 import math
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -28,10 +29,11 @@ from pelcro_pipeline.spec.codes import minor_digits
 from pelcro_pipeline.spec.sql import literal, quoted
 from pelcro_pipeline.target import database
 from pelcro_pipeline.target.core_api import plan as planning
-from pelcro_pipeline.target.core_api import relations
+from pelcro_pipeline.target.core_api import relations, window
 from pelcro_pipeline.target.core_api.client import Answered, Client, Outcome, Refused, Unknown
 from pelcro_pipeline.target.core_api.in_flight import InFlight
 from pelcro_pipeline.target.core_api.journal import OPEN, Entry, Journal, State, now
+from pelcro_pipeline.target.core_api.load import duration
 from pelcro_pipeline.target.core_api.mapping import MARK, OPPOSITE, UNDONE, Carried, Kind
 from pelcro_pipeline.target.core_api.site import (
     RELOADED_ON,
@@ -104,12 +106,14 @@ class Step:
 
 @dataclass
 class Reverted:
-    """What a revert has done so far."""
+    """What a revert has done so far; ``own`` are the objects that it has itself taken back or left, and no revert before it."""
 
     steps: int
     reverted: int = 0
     kept: int = 0
     unknown: int = 0
+    own: int = 0
+    began: float = field(default_factory=time.monotonic)
     settled: Counter[str] = field(default_factory=Counter)
     #: Why something stays that was to be taken back, by mark.
     left: dict[str, str] = field(default_factory=dict)
@@ -117,7 +121,10 @@ class Reverted:
     @property
     def sentence(self) -> str:
         """One line of it."""
-        return f"{self.reverted:,} of {self.steps:,} taken back, {self.kept:,} kept, {self.unknown:,} unknown"
+        rate = self.own / max(time.monotonic() - self.began, 0.001)
+        left = max(self.steps - self.reverted - self.kept - self.unknown, 0)
+        remaining = f", {duration(left / rate)} left" if rate > 0 and left else ""
+        return f"{self.reverted:,} of {self.steps:,} taken back, {rate:,.0f} a second, {self.kept:,} kept, {self.unknown:,} unknown{remaining}"
 
 
 # Its plan.
@@ -311,9 +318,13 @@ def revert(site: Site, told: Told = lambda line: None) -> Reverted:
 
 async def _revert(site: Site, journal: Journal, told: Told) -> Reverted:
     async with site.client() as client:
-        reverter = Reverter(site.paths.site_revert(site.name), site.kinds, journal, client, site.settings.core_api)
-        with stoppable(reverter):
-            reverted = await reverter.run()
+        steps = site.paths.site_revert(site.name)
+        reverter = Reverter(steps, site.kinds, journal, client, site.settings.core_api, told)
+        try:
+            with stoppable(reverter):
+                reverted = await reverter.run()
+        finally:
+            window.keep(journal, "revert", client.pace.measured, reverter.progress.own)
     told(reverted.sentence)
     return reverted
 
@@ -330,8 +341,15 @@ class Reverter:
     """One revert: walks its plan, stage by stage."""
 
     def __init__(
-        self, plan: Path, kinds: Mapping[str, Kind], journal: Journal, client: Client, conventions: Conventions
+        self,
+        plan: Path,
+        kinds: Mapping[str, Kind],
+        journal: Journal,
+        client: Client,
+        conventions: Conventions,
+        told: Told,
     ) -> None:
+        self._told = told
         self._plan, self._kinds, self._journal, self._client = plan, kinds, journal, client
         self._conventions = conventions
         self._before = journal.before()
@@ -351,12 +369,13 @@ class Reverter:
             stages = connection.execute(f"SELECT stage, count(*) FROM {plan} GROUP BY stage ORDER BY stage").fetchall()
             self.progress.steps = sum(count for stage, count in stages if stage)
             try:
-                for stage, _ in stages:
-                    cursor = connection.execute(
-                        f"SELECT kind, mark, id, action, parents, holds FROM {plan} WHERE stage = ? ORDER BY kind, id",
-                        [stage],
-                    )
-                    await self._run_stage(cursor)
+                async with self._in_flight.telling(self._told):
+                    for stage, _ in stages:
+                        cursor = connection.execute(
+                            f"SELECT kind, mark, id, action, parents, holds FROM {plan} WHERE stage = ? ORDER BY kind, id",
+                            [stage],
+                        )
+                        await self._run_stage(cursor)
             finally:
                 await self._journal.written()
         return self.progress
@@ -380,6 +399,7 @@ class Reverter:
             self.progress.reverted += entry is not None and step.action not in ("gone", "kept", "existed")
             return
         entry = replace(entry, target=step.id, made=entry.made or entry.target is None)
+        self.progress.own += step.action != "existed"
         match step.action:
             case "existed":
                 return

@@ -335,7 +335,7 @@ async def _load(
             with stoppable(loader):
                 return await loader.run()
         finally:
-            window.keep(journal, client.pace.measured)
+            window.keep(journal, "load", client.pace.measured, loader.progress.own)
 
 
 @contextlib.contextmanager

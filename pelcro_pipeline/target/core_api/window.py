@@ -8,7 +8,6 @@ import dataclasses
 import datetime
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,18 +28,20 @@ from pelcro_pipeline.workspace import atomic
 if TYPE_CHECKING:
     from pelcro_pipeline.target.core_api.site import Site
 
-#: Where the journal keeps what a load has shown.
-_MEASURED = "measured"
+#: Where the journal keeps what a step has shown.
+_SHOWN = "shown by the {}"
 #: Calls from which on a load is worth more than a probe; and how many look-ups a probe is.
 _ENOUGH = _LOOK_UPS = 200
 #: So many standard deviations to each side hold nine of ten values of a normal distribution; and what is not known of another hour, as
 #: a share.
 _DEVIATIONS, _AT_LEAST = 1.645, 0.05
-#: Calls that one without an answer costs: it is looked up, and often sent again.
+#: Where nothing but look-ups was measured: calls that one without an answer costs, as it is looked up, and often sent again.
 _FOR_AN_UNANSWERED = 2.0
 #: Of the calls without an answer those that had no effect, as far as nothing tells: they are waited for until `settle` is over.
 _WITHOUT_EFFECT = 0.5
 _ROUNDS = 5
+#: A site that loses more has no speed.
+_MOST_UNANSWERED = 0.9
 #: The share of a limit from which on it is the limit that is felt, and not the site.
 _LIMITED = 0.8
 #: Seconds of this machine's own work in a step, which are felt in short ones alone: relations, the journal, files.
@@ -141,10 +142,11 @@ def refuse_outside(site: Site) -> None:
         )
 
 
-def keep(journal: Journal, measured: Measured) -> None:
-    """Keep what a load has shown, where it was long enough to show anything."""
+def keep(journal: Journal, step: str, measured: Measured, objects: int) -> None:
+    """Keep what a load or a revert of so many objects has shown, where it was long enough to show anything."""
     if measured.calls >= _ENOUGH:
-        journal.tell(**{_MEASURED: json.dumps(dataclasses.asdict(measured))})
+        shown = {"objects": objects, "measured": dataclasses.asdict(measured)}
+        journal.tell(**{_SHOWN.format(step): json.dumps(shown)})
 
 
 def _foretold(site: Site) -> Window:
@@ -153,10 +155,11 @@ def _foretold(site: Site) -> Window:
         raise RefusedError(
             f"{site.paths.extract} has no plan for {site.name}: run `pelcro-pipeline plan {site.paths.extract} --on {site.name}`."
         )
-    measured = _measured(site)
-    speed = _Speed(measured, site.environment)
-    steps = (_load(site, kept, speed), _reconcile(kept, speed), _revert(kept, speed))
-    return Window(site.label, measured, steps, site.environment.opens, site.environment.closes)
+    shown = _shown(site)
+    speed = _Speed(shown["load"], site.environment)
+    back = _Speed(shown.get("revert", dataclasses.replace(shown["load"], objects=0)), site.environment)
+    steps = (_load(site, kept, speed), _reconcile(kept, speed), _revert(kept, back))
+    return Window(site.label, shown["load"].measured, steps, site.environment.opens, site.environment.closes)
 
 
 def _plans(site: Site) -> tuple[str, ...]:
@@ -167,19 +170,32 @@ def _plans(site: Site) -> tuple[str, ...]:
 # What the site has shown.
 
 
-def _measured(site: Site) -> Measured:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a step of the staging site has shown: what its calls were like, and for how many objects they were made; none for a probe."""
+
+    measured: Measured
+    objects: int = 0
+
+
+def _shown(site: Site) -> dict[str, Shown]:
+    """What the last load and the last revert of the staging site have shown; for the load, where there was none, 200 look-ups."""
+    shown = {}
     path = site.paths.journal("staging")
     if path.is_file():
         journal = Journal(path)
         try:
-            told = journal.told(_MEASURED)
+            for step in ("load", "revert"):
+                if told := journal.told(_SHOWN.format(step)):
+                    given = json.loads(told)
+                    shown[step] = Shown(Measured(**given["measured"]), given["objects"])
         finally:
             journal.close()
-        if told:
-            return Measured(**json.loads(told))
-    # Where there is a staging site, production is asked nothing.
-    staging = dataclasses.replace(site, name="staging")
-    return asyncio.run(_probed(staging if staging.environment.is_site else site))
+    if "load" not in shown:
+        # Where there is a staging site, production is asked nothing.
+        staging = dataclasses.replace(site, name="staging")
+        shown["load"] = Shown(asyncio.run(_probed(staging if staging.environment.is_site else site)))
+    return shown
 
 
 async def _probed(site: Site) -> Measured:
@@ -198,9 +214,10 @@ async def _looked_up(client: Client) -> None:
 
 
 class _Speed:
-    """How fast the calls of an environment go, by what was measured on staging."""
+    """How fast the calls of an environment go, by what a step has shown on staging."""
 
-    def __init__(self, measured: Measured, environment: Environment) -> None:
+    def __init__(self, shown: Shown, environment: Environment) -> None:
+        measured = shown.measured
         self.settle = environment.settle
         self.latency = measured.latency
         self.a_second = measured.calls_a_second
@@ -209,39 +226,38 @@ class _Speed:
             self.a_second *= (environment.rate or measured.rate) / measured.rate
         elif environment.rate:
             self.a_second = min(self.a_second, environment.rate)
-        self.unanswered = measured.unanswered / max(measured.calls, 1)
+        self.unanswered = min(measured.unanswered / max(measured.calls, 1), _MOST_UNANSWERED)
+        #: Calls of any kind for each object, where that was measured.
+        self.an_object = measured.calls / shown.objects if shown.objects else None
         self._variance = measured.spread**2
         self._measured_for = max(measured.seconds, 1.0)
-        self._deviation = math.sqrt(self.unanswered * (1 - min(self.unanswered, 1.0)) / max(measured.calls, 1))
+        deviation = math.sqrt(self.unanswered * (1 - self.unanswered) / max(measured.calls, 1))
+        self._deviation = _DEVIATIONS * _FOR_AN_UNANSWERED * deviation
 
-    def step(
-        self, name: str, calls: int, alone: float = 0.0, least: float = 0.0, doubtful: Mapping[str, int] | None = None
-    ) -> Step:
-        """A step of so many calls, of which so many wait for each other's answers, which takes so many seconds at the least. ``doubtful``
-        are the calls by kind that are waited for where they are not answered."""
+    @property
+    def again(self) -> float:
+        """Calls for one that is meant, where nothing but look-ups was measured."""
+        return 1 + _FOR_AN_UNANSWERED * self.unanswered
 
-        def seconds(unanswered: float) -> float:
-            pure = max(calls * (1 + _FOR_AN_UNANSWERED * unanswered) / self.a_second, least)
-            settling = sum(self._settling(number, unanswered) for number in (doubtful or {}).values())
-            return pure + alone * self.latency + settling + (_OWN if calls else 0.0)
+    @property
+    def read_again(self) -> float:
+        """Look-ups for one that is meant."""
+        return 1 / (1 - self.unanswered)
 
-        expected = seconds(self.unanswered)
+    def step(self, name: str, calls: int, in_all: float, besides: float = 0.0, apart: float = 0.0) -> Step:
+        """A step of so many calls, with what is looked up and sent again so many ``in_all``; it takes some seconds ``besides``, and those
+        may be ``apart`` from the truth by so many."""
+        pure = in_all / self.a_second
+        expected = pure + besides + (_OWN if calls else 0.0)
         share = _DEVIATIONS * math.sqrt(self._variance * (1 / self._measured_for + 1 / max(expected, 1.0)))
-        share = max(share, _AT_LEAST)
-        away = _DEVIATIONS * self._deviation
-        return Step(
-            name,
-            calls,
-            expected,
-            seconds(max(self.unanswered - away, 0.0)) * max(1 - share, 0.0),
-            seconds(self.unanswered + away) * (1 + share),
-        )
+        away = expected * max(share, _AT_LEAST) + pure * self._deviation + apart
+        return Step(name, calls, expected, max(expected - away, 0.0), expected + away)
 
-    def _settling(self, calls: int, unanswered: float) -> float:
-        """Seconds that a load waits until nothing of a kind can take effect any more: once for each round that leaves a doubt."""
+    def settling(self, calls: int) -> float:
+        """Seconds that a load waits until none of so many calls can take effect any more: once for each round that leaves a doubt."""
         waited, sent = 0.0, float(calls)
+        lost = self.unanswered * _WITHOUT_EFFECT
         for _ in range(_ROUNDS):
-            lost = unanswered * _WITHOUT_EFFECT
             somebody = 1 - (1 - lost) ** sent
             # Those that were lost early are settled when the last was sent.
             last = sent / self.a_second / (sent * lost + 1)
@@ -254,16 +270,18 @@ class _Speed:
 
 
 def _load(site: Site, plan: planning.Summary, speed: _Speed) -> Step:
-    left = plan.calls - _done(site)
-    doubtful = {
-        kind.name: _calls(plan, kind.name)
-        for kind in site.kinds.values()
-        if not kind.unique and _calls(plan, kind.name)
-    }
     first = _firsts(site) if site.name == "production" else 0
+    objects = plan.calls - _done(site)
+    waits = [speed.settling(_calls(plan, kind.name)) for kind in site.kinds.values() if not kind.unique]
     # Each kind waits for the last of the one before; the first of a scenario goes alone and is read back.
-    alone = _kinds(plan) + 3 * first
-    return speed.step("load", left + first, alone if left else 0, doubtful=doubtful)
+    alone = (_kinds(plan) + 3 * first) * speed.latency if objects else 0.0
+    return speed.step(
+        "load",
+        objects + first,
+        objects * (speed.an_object or speed.again) + first,
+        alone + sum(waits),
+        _DEVIATIONS * math.hypot(*waits) / 2,
+    )
 
 
 def _done(site: Site) -> int:
@@ -290,15 +308,17 @@ def _firsts(site: Site) -> int:
 
 
 def _reconcile(plan: planning.Summary, speed: _Speed) -> Step:
-    calls, least = _reading(plan, speed)
-    return speed.step("reconcile", calls, least=least)
+    calls, waits = _reading(plan, speed)
+    return speed.step("reconcile", calls, calls * speed.read_again, waits)
 
 
 def _revert(plan: planning.Summary, speed: _Speed) -> Step:
     """All that was loaded is read, and then taken back."""
-    reading, least = _reading(plan, speed)
+    reading, waits = _reading(plan, speed)
     calls = sum(_calls(plan, kind) * _FOR_A_REVERT.get(kind, 1) for kind in plan.counts)
-    return speed.step("revert", reading + calls, _kinds(plan), least + calls / speed.a_second)
+    taken_back = plan.calls * speed.an_object if speed.an_object else calls * speed.again
+    besides = waits + _kinds(plan) * speed.latency
+    return speed.step("revert", reading + calls, reading * speed.read_again + taken_back, besides)
 
 
 def _kinds(plan: planning.Summary) -> int:
@@ -311,7 +331,7 @@ def _calls(plan: planning.Summary, kind: str) -> int:
 
 
 def _reading(plan: planning.Summary, speed: _Speed) -> tuple[int, float]:
-    """The calls that reading the whole site takes, and the seconds at the least: pages are asked for some at a time."""
+    """The calls that reading the whole site takes, and the seconds that are waited besides: pages are asked for some at a time."""
     calls = groups = 0
     for kind, counts in plan.counts.items():
         rows = plan.foreign[kind] + sum(counts.get(action, 0) for action in (*planning.CALLS, "unchanged"))
@@ -321,7 +341,8 @@ def _reading(plan: planning.Summary, speed: _Speed) -> tuple[int, float]:
             calls, groups, first = calls + asked, groups + 1, first + asked
             if (first - 1) * PAGE > rows:
                 break
-    return calls * _PASSES, groups * _PASSES * speed.latency
+    calls, groups = calls * _PASSES, groups * _PASSES
+    return calls, max(groups * speed.latency - calls * speed.read_again / speed.a_second, 0.0)
 
 
 def _told(moment: datetime.datetime | None) -> str:
