@@ -51,7 +51,7 @@ class Measured:
     """What a site has shown of itself: ``calls`` that it took in ``seconds``, pauses of ours aside.
 
     ``spread`` is the standard deviation of the calls of a second, as a share of their mean; ``latency`` the seconds of a call;
-    ``unanswered`` how many had no answer; ``rate`` the calls a second that were allowed, 0 for no limit; ``paused`` the seconds of our pauses.
+    ``unanswered`` how many had no answer; ``rate`` the calls a second that were allowed, 0 for no limit.
     """
 
     calls: int
@@ -60,7 +60,6 @@ class Measured:
     latency: float
     unanswered: int
     rate: float
-    paused: float = 0.0
 
     @property
     def calls_a_second(self) -> float:
@@ -106,7 +105,7 @@ class Pace:
         self.calls = 0
         self.limited = 0
         self.unanswered = 0
-        self._seconds = self._paused = 0.0
+        self._seconds = 0.0
         self._left_last = math.inf
         #: How many calls each of these seconds had, the last ones.
         self._counts: deque[int] = deque([0], maxlen=_REMEMBERED)
@@ -158,8 +157,7 @@ class Pace:
             self._taken_since += 1
             self.calls += 1
             since = max(now - self._left_last, 0.0)
-            self._measure(of_pace := min(since, max(_PAUSE, 2 / self._rate)))
-            self._paused += since - of_pace
+            self._measure(since if since <= max(_PAUSE, 2 / self._rate) else 1 / self._rate)
             self._counts[-1] += 1
             self._left_last = now
             return now
@@ -194,9 +192,9 @@ class Pace:
             told = min(_FIRST_WAIT * 2**self._waits, _LONGEST_GUESS) * self._jitter.uniform(0.8, 1.2)
         self._waits += 1
         self._cut(left, now, told)
-        # The call that follows takes what is left of it for a pause of ours.
-        self._measure(max(told - _PAUSE, 0.0))
-        self._paused -= max(told - _PAUSE, 0.0)
+        if told > _PAUSE:
+            # The call that follows takes it for a pause of ours.
+            self._measure(told)
         self._next = self._since = max(self._next, now + told)
         self._taken_since = 0
 
@@ -211,8 +209,7 @@ class Pace:
         mean = sum(whole) / len(whole) if whole else 0.0
         spread = (sum((each - mean) ** 2 for each in whole) / len(whole)) ** 0.5 / mean if mean else 0.0
         rate = 0.0 if math.isinf(self._set) else self._set
-        paused = max(self._paused, 0.0)
-        return Measured(self.calls - self.limited, self._seconds, spread, self.latency, self.unanswered, rate, paused)
+        return Measured(self.calls - self.limited, self._seconds, spread, self.latency, self.unanswered, rate)
 
     def stop(self) -> None:
         """Wait no longer than for what is about to leave."""
