@@ -85,7 +85,6 @@ def planned(
     *,
     edits: Iterable[str] = (),
     ours: Iterable[Entry] = (),
-    reverted: Iterable[str] = (),
     existing: Existing = Existing.KEEP,
     terms: relations.Terms = TERMS,
 ) -> Iterator[Plan]:
@@ -103,7 +102,7 @@ def planned(
     connection = _connection()
     with database.opened(edited, "image", connection):
         known = relations.create_wanted(connection, terms, "image")
-        planning.create(connection, known, planning.Found(found, ours, reverted), existing)
+        planning.create(connection, known, found, ours, existing)
         yield Plan(connection, known)
 
 

@@ -55,7 +55,7 @@ class State(IntEnum):
 
 OPEN = (State.SENT, State.UNKNOWN, State.CHANGING)
 #: In these, what has a target stands on the site, whatever became of a change of it.
-_STANDING = (State.DONE, State.CHANGING, State.REFUSED)
+STANDING = (State.DONE, State.CHANGING, State.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +146,6 @@ class Journal:
             rows = self._sql.execute(f"SELECT * FROM object WHERE mark IN ({', '.join('?' * len(some))})", some)
             found |= {row[0]: _entry(row) for row in rows.fetchall()}
         return found
-
-    def standing(self) -> Iterator[Entry]:
-        """What is known to stand on the site, in no order."""
-        return (entry for entry in self.entries(_STANDING) if entry.target is not None)
 
     def forget_refusals(self) -> int:
         """Let what the site has refused be sent again as it is; returns how many objects that are."""

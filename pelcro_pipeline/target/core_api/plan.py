@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -19,7 +18,7 @@ from pelcro_pipeline.settings import Existing
 from pelcro_pipeline.spec.model import Severity
 from pelcro_pipeline.spec.sql import literal, quoted
 from pelcro_pipeline.target.core_api import relations
-from pelcro_pipeline.target.core_api.journal import Entry
+from pelcro_pipeline.target.core_api.journal import STANDING, Entry
 from pelcro_pipeline.target.core_api.mapping import Kind
 
 #: What is done with an object; the first two are calls.
@@ -63,30 +62,33 @@ class Summary(BaseModel):
         return pd.DataFrame(rows, columns=["object", *ACTIONS, "of others"])
 
 
-@dataclass(frozen=True)
-class Found:
-    """A site as it stands: SQL of ``row`` by kind, and what the journal knows to stand there by it."""
-
-    rows: Mapping[str, str]
-    ours: Iterable[Entry]
-    #: The marks of what a revert has taken back.
-    reverted: Iterable[str] = ()
-
-
-def create(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind], found: Found, existing: Existing) -> None:
+def create(
+    connection: duckdb.DuckDBPyConnection,
+    kinds: Mapping[str, Kind],
+    rows: Mapping[str, str],
+    entries: Iterable[Entry],
+    existing: Existing,
+) -> None:
     """The relation ``plan``: what is done with each object, in the order in which it is done. Needs ``relations.create_wanted``.
 
-    Beside it ``all_obstacle`` (what the API would refuse) and ``difference`` (what the site has otherwise).
+    ``rows`` are SQL of ``row`` by kind, the site as it stands; ``entries`` are all that the journal knows. Beside it ``all_obstacle``
+    (what the API would refuse) and ``difference`` (what the site has otherwise).
     """
-    relations.create_found(connection, kinds, found.rows)
+    relations.create_found(connection, kinds, rows)
     relations.create_located(connection, kinds)
     relations.create_difference(connection, kinds)
-    _create_known(connection, found)
+    relations.create_journaled(connection, entries)
     questions = [rule.id for rule in RULES.values() if Severity.QUESTION in rule.severities]
     update_all = existing is Existing.UPDATE
     make(
         connection,
         [
+            Relation(
+                "ours",
+                "What the journal knows to stand on the site.",
+                ("journaled",),
+                f"SELECT * FROM journaled WHERE id IS NOT NULL AND state IN ({', '.join(literal(each.name.lower()) for each in STANDING)})",
+            ),
             relations.FILES["obstacle"],
             Relation("bound", "What a field takes at most.", (), _bounds(kinds), stored=True),
             Relation(
@@ -133,20 +135,6 @@ def create(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind], fou
             relations.FILES["told_difference"],
         ],
     )
-
-
-def _create_known(connection: duckdb.DuckDBPyConnection, found: Found) -> None:
-    """The tables ``ours`` (mark, and whether a call of ours made it) and ``reverted``: what the journal knows."""
-    known = {
-        "ours": pd.DataFrame([(each.mark, each.made) for each in found.ours], columns=["mark", "made"]),
-        "reverted": pd.DataFrame([(mark, False) for mark in found.reverted], columns=["mark", "made"]),
-    }
-    for name, entries in known.items():
-        connection.register("entry", entries)
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT mark::VARCHAR AS mark, made::BOOLEAN AS made FROM entry"
-        )
-        connection.unregister("entry")
 
 
 def _bounds(kinds: Mapping[str, Kind]) -> str:

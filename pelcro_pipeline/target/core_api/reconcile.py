@@ -182,14 +182,14 @@ def reconcile(site: Site, told: Told = lambda line: None) -> Reconciliation:
     paths, name = site.paths, site.name
     with contextlib.ExitStack() as opened:
         opened.enter_context(site.held())
-        entries = list(opened.enter_context(site.journal()).entries())
+        journal = opened.enter_context(site.journal())
         with rows_of(site) as folder:
-            found, at = asyncio.run(read(site, [each for each in entries if each.target is not None], folder, told))
+            found, at = asyncio.run(read(site, journal.entries(), folder, told))
             # As it was when the plan was made: what had begun by then had been sent as begun.
             plan = planning.kept(paths.site_plan_summary(name))
             connection, known = opened.enter_context(site.image(name, plan.at if plan else at))
             relations.create_found(connection, known, found)
-        create(connection, known, entries, paths.site_plan(name))
+        create(connection, known, journal.entries(), paths.site_plan(name))
         with atomic.file(paths.reconciliation(name)) as unfinished:
             _write_csv(connection, unfinished)
         with atomic.file(paths.site_database(name)) as unfinished:
@@ -250,17 +250,7 @@ def create(
 
 
 def _create_standing(connection: duckdb.DuckDBPyConnection, entries: Iterable[Entry], plan: Path) -> None:
-    rows = [
-        (each.kind, each.mark, each.state.name.lower(), each.digest, each.target, each.made, each.at)
-        for each in entries
-    ]
-    columns = ["kind", "mark", "state", "digest", "id", "made", "sent_at"]
-    connection.register("entry", pd.DataFrame(rows, columns=columns, dtype=object))
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE journaled AS SELECT kind::VARCHAR AS kind, mark::VARCHAR AS mark, state::VARCHAR AS state,
-        digest::VARCHAR AS digest, id::BIGINT AS id, made::BOOLEAN AS made, sent_at::DOUBLE AS sent_at FROM entry"""
-    )
-    connection.unregister("entry")
+    relations.create_journaled(connection, entries)
     kept = (
         f"read_parquet({literal(str(plan))})"
         if plan.is_file()

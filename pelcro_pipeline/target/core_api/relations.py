@@ -9,21 +9,37 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from pelcro_pipeline.engine.relations import Relation, from_folder, make
 from pelcro_pipeline.settings import Conventions
 from pelcro_pipeline.spec import TABLES
 from pelcro_pipeline.spec.sql import literal, quoted
 from pelcro_pipeline.target.core_api import mapping
+from pelcro_pipeline.target.core_api.journal import Entry
 from pelcro_pipeline.target.core_api.mapping import MARK, METADATA, UNDONE, Carried, Field, Kind, Reference
 
 FILES = from_folder(Path(__file__).parent / "sql")
 _IDENTITIES = ("subscription_identity", "subscription_address")
 #: Kinds in the order in which they are sent; a recipient's subscription comes after its donor's.
 _STAGE = 10
+#: What the journal knows, as a table; its objects are entered some at a time, since a million are no small list.
+_JOURNALED = pa.schema(
+    {
+        "kind": pa.string(),
+        "mark": pa.string(),
+        "state": pa.string(),
+        "digest": pa.string(),
+        "id": pa.int64(),
+        "is_made": pa.bool_(),
+        "sent_at": pa.float64(),
+    }
+)
+_TOGETHER = 50_000
 _TABLES = ("products", "plans", "customers", "addresses", "subscriptions", "subscription_states", "invoices", "cards")
 
 
@@ -241,6 +257,25 @@ def _read(field: Field) -> str:
 def _identity(reference: Reference) -> str:
     value = f"row.{quoted(reference.read_from)}"
     return f"try_cast(coalesce({value} ->> '$.id', {value} ->> '$') AS BIGINT)"
+
+
+def create_journaled(connection: duckdb.DuckDBPyConnection, entries: Iterable[Entry]) -> None:
+    """``journaled``: what the journal knows of each object, its state by name in lower case, and ``sent_at`` in Unix seconds."""
+    _enter(connection, "CREATE OR REPLACE TEMP TABLE journaled AS FROM entered", [])
+    left = iter(entries)
+    while some := list(islice(left, _TOGETHER)):
+        _enter(connection, "INSERT INTO journaled FROM entered", some)
+
+
+def _enter(connection: duckdb.DuckDBPyConnection, statement: str, entries: list[Entry]) -> None:
+    rows = [
+        (each.kind, each.mark, each.state.name.lower(), each.digest, each.target, each.made, each.at)
+        for each in entries
+    ]
+    columns = zip(*rows, strict=True) if rows else [[]] * len(_JOURNALED)
+    connection.register("entered", pa.table([list(each) for each in columns], schema=_JOURNALED))
+    connection.execute(statement)
+    connection.unregister("entered")
 
 
 def counted(connection: duckdb.DuckDBPyConnection, kinds: Iterable[str], rows: str) -> dict[str, int]:

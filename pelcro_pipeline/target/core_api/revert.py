@@ -138,13 +138,14 @@ def plan_revert(site: Site, told: Told = lambda line: None) -> RevertPlan:
         raise RefusedError(f"{paths.extract} has not been loaded into {site.label}: there is nothing to go back from.")
     with site.held(), site.journal() as journal, duck.connect() as connection:
         asyncio.run(_settle_down(site, journal, told))
-        entries = list(journal.entries(_LOADED))
         with database.opened(image, "image", connection), rows_of(site) as folder:
-            rows, at = asyncio.run(read(site, entries, folder, told))
+            rows, at = asyncio.run(read(site, journal.entries(_LOADED), folder, told))
             # As it was when the load was planned: what had begun by then had been sent as begun.
             loaded = planning.kept(paths.site_plan_summary(name))
             known = relations.create_wanted(connection, site.terms(loaded.at if loaded else at), "image")
-            _create(connection, known, rows, entries, journal.before())
+            # What the site has refused, or others held already, is none of ours.
+            ours = (each for each in journal.entries(_LOADED) if each.target is not None or each.state in _SENT)
+            _create(connection, known, rows, ours, journal.before())
             planned = _told(connection, site)
             with atomic.file(paths.site_revert(name)) as unfinished:
                 unfinished.unlink()
@@ -185,11 +186,13 @@ def _create(
     entries: Iterable[Entry],
     before: Mapping[str, object],
 ) -> None:
-    """The relation ``reverting``: what is done with each object of the journal. Needs ``relations.create_wanted``."""
+    """The relation ``reverting``: what is done with each of the ``entries``, of which something may stand on the site; ``before`` has the
+    values of those that were updated. Needs ``relations.create_wanted``."""
     relations.create_found(connection, kinds, rows)
     relations.create_located(connection, kinds)
     relations.create_difference(connection, kinds)
-    _create_journaled(connection, entries, before)
+    relations.create_journaled(connection, entries)
+    connection.execute("CREATE OR REPLACE TEMP TABLE restorable AS SELECT unnest(?::VARCHAR[]) AS mark", [list(before)])
     make(
         connection,
         [
@@ -211,25 +214,6 @@ def _create(
             relations.FILES["first_charge"],
         ],
     )
-
-
-def _create_journaled(
-    connection: duckdb.DuckDBPyConnection, entries: Iterable[Entry], before: Mapping[str, object]
-) -> None:
-    """The table ``journaled``: the journal's objects of which something may stand on the site."""
-    listed = [
-        (each.kind, each.mark, each.state.name, each.target, each.made, each.mark in before)
-        for each in entries
-        # What the site has refused, or others held already, is none of ours.
-        if each.target is not None or each.state in _SENT
-    ]
-    names = ["kind", "mark", "state", "target", "is_made", "is_restorable"]
-    connection.register("entry", pd.DataFrame(listed, columns=names))
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE journaled AS SELECT kind::VARCHAR AS kind, mark::VARCHAR AS mark, state::VARCHAR AS state,
-        target::BIGINT AS target, is_made::BOOLEAN AS is_made, is_restorable::BOOLEAN AS is_restorable FROM entry"""
-    )
-    connection.unregister("entry")
 
 
 def _standing(name: str) -> str:

@@ -9,7 +9,7 @@ import hashlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -25,7 +25,7 @@ from pelcro_pipeline.target.core_api import findings, read_back, relations, wind
 from pelcro_pipeline.target.core_api import plan as planning
 from pelcro_pipeline.target.core_api.client import Client, key_of
 from pelcro_pipeline.target.core_api.image import Image
-from pelcro_pipeline.target.core_api.journal import Entry, Journal, State
+from pelcro_pipeline.target.core_api.journal import STANDING, Entry, Journal, State
 from pelcro_pipeline.target.core_api.load import Loader, Progress
 from pelcro_pipeline.target.core_api.mapping import Kind, kinds
 from pelcro_pipeline.target.core_api.pace import Pace
@@ -136,11 +136,9 @@ def _plan(site: Site, image: str, kept_as: str, told: Told) -> planning.Summary:
     paths = site.paths
     with site.held(), site.journal() as journal, rows_of(site) as folder:
         _refuse_half_reverted(site, journal)
-        ours = list(journal.standing())
-        reverted = [entry.mark for entry in journal.entries((State.REVERTED,))]
-        found, at = asyncio.run(read(site, ours, folder, told))
+        found, at = asyncio.run(read(site, journal.entries(STANDING), folder, told))
         with site.image(image, at) as (connection, known):
-            planning.create(connection, known, planning.Found(found, ours, reverted), site.environment.existing)
+            planning.create(connection, known, found, journal.entries(), site.environment.existing)
             summary = planning.summary(connection, known, site.label, _basis(site, image), at)
             with atomic.file(paths.site_plan(kept_as)) as unfinished:
                 unfinished.unlink()
@@ -195,14 +193,17 @@ def rows_of(site: Site) -> Iterator[Path]:
         atomic.discard(folder)
 
 
-async def read(site: Site, ours: list[Entry], folder: Path, told: Told) -> tuple[dict[str, str], datetime.datetime]:
-    """Read a whole site into a folder: SQL of ``row`` by kind, and what time it is by the site's own clock.
+async def read(
+    site: Site, known: Iterable[Entry], folder: Path, told: Told
+) -> tuple[dict[str, str], datetime.datetime]:
+    """Read a whole site into a folder: SQL of ``row`` by kind, and what time it is by the site's own clock. What is ``known`` to stand
+    there, and no list shows, is asked for by itself.
 
     What a load may send lies before or after the site's own time. Raises RefusedError where the clocks are an hour apart, but
     for a site on this machine, which may have a clock of its own.
     """
     loaded: dict[str, set[int]] = {}
-    for entry in ours:
+    for entry in known:
         if entry.target is not None:
             loaded.setdefault(entry.kind, set()).add(entry.target)
     last = time.monotonic()

@@ -1,5 +1,5 @@
 -- What was loaded and has been ended on the site by others: a subscription or an invoice is never deleted, and its row keeps our mark.
--- table of: found_subscription, found_invoice, presence, reverted
+-- table of: found_subscription, found_invoice, presence, journaled
 WITH row AS (
     SELECT mark, id FROM found_subscription WHERE has_ended AND NOT is_undone
     UNION ALL
@@ -9,6 +9,6 @@ WITH row AS (
     WHERE invoice.has_ended AND NOT is_undone
 )
 SELECT mark, max(id) AS id
-FROM row ANTI JOIN presence USING (mark) ANTI JOIN reverted USING (mark)
+FROM row ANTI JOIN presence USING (mark) ANTI JOIN (FROM journaled WHERE state = 'reverted') AS reverted USING (mark)
 WHERE mark IS NOT NULL
 GROUP BY mark

@@ -10,7 +10,7 @@ WITH stopped AS (
     SELECT
         wanted.*, presence.id, presence.ids, coalesce(presence.rows, 0) AS there, can_update,
         -- Of a product or plan the old id says that it is one of theirs, and not whether we made it.
-        carries_mark OR coalesce(ours.made, false) AS may_change,
+        carries_mark OR coalesce(ours.is_made, false) AS may_change,
         (ours.mark IS NOT NULL OR ended.mark IS NOT NULL) AND there = 0 AS is_gone, taken.mark IS NOT NULL AS is_taken,
         -- What stops a subscription or an invoice is about its creation: no update sends it.
         stopped.mark IS NOT NULL AND (there = 0 OR kind NOT IN ('subscription', 'invoice')) AS is_stopped, stopped.rule AS stopped_by, is_held

@@ -30,7 +30,7 @@ WITH named AS (
     -- Which password it is nobody can read; one that was sent is there.
     SELECT 'customer', mark, 'customer.password', 'differing', 'set', 'not set', found.id
     FROM found_customer AS found JOIN wanted_customer USING (mark) JOIN journaled USING (mark)
-    WHERE made AND body ->> '$.password' IS NOT NULL AND NOT has_password
+    WHERE is_made AND body ->> '$.password' IS NOT NULL AND NOT has_password
     UNION ALL
     SELECT 'customer', mark, attribute, 'of others', NULL, value, id FROM foreign_holder WHERE attribute LIKE 'customer.%'
     UNION ALL

@@ -18,7 +18,7 @@ WITH held AS (
             WHEN NOT stands THEN 'gone'
             WHEN NOT is_made AND NOT is_restorable THEN 'existed'
             -- The call before may have been the update or the way back, or neither: it is looked at.
-            WHEN NOT is_made AND changed IS NOT NULL AND state IN ('SENT', 'UNKNOWN', 'CHANGING', 'REVERT_SENT') THEN 'settle'
+            WHEN NOT is_made AND changed IS NOT NULL AND state IN ('sent', 'unknown', 'changing', 'revert_sent') THEN 'settle'
             WHEN NOT is_made AND changed IS NULL THEN 'restore'
             WHEN going.id IS NULL THEN 'kept'
             WHEN leaving.id IS NOT NULL THEN 'leaves'
