@@ -43,14 +43,15 @@ PACES = [
 ]
 #: Seconds that a pace is held, and the first of them, which do not count.
 _HELD, _FIRST = 40.0, 10.0
-#: The site's limit, milliseconds, the share of all calls that are lost or fail, and subscriptions enough for most of a minute.
+#: The site's limit, milliseconds, the share of all calls that are lost or fail, and subscriptions enough for half a minute, or for more than
+#: one where the waits for lost calls would else be a large part of it: they come to between 0 and some 6 seconds.
 PROFILES = [
     (10, "20", 0.0, 80),
     (20, "200", 0.0, 160),
     (50, "100", 0.0, 400),
-    (50, "20-200", 0.05, 400),
-    (100, "50", 0.02, 800),
-    (200, "20", 0.1, 1600),
+    (50, "20-200", 0.05, 1000),
+    (100, "50", 0.02, 2000),
+    (200, "20", 0.1, 4000),
 ]
 _FAULTS = [
     {"kind": "close", "when": "before"},

@@ -31,7 +31,7 @@ _FEWEST_SECONDS, _MOST_SECONDS = 2.0, 60.0
 #: An answer that trickles is read for so many times the seconds after which one that stands still is given up.
 _TRICKLES = 4
 #: How often a look-up is repeated, and the seconds between.
-_LOOK_UPS, _BETWEEN = 8, (0.2, 0.5, 1, 2, 4, 8, 15)
+_LOOK_UPS, BETWEEN = 8, (0.2, 0.5, 1, 2, 4, 8, 15)
 
 
 class StoppedError(RefusedError):
@@ -270,7 +270,7 @@ class Client:
                     return None
                 why = f"HTTP {status}" if status != 200 else "an unreadable answer"
             self.pace.lost()
-            await asyncio.sleep(_BETWEEN[min(attempt, len(_BETWEEN) - 1)])
+            await asyncio.sleep(BETWEEN[min(attempt, len(BETWEEN) - 1)])
             attempt += 1
         raise self._stop(
             f"{self._environment.url} does not answer a look-up ({why}, {_LOOK_UPS} times): nothing more is sent. "

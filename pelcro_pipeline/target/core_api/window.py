@@ -18,7 +18,7 @@ from pelcro_pipeline.errors import RefusedError
 from pelcro_pipeline.settings import Environment
 from pelcro_pipeline.spec.sql import literal
 from pelcro_pipeline.target.core_api import plan as planning
-from pelcro_pipeline.target.core_api.client import PAGE, Client
+from pelcro_pipeline.target.core_api.client import BETWEEN, PAGE, Client
 from pelcro_pipeline.target.core_api.journal import Journal, State
 from pelcro_pipeline.target.core_api.load import duration
 from pelcro_pipeline.target.core_api.pace import Measured
@@ -253,6 +253,10 @@ class _Speed:
         away = expected * max(share, _AT_LEAST) + pure * self._deviation + apart
         return Step(name, calls, expected, max(expected - away, 0.0), expected + away)
 
+    def ends(self, plan: planning.Summary) -> float:
+        """Seconds in which each kind waits for the last of the one before; of what was measured they are a part."""
+        return 0.0 if self.an_object else _kinds(plan) * self.latency
+
     def settling(self, calls: int) -> float:
         """Seconds that a load waits until none of so many calls can take effect any more: once for each round that leaves a doubt."""
         waited, sent = 0.0, float(calls)
@@ -273,13 +277,13 @@ def _load(site: Site, plan: planning.Summary, speed: _Speed) -> Step:
     first = _firsts(site) if site.name == "production" else 0
     objects = plan.calls - _done(site)
     waits = [speed.settling(_calls(plan, kind.name)) for kind in site.kinds.values() if not kind.unique]
-    # Each kind waits for the last of the one before; the first of a scenario goes alone and is read back.
-    alone = (_kinds(plan) + 3 * first) * speed.latency if objects else 0.0
+    # The first of a scenario goes alone and is read back.
+    besides = sum(waits) + speed.ends(plan) + 3 * first * speed.latency if objects else 0.0
     return speed.step(
         "load",
         objects + first,
         objects * (speed.an_object or speed.again) + first,
-        alone + sum(waits),
+        besides,
         _DEVIATIONS * math.hypot(*waits) / 2,
     )
 
@@ -317,8 +321,7 @@ def _revert(plan: planning.Summary, speed: _Speed) -> Step:
     reading, waits = _reading(plan, speed)
     calls = sum(_calls(plan, kind) * _FOR_A_REVERT.get(kind, 1) for kind in plan.counts)
     taken_back = plan.calls * speed.an_object if speed.an_object else calls * speed.again
-    besides = waits + _kinds(plan) * speed.latency
-    return speed.step("revert", reading + calls, reading * speed.read_again + taken_back, besides)
+    return speed.step("revert", reading + calls, reading * speed.read_again + taken_back, waits + speed.ends(plan))
 
 
 def _kinds(plan: planning.Summary) -> int:
@@ -342,7 +345,9 @@ def _reading(plan: planning.Summary, speed: _Speed) -> tuple[int, float]:
             if (first - 1) * PAGE > rows:
                 break
     calls, groups = calls * _PASSES, groups * _PASSES
-    return calls, max(groups * speed.latency - calls * speed.read_again / speed.a_second, 0.0)
+    # A page that is lost is asked for again after a pause, and the others of its group wait.
+    lost = 1 - (1 - speed.unanswered) ** (calls / groups)
+    return calls, max(groups * (speed.latency + lost * BETWEEN[0]) - calls * speed.read_again / speed.a_second, 0.0)
 
 
 def _told(moment: datetime.datetime | None) -> str:
