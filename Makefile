@@ -19,7 +19,7 @@ demo-site: install
 	$(BIN)/python demo/site.py
 
 test: install
-	$(BIN)/pytest -n auto --dist loadgroup
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """How fast a site is loaded, and whether that is foretold: `python benchmarks/site.py pace|load|window [SUBSCRIPTIONS]`.
 
 `pace` calls a sandbox at each limit and latency; `load` loads it without a limit, kills the load in the middle, goes on and reconciles,
-with 512 MB for DuckDB (160,000 subscriptions are a million objects); `window` foretells six loads, with their reconciliation and revert,
+with 512 MB for DuckDB (312,500 subscriptions are a million objects); `window` foretells six loads, with their reconciliation and revert,
 and does them.
 """
 
@@ -132,9 +132,9 @@ async def held(sandbox: Sandbox, rate: float) -> tuple[float, float]:
 
 
 def load(subscriptions: int) -> None:
-    os.environ["PELCRO_MEMORY"] = "512MB"
     with tempfile.TemporaryDirectory() as folder:
         paths = staged(Path(folder) / "home", subscriptions)
+        os.environ["PELCRO_MEMORY"] = "512MB"
         sandbox = Sandbox(Path(folder) / "sandbox", "--rate", "0")
         site = site_of(paths, sandbox, rate=0)
         ended(begun(whole_plan, site))

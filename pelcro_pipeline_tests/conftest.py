@@ -1,6 +1,7 @@
 """How the tests are handed out, and the sandbox that many of them load into."""
 
 import gc
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -13,10 +14,16 @@ def pytest_configure() -> None:
     gc.set_threshold(200_000, 20, 20)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: a sixth of the time the tests wait, for a disk, a browser, a server."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares a server, or runs whole processes, begins first: at the end a worker would be alone with it."""
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    """A file whose tests take minutes begins first: at the end a worker would be alone with it."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session")

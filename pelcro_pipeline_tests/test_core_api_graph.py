@@ -16,7 +16,6 @@ from pelcro_pipeline_tests import api
 from pelcro_pipeline_tests.core_api import KEY, SETTINGS, every_kind
 from pelcro_pipeline_tests.extract import Delivery, Watcher
 
-pytestmark = pytest.mark.xdist_group("core_api_graph")
 pytest.importorskip("dagster")
 
 EXTRACT = "harbour-review"

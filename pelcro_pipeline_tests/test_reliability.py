@@ -47,6 +47,7 @@ from pelcro_pipeline_tests.extract import (
     reader,
 )
 
+pytestmark = pytest.mark.long
 BUNDLED = sorted(each for each in (Path(__file__).parents[1] / "data" / "extracts").iterdir() if each.is_dir())
 
 

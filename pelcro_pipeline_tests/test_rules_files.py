@@ -29,6 +29,7 @@ from pelcro_pipeline_tests.extract import (
 )
 from pelcro_pipeline_tests.workbooks import NA, NO_RESULT, workbook
 
+pytestmark = pytest.mark.long
 OBJECTS = ("billing_address", "customer", "shipping_address", "subscription")
 TWO = as_csv([reader(1), reader(2)])
 #: A number that processors give out for tests.

@@ -27,8 +27,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-#: What the calls were answered is counted at the end: they stay on one worker.
-pytestmark = pytest.mark.xdist_group("conformance")
+pytestmark = pytest.mark.long
 #: Of what is named by its id, so many are there.
 _ROWS = 3
 _seen: Counter = Counter()

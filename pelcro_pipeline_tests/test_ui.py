@@ -22,8 +22,7 @@ from pelcro_pipeline.workspace.places import ExtractPaths
 from pelcro_pipeline_tests.extract import LASTING, PLANNED, Delivery, changed, reader
 from pelcro_pipeline_tests.pages import CHROMIUM
 
-#: One server for all of these tests.
-pytestmark = pytest.mark.xdist_group("ui")
+pytestmark = pytest.mark.long
 
 GROUPS = ("request", "raw", "conversion", "analysis", "prepared", "staging", "review", "production")
 SIGNED, UNSIGNED = "harbour-review", "tidewater"
