@@ -22,6 +22,7 @@ from floor import generated, opened
 
 from pelcro_pipeline import settings as extract_settings
 from pelcro_pipeline import steps
+from pelcro_pipeline.engine import connection as duck
 from pelcro_pipeline.settings import Environment, Settings
 from pelcro_pipeline.target.core_api import plan as planning
 from pelcro_pipeline.target.core_api import read_back, reconcile, revert, window
@@ -157,9 +158,15 @@ def load(subscriptions: int) -> None:
 
 
 def begun(work: Callable[[Site], None], site: Site) -> multiprocessing.Process:
-    process = multiprocessing.get_context("spawn").Process(target=work, args=(site,))
+    process = multiprocessing.get_context("spawn").Process(target=within, args=(work, site))
     process.start()
     return process
+
+
+def within(work: Callable[[Site], None], site: Site) -> None:
+    """Do it as a command does, with a place to spill to."""
+    with duck.sandboxed(site.paths.home, site.paths.home / "spill"):
+        work(site)
 
 
 def ended(process: multiprocessing.Process) -> None:
