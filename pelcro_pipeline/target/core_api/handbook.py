@@ -70,7 +70,7 @@ CRASHES = (
         "there",
         "ours, and equal: done; ours or another's, and not equal: conflict",
     ),
-    ("400 with reasons", "refused", "nothing", "never sends the same again; what belongs to it is blocked"),
+    ("400 with reasons", "refused", "nothing", "sends the same again only where it is told to (`plan --again`); what belongs to it is blocked"),
     ("401, 403, a redirect, another host, a certificate", "as it was", "as it was", "stops, with a sentence"),
     ("404 of what was to be changed", "conflict", "deleted by somebody", "names it"),
     ("during a look-up", "as it was", "as it was", "asks again: reading has no effect"),
