@@ -42,6 +42,7 @@ defs = dg.Definitions(
         jobs.share,
         jobs.production,
         undo.revert,
+        undo.revert_site,
         undo.purge,
     ],
     sensors=[automation.new_extract],

@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from pelcro_pipeline.target.core_api.load import Progress
     from pelcro_pipeline.target.core_api.plan import Summary
     from pelcro_pipeline.target.core_api.reconcile import Reconciliation
+    from pelcro_pipeline.target.core_api.revert import Reverted, RevertPlan
     from pelcro_pipeline.target.core_api.site import Site
 
 
@@ -609,6 +610,24 @@ def plan_site(paths: ExtractPaths, environment: str, told: Callable[[str], None]
     from pelcro_pipeline.target.core_api import site as core_api
 
     return (core_api.plan if environment == "staging" else core_api.plan_for_review)(named, told)
+
+
+def revert_site(
+    paths: ExtractPaths, environment: str, told: Callable[[str], None] = print
+) -> tuple[RevertPlan, Reverted]:
+    """Take back from a site what was loaded there, or go on where a revert was stopped.
+
+    Raises UnusableInputError where the environment is no site, and RefusedError where calls were never answered.
+    """
+    if (named := site(paths, environment)) is None:
+        raise UnusableInputError(f"{paths.extract} has no {environment} site: extract.toml names none.")
+    from pelcro_pipeline.target.core_api import revert as way_back
+
+    planned = way_back.plan_revert(named, told)
+    reverted = way_back.revert(named, told)
+    if reverted.unknown:
+        raise RefusedError(f"{reverted.unknown:,} calls were never answered: revert it again.")
+    return planned, reverted
 
 
 def load_site(paths: ExtractPaths, told: Callable[[str], None] = print) -> SiteLoad | None:

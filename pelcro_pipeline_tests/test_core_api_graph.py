@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pelcro_pipeline.errors import RefusedError
+from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.review import sign_off, statistics
 from pelcro_pipeline.workspace import instance
 from pelcro_pipeline.workspace.places import ExtractPaths
@@ -169,3 +169,20 @@ def test_production_sends_nothing_that_was_not_signed(dry_run, sandbox):
     with pytest.raises(RefusedError, match=f"update customer {customer['old_provider_id']}, which was not signed"):
         run("production", paths)
     assert sandbox.asked("GET", "/effects/counts") == calls
+
+
+def test_a_site_is_reverted_by_the_job_that_is_told_which(dry_run, sandbox):
+    paths, _ = dry_run
+    for typed, on, said in (
+        ("another", "staging", "type its name again"),
+        (EXTRACT, "elsewhere", "'elsewhere' is no environment"),
+    ):
+        with pytest.raises(UnusableInputError, match=said):
+            run("revert_site", paths, {"revert_from_site": {"config": {"extract": typed, "on": on}}})
+    with pytest.raises(UnusableInputError, match="the job revert_site"):
+        run("revert", paths)
+    assert counts(paths, statistics.STAGING)["Customers"] == 10
+    run("revert_site", paths, {"revert_from_site": {"config": {"extract": EXTRACT, "on": "staging"}}})
+    left = [each["row"] for each in sandbox.rows()]
+    assert {each["status"] for each in left if "status" in each} <= {"void", "canceled", "expired"}
+    assert not [each for each in sandbox.rows() if each["kind"] == "customers"]

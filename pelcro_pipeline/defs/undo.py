@@ -1,4 +1,4 @@
-"""Going back: production as it was before the last load, and an extract's personal data gone."""
+"""Going back: production as it was before the last load, a site as it was before the first, and an extract's personal data gone."""
 
 import dagster as dg
 from pydantic import Field
@@ -12,6 +12,7 @@ from pelcro_pipeline.errors import RefusedError, UnusableInputError
 from pelcro_pipeline.review import sign_off, statistics
 from pelcro_pipeline.target import database
 from pelcro_pipeline.workspace import purge as purging
+from pelcro_pipeline.workspace.places import ExtractPaths
 
 
 @dg.op
@@ -19,6 +20,10 @@ def revert_production(context: dg.OpExecutionContext, extract: Extracts) -> None
     """Put back the database that stood before the last load, and count it."""
     paths = extract.paths
     with as_failure():
+        if steps.site(paths, "production"):
+            raise UnusableInputError(
+                f"Production of {paths.extract} is a Pelcro site: the job revert_site takes back what was loaded there."
+            )
         try:
             stands = database.revert(paths.database("production"))
         except RefusedError:
@@ -49,9 +54,58 @@ def revert():
 
 
 class Confirmation(dg.Config):
-    """Nothing brings back what is purged."""
+    """Nothing brings back what is purged, or taken away from a site."""
 
     extract: str = Field(description="The extract's name, typed again.")
+
+    def held_against(self, paths: ExtractPaths, verb: str) -> None:
+        """Raise UnusableInputError where another name was typed."""
+        if self.extract != paths.extract:
+            raise UnusableInputError(
+                f"To {verb} {paths.extract}, type its name again: {self.extract!r} was typed, and nothing was done."
+            )
+
+
+class SiteConfirmation(Confirmation):
+    """Which of an extract's sites."""
+
+    on: str = Field(default="production", description="staging or production.")
+
+
+@dg.op
+def revert_from_site(context: dg.OpExecutionContext, config: SiteConfirmation, extract: Extracts) -> None:
+    """Take back what was loaded into a site, and list what stays."""
+    paths = extract.paths
+    with as_failure():
+        config.held_against(paths, "revert")
+        if config.on not in ("staging", "production"):
+            raise UnusableInputError(f"{config.on!r} is no environment: type staging or production.")
+        planned, reverted = steps.revert_site(paths, config.on, context.log.info)
+    context.log_event(
+        dg.AssetMaterialization(
+            [config.on, "site"],
+            description="What was loaded there has been taken back.",
+            partition=paths.extract,
+            metadata={
+                "dagster/row_count": 0,
+                "taken back": reverted.reverted,
+                "kept": reverted.kept,
+                "objects": markdown(planned.table),
+                "revert": dg.MetadataValue.path(paths.revert_report(config.on)),
+            },
+        )
+    )
+
+
+@dg.job(
+    partitions_def=extracts,
+    # What has to be typed stands in the launchpad already, empty.
+    config={"ops": {"revert_from_site": {"config": {"extract": "", "on": "production"}}}},
+    description="A Pelcro site as it was before the first load: what was loaded there is taken back, and what has gained something of "
+    "others, or has changed since, stays and is listed.",
+)
+def revert_site():
+    revert_from_site()
 
 
 @dg.op
@@ -59,10 +113,7 @@ def purge_extract(context: dg.OpExecutionContext, config: Confirmation, extract:
     """Delete every file that holds the extract's personal data."""
     paths = extract.paths
     with as_failure():
-        if config.extract != paths.extract:
-            raise UnusableInputError(
-                f"To purge {paths.extract}, type its name again: {config.extract!r} was typed, and nothing was deleted."
-            )
+        config.held_against(paths, "purge")
         purging.purgeable_paths(paths)
         # First, so that what is left of a purge that was cut short cannot be loaded.
         if signed := sign_off.end(paths):

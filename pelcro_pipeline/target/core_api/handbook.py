@@ -70,7 +70,12 @@ CRASHES = (
         "there",
         "ours, and equal: done; ours or another's, and not equal: conflict",
     ),
-    ("400 with reasons", "refused", "nothing", "sends the same again only where it is told to (`plan --again`); what belongs to it is blocked"),
+    (
+        "400 with reasons",
+        "refused",
+        "nothing",
+        "sends the same again only where it is told to (`plan --again`); what belongs to it is blocked",
+    ),
     ("401, 403, a redirect, another host, a certificate", "as it was", "as it was", "stops, with a sentence"),
     ("404 of what was to be changed", "conflict", "deleted by somebody", "names it"),
     ("during a look-up", "as it was", "as it was", "asks again: reading has no effect"),
@@ -102,7 +107,7 @@ _COMMANDS = (
     ("reconcile EXTRACT --on staging", "reads the site back and compares it with the prepared files, cell by cell"),
     ("prove EXTRACT", "tries on the staging site what the documentation leaves open, with scratch records that it takes back"),
     ("window EXTRACT --on production", "how long load, reconcile and revert take, and the last moments to start and to turn back"),
-    ("revert EXTRACT --on staging", "takes back what the load has made, in the reverse order, and lists what it lets stand"),
+    ("revert EXTRACT --on staging", "takes back what the load has made, in the reverse order, and lists what it lets stand; in the UI the job `revert_site`"),
 )  # fmt: skip
 _INTRODUCTION = f"""\
 # The Core API
