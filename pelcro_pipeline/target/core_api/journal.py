@@ -23,6 +23,8 @@ from pelcro_pipeline.workspace import atomic
 
 #: Another schema is another journal: it is refused, never guessed at.
 _VERSION = 1
+#: Marks that are asked for together; SQLite takes 32,766.
+_ASKED = 5000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS met (state TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -141,8 +143,8 @@ class Journal:
         """What is known of some objects, by mark."""
         found = {}
         listed = list(marks)
-        for first in range(0, len(listed), 500):
-            some = listed[first : first + 500]
+        for first in range(0, len(listed), _ASKED):
+            some = listed[first : first + _ASKED]
             rows = self._sql.execute(f"SELECT * FROM object WHERE mark IN ({', '.join('?' * len(some))})", some)
             found |= {row[0]: _entry(row) for row in rows.fetchall()}
         return found
