@@ -26,8 +26,8 @@ from pelcro_pipeline.target.core_api.look_up import LISTED, TAKEN_BACK, found, i
 from pelcro_pipeline.target.core_api.mapping import METADATA, Kind
 from pelcro_pipeline.target.core_api.pace import NotSentError
 
-#: Objects that are read from the plan together.
-_BLOCK = 1000
+#: Objects that are taken from the plan together; and places of it that are read together: a stage as a whole has bodies for gigabytes.
+_BLOCK, _PLACES = 1000, 20_000
 #: How often one object is sent again, where nobody knows what came of it: a storm that spoils every third call leaves none.
 _ATTEMPTS = 8
 #: So many calls in a row without an answer, and the load pauses.
@@ -164,14 +164,16 @@ class Loader:
         self.progress.unknown += len(await self._settled(doubtful))
 
     def _objects(self, connection: duckdb.DuckDBPyConnection, stage: int) -> Iterator[list[Planned]]:
-        cursor = connection.execute(
-            f"""SELECT kind, mark, key, scenario, action, if(action = 'update', changes, body), "references", digest, id
-            FROM read_parquet({literal(str(self._plan))})
-            WHERE stage = ? AND action IN ('create', 'update') ORDER BY place""",
-            [stage],
-        )
-        while rows := cursor.fetchmany(_BLOCK):
-            yield [Planned(*row[:6], {each["field"]: each["mark"] for each in row[6]}, *row[7:]) for row in rows]
+        of_stage = f"FROM read_parquet({literal(str(self._plan))}) WHERE stage = ? AND action IN ('create', 'update')"
+        ((first, last),) = connection.execute(f"SELECT min(place), max(place) {of_stage}", [stage]).fetchall()
+        for place in range(first, last + 1, _PLACES):
+            cursor = connection.execute(
+                f"""SELECT kind, mark, key, scenario, action, if(action = 'update', changes, body), "references", digest, id
+                {of_stage} AND place BETWEEN ? AND ? ORDER BY place""",
+                [stage, place, place + _PLACES - 1],
+            )
+            while rows := cursor.fetchmany(_BLOCK):
+                yield [Planned(*row[:6], {each["field"]: each["mark"] for each in row[6]}, *row[7:]) for row in rows]
 
     async def _pass(self, blocks: Iterator[list[Planned]], *, first: bool) -> list[_Doubt]:
         """Send the objects of some blocks; returns those of which nobody knows what came, few enough to be held in memory."""
