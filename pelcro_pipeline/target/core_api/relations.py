@@ -302,11 +302,20 @@ def create_located(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Ki
 def create_difference(connection: duckdb.DuckDBPyConnection, kinds: Mapping[str, Kind], *, ended: bool = False) -> None:
     """``difference``: kind, mark, id, attribute, what is wanted and what is found, and whether an update takes it: one row for each value
     of an object that stands on both sides and differs; of what has ended since only where that is asked for. Needs ``located_<kind>``."""
-    selects = [_differences(kind, ended) for kind in kinds.values()]
-    make(
-        connection,
-        [Relation("difference", "What a site has otherwise.", (), "\nUNION ALL\n".join(selects), stored=True)],
-    )
+    # One kind after the other: the joins of all of them at once took more than 512 MB at a million objects.
+    of_kinds = [
+        Relation(
+            f"difference_{name}",
+            f"What a site has otherwise of each {name}.",
+            (f"wanted_{name}", f"found_{name}"),
+            _differences(kind, ended),
+            stored=True,
+        )
+        for name, kind in kinds.items()
+    ]
+    names = tuple(each.name for each in of_kinds)
+    union = "\nUNION ALL\n".join(f"FROM {name}" for name in names)
+    make(connection, [*of_kinds, Relation("difference", "What a site has otherwise.", names, union)])
 
 
 def _differences(kind: Kind, ended: bool) -> str:
@@ -324,7 +333,7 @@ def _differences(kind: Kind, ended: bool) -> str:
         wanted = f"if({each.filled}, {found}, {wanted})" if each.filled else wanted
         values.append((each.attribute, wanted, found, each.updates and kind.updates))
     if not values:
-        return f"SELECT {literal(kind.name)} AS kind, NULL AS mark, NULL AS id, NULL AS attribute, NULL AS wanted, NULL AS found, false AS updates WHERE false"
+        return f"SELECT {literal(kind.name)} AS kind, NULL::VARCHAR AS mark, NULL::BIGINT AS id, NULL::VARCHAR AS attribute, NULL::VARCHAR AS wanted, NULL::VARCHAR AS found, false AS updates WHERE false"
     differs = " OR ".join(f"{wanted} IS DISTINCT FROM {found}" for _, wanted, found, _ in values)
     listed = ", ".join(
         f"{{attribute: {literal(attribute)}, wanted: {wanted}::VARCHAR, found: {found}::VARCHAR, updates: {updates}}}"
