@@ -338,8 +338,9 @@ def plan(
     paths = site.paths
     with lock.held(paths), _sandboxed(), _out.status("Reading the site") as status:
         if again:
-            status.console.print(
-                f"{core_api.ask_again(site):,} objects that the site has refused are sent again by the next load."
+            count = core_api.ask_again(site)
+            _say(
+                f"{count:,} {'object' if count == 1 else 'objects'} that the site has refused: sent again by the next load."
             )
         planned = steps.plan_site(paths, on, status.update)
     _out.print(f"{planned.site}: {planned.calls:,} calls\n")

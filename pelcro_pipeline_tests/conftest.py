@@ -1,7 +1,6 @@
 """How the tests are handed out, and the sandbox that many of them load into."""
 
 import gc
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,12 +11,6 @@ from pelcro_pipeline_tests import api
 def pytest_configure() -> None:
     # As the command line has it: the rest of what is imported is not looked through again and again.
     gc.set_threshold(200_000, 20, 20)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors: a sixth of the time the tests wait, for a disk, a browser, a server."""
-    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(trylast=True)

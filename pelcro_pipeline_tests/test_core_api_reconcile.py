@@ -578,6 +578,16 @@ def as_site(paths: ExtractPaths, own: core_api.Site) -> None:
         )
 
 
+def test_what_was_refused_goes_again_where_the_command_says_so(own, paths, empty_sandbox):
+    refusal = {"operation": "create_customer", "skip": 1, "kind": "status", "status": 422, "when": "before"}
+    empty_sandbox.asked("POST", "/faults", refusal)
+    assert loaded(own).refused == 1
+    as_site(paths, own)
+    told = command(paths.home, "plan", paths.extract, "--again")
+    assert "1 object that the site has refused: sent again by the next load." in told.stdout
+    assert core_api.load(own).refused == 0
+
+
 def test_the_command_says_what_is_open_and_nobodys_data(own, paths, empty_sandbox):
     assert "has no staging site" in refused(command(paths.home, "reconcile", paths.extract), 1)
     as_site(paths, own)
