@@ -462,6 +462,7 @@ def revert(
 
 def _revert_site(site: Site, yes: bool) -> None:
     """Say what would be taken back from a site, and what not; then take it back."""
+    from pelcro_pipeline import steps
     from pelcro_pipeline.target.core_api import revert as way_back
 
     with lock.held(site.paths), _sandboxed():
@@ -481,9 +482,7 @@ def _revert_site(site: Site, yes: bool) -> None:
             raise RefusedError(
                 f"Nothing was taken back: `pelcro-pipeline revert {site.paths.extract} --on {site.name} --yes` does it."
             )
-        reverted = way_back.revert(site, _say)
-    if reverted.unknown:
-        raise RefusedError(f"{reverted.unknown:,} calls were never answered: run the same command again.")
+        steps.take_back(site, _say)
 
 
 def _say(line: str) -> None:

@@ -624,10 +624,17 @@ def revert_site(
     from pelcro_pipeline.target.core_api import revert as way_back
 
     planned = way_back.plan_revert(named, told)
+    return planned, take_back(named, told)
+
+
+def take_back(named: Site, told: Callable[[str], None] = print) -> Reverted:
+    """Do what is planned to be reverted of a site. Raises RefusedError where calls were never answered."""
+    from pelcro_pipeline.target.core_api import revert as way_back
+
     reverted = way_back.revert(named, told)
     if reverted.unknown:
         raise RefusedError(f"{reverted.unknown:,} calls were never answered: revert it again.")
-    return planned, reverted
+    return reverted
 
 
 def load_site(paths: ExtractPaths, told: Callable[[str], None] = print) -> SiteLoad | None:

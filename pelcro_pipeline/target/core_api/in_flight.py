@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from pelcro_pipeline.target.core_api.client import Client, StoppedError
 
 #: Seconds between two lines of progress.
-_EVERY = 5.0
+EVERY = 5.0
 
 
 class InterruptedLoadError(StoppedError):
@@ -56,7 +56,7 @@ class InFlight:
 
         async def tell() -> None:
             while True:
-                await asyncio.sleep(_EVERY)
+                await asyncio.sleep(EVERY)
                 told(self._said())
 
         task = asyncio.create_task(tell())

@@ -268,12 +268,16 @@ def create_journaled(connection: duckdb.DuckDBPyConnection, entries: Iterable[En
 
 
 def _enter(connection: duckdb.DuckDBPyConnection, statement: str, entries: list[Entry]) -> None:
-    rows = [
-        (each.kind, each.mark, each.state.name.lower(), each.digest, each.target, each.made, each.at)
-        for each in entries
-    ]
-    columns = zip(*rows, strict=True) if rows else [[]] * len(_JOURNALED)
-    connection.register("entered", pa.table([list(each) for each in columns], schema=_JOURNALED))
+    columns = {
+        "kind": [each.kind for each in entries],
+        "mark": [each.mark for each in entries],
+        "state": [each.state.name.lower() for each in entries],
+        "digest": [each.digest for each in entries],
+        "id": [each.target for each in entries],
+        "is_made": [each.made for each in entries],
+        "sent_at": [each.at for each in entries],
+    }
+    connection.register("entered", pa.table(columns, schema=_JOURNALED))
     connection.execute(statement)
     connection.unregister("entered")
 

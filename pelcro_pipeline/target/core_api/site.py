@@ -25,6 +25,7 @@ from pelcro_pipeline.target.core_api import findings, read_back, relations, wind
 from pelcro_pipeline.target.core_api import plan as planning
 from pelcro_pipeline.target.core_api.client import Client, key_of
 from pelcro_pipeline.target.core_api.image import Image
+from pelcro_pipeline.target.core_api.in_flight import EVERY
 from pelcro_pipeline.target.core_api.journal import STANDING, Entry, Journal, State
 from pelcro_pipeline.target.core_api.load import Loader, Progress
 from pelcro_pipeline.target.core_api.mapping import Kind, kinds
@@ -33,8 +34,6 @@ from pelcro_pipeline.workspace import atomic, lock
 from pelcro_pipeline.workspace.places import ExtractPaths
 
 Told = Callable[[str], None]
-#: Seconds between two lines of progress.
-_EVERY = 5.0
 #: Seconds that two clocks may be apart.
 _APART = 3600.0
 #: Of objects that the site has more than once, so many are named.
@@ -210,7 +209,7 @@ async def read(
 
     def seen(kind: str, count: int) -> None:
         nonlocal last
-        if time.monotonic() - last > _EVERY:
+        if time.monotonic() - last > EVERY:
             last = time.monotonic()
             told(f"read {count:,} rows of {kind}")
 
